@@ -1,0 +1,54 @@
+"""Connections to Postgres, and the one place where a transaction opens and closes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from db.failures import pool_exhausted, translate
+
+# A lock or a statement that takes longer is a fault to report, not a wait to sit out.
+_SESSION_OPTIONS = (
+    "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
+)
+
+
+def create_engine(
+    url: str, *, pool_size: int = 10, connect_timeout_seconds: float = 5
+) -> AsyncEngine:
+    """Build a pool of connections; none is opened yet.
+
+    `hide_parameters` keeps codes out of SQLAlchemy's messages; `db/failures.py` drops what
+    the driver itself would quote.
+    """
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=connect_timeout_seconds,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": max(1, round(connect_timeout_seconds)),
+            "options": _SESSION_OPTIONS,
+        },
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction: committed when the block ends, rolled back when it raises.
+
+    Raises:
+        StorageUnavailable: Postgres is away, busy or shutting down; the same block works later.
+            After a commit whose answer was lost the work may be done: blocks re-read first.
+        DuplicateStock, IllegalTransition, StorageFault: as `db/failures.py` maps them.
+    """
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise translate(error) from None
+    except PoolTimeout:
+        raise pool_exhausted() from None

@@ -1,0 +1,58 @@
+"""The one place where Postgres and driver errors become domain errors.
+
+Drivers quote values in their messages (`Key (activation_code)=(...) already exists`), so no
+text of theirs is kept: only the SQLSTATE and the constraint's name are.
+"""
+
+from psycopg import Error as PsycopgError, OperationalError
+from sqlalchemy.exc import DBAPIError
+
+from domain.errors import (
+    DuplicateStock,
+    EsimError,
+    IllegalTransition,
+    StorageFault,
+    StorageUnavailable,
+)
+
+ILLEGAL_TRANSITION = "ES001"
+"""SQLSTATE that our own state-machine triggers raise."""
+
+_DUPLICATE_STOCK = frozenset(
+    {
+        "uq_esim_inventory_activation_code",
+        "uq_esim_inventory_iccid",
+        "uq_esim_profiles_iccid",
+    }
+)
+
+# Connection lost, shutting down, too many connections, serialization, deadlock, lock or
+# statement time-out, read-only standby: the same statement works later.
+_TRANSIENT = ("08", "53", "57", "40", "55P03", "25006")
+
+
+def translate(error: DBAPIError) -> EsimError:
+    """Name a database failure without quoting anything of it."""
+    origin = error.orig
+    sqlstate = origin.sqlstate if isinstance(origin, PsycopgError) else None
+    constraint = origin.diag.constraint_name if isinstance(origin, PsycopgError) else None
+    if error.connection_invalidated or _is_transient(origin, sqlstate):
+        return StorageUnavailable(f"Postgres is unavailable ({sqlstate or 'no connection'}).")
+    if constraint in _DUPLICATE_STOCK:
+        return DuplicateStock("Another item already has this ICCID or activation code.")
+    if sqlstate == ILLEGAL_TRANSITION:
+        return IllegalTransition("The database refused an illegal change of state.")
+    return StorageFault(
+        f"Postgres refused a statement ({sqlstate}, {constraint or 'no constraint'})."
+    )
+
+
+def _is_transient(origin: BaseException | None, sqlstate: str | None) -> bool:
+    if sqlstate is None:  # the driver itself failed: only a broken connection mends by waiting
+        return isinstance(origin, OperationalError)
+    return sqlstate.startswith(_TRANSIENT)
+
+
+def pool_exhausted() -> EsimError:
+    """Every connection of this process is in use."""
+    return StorageUnavailable("No database connection became free in time.")

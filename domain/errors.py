@@ -1,0 +1,169 @@
+"""The one tree of errors. Foreign exceptions become one of these at the edge where they arise.
+
+EsimError
+├── Misconfigured               the process must not start: says which variable
+├── InvalidInput                a value that can never work
+│   ├── InvalidActivationCode
+│   └── InvalidIccid
+├── OrderNotFound
+├── OrderNotPaid
+├── ActivationCancelled         the activation ended; it never starts again by itself
+├── IllegalTransition           the state machine has no such edge
+├── StaleWrite                  an UPDATE that should have changed one row changed none
+├── DuplicateStock              an ICCID or code that another item already has
+├── StorageFault                Postgres refused a statement: a defect, not a visitor's fault
+├── StorageUnavailable          Postgres is away: the same step works later
+├── EngineUnavailable           Temporal is away: the same call works later
+└── ProviderError               buying from a provider did not give an eSIM
+    ├── ProviderUnavailable     nothing was booked; the same call is safe later
+    ├── ProviderRefused         a definite no; the same call will be refused again
+    │   └── ProviderOutOfStock  a definite no that more stock would turn into a yes
+    └── ProviderOutcomeUnknown  it may have been booked: look it up before anything else
+
+Messages are read by customers, ops and logs alike: they never hold an activation code, an LPA
+string, a credential or a provider's raw reply. `code` is the machine-readable name; it crosses
+the wire (problem documents, `FailureCode`, workflow histories), so it never changes.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class EsimError(Exception):
+    """Anything this service raises on purpose."""
+
+    code: ClassVar[str] = "esim-error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Misconfigured(EsimError):
+    """The environment does not allow this process to start."""
+
+    code = "misconfigured"
+
+
+class InvalidInput(EsimError):
+    """A value that can never work, whoever sends it and whenever."""
+
+    code = "invalid-input"
+
+
+class InvalidActivationCode(InvalidInput):
+    """Not an activation code or LPA string (SGP.22 section 4.1)."""
+
+    code = "invalid-activation-code"
+
+
+class InvalidIccid(InvalidInput):
+    """Not an ICCID (ITU-T E.118)."""
+
+    code = "invalid-iccid"
+
+
+class OrderNotFound(EsimError):
+    """No such order, or another user's: the two are not told apart."""
+
+    code = "order-not-found"
+
+
+class OrderNotPaid(EsimError):
+    """The order is not paid, or not paid any more."""
+
+    code = "order-not-paid"
+
+
+class ActivationCancelled(EsimError):
+    """The activation was cancelled; it never starts again by itself."""
+
+    code = "activation-cancelled"
+
+
+class IllegalTransition(EsimError):
+    """The state machine has no edge between these two states."""
+
+    code = "illegal-transition"
+
+
+class StaleWrite(EsimError):
+    """A write that should have changed exactly one row did not."""
+
+    code = "stale-write"
+
+
+class DuplicateStock(EsimError):
+    """An ICCID or activation code that another inventory item already has."""
+
+    code = "duplicate-stock"
+
+
+class StorageFault(EsimError):
+    """Postgres refused a statement; repeating it will not help."""
+
+    code = "storage-fault"
+
+
+class StorageUnavailable(EsimError):
+    """Postgres cannot be reached or asked for a retry; the same step works later."""
+
+    code = "storage-unavailable"
+
+
+class EngineUnavailable(EsimError):
+    """Temporal cannot be reached; the same call works later."""
+
+    code = "engine-unavailable"
+
+
+class ProviderError(EsimError):
+    """A provider gave no eSIM.
+
+    Attributes:
+        reply: what came back, without secrets, kept for ops; None if nothing did.
+    """
+
+    code = "provider-error"
+
+    def __init__(self, message: str, *, reply: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.reply = reply
+
+
+class ProviderUnavailable(ProviderError):
+    """Nothing was booked; the same call is safe later.
+
+    Attributes:
+        retry_after_seconds: the wait the provider asked for; None if it named none.
+    """
+
+    code = "provider-unavailable"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_seconds: float | None = None,
+        reply: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, reply=reply)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ProviderRefused(ProviderError):
+    """A definite no: bad plan code, bad credentials, no credit."""
+
+    code = "provider-refused"
+
+
+class ProviderOutOfStock(ProviderRefused):
+    """A definite no that more stock would turn into a yes."""
+
+    code = "provider-out-of-stock"
+
+
+class ProviderOutcomeUnknown(ProviderError):
+    """The request may have been booked; nobody can say without a look-up."""
+
+    code = "provider-outcome-unknown"

@@ -1,0 +1,149 @@
+"""Every environment variable the service reads, in one place.
+
+Only entry points (`worker.py`, `api/app.py`, `cli`, the migrations) read settings and hand the
+values on; nothing below them does. A variable's name is its field's name in upper case, and
+units are part of the name. A `.env` file in the working folder is read too; the environment
+wins over it.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import Misconfigured
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseSettings):
+    """A group of variables that is read together."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+
+class DatabaseSettings(_Section):
+    """Where Postgres is, and how many connections one process may hold."""
+
+    database_url: SecretStr = SecretStr("postgresql+psycopg://esim:esim@127.0.0.1:5432/esim")
+    database_pool_size: int = Field(default=10, ge=1)
+    database_connect_timeout_seconds: Seconds = 5
+
+
+class TemporalSettings(_Section):
+    """Where Temporal is, and the names this deployment uses there."""
+
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    temporal_task_queue: str = "esim-activation"
+    temporal_tls: bool = False
+    temporal_api_key: SecretStr | None = None
+
+
+class WorkerSettings(_Section):
+    """How one worker process behaves."""
+
+    worker_max_cached_workflows: int = Field(default=500, ge=0)
+    worker_max_concurrent_activities: int = Field(default=50, ge=1)
+    worker_graceful_shutdown_seconds: Seconds = 25
+    # Test environments only: a folder of named pause points (activities/pause_points.py).
+    pause_points_dir: str | None = None
+
+
+class ApiSettings(_Section):
+    """How one API process behaves."""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=0, le=65535)
+    api_public_url: str | None = None
+    api_max_body_bytes: int = Field(default=64 * 1024, ge=1024)
+    activation_wait_seconds: float = Field(default=10, ge=0, le=25)
+    activation_nudge_cooldown_seconds: Seconds = 60
+    activation_admission_limit: int = Field(default=1000, ge=1)
+    rate_limit_per_minute: int = Field(default=120, ge=1)
+    payment_provider: Literal["MOCK"] = "MOCK"
+
+
+class AuthSettings(_Section):
+    """How bearer tokens are checked (and, by `esimctl token`, made)."""
+
+    jwt_secret: SecretStr = Field(min_length=32)
+    jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+    jwt_issuer: str = "esim-activation"
+    jwt_audience: str = "esim-api"
+    jwt_leeway_seconds: float = Field(default=30, ge=0, le=60)
+    jwt_lifetime_seconds: Seconds = 24 * 3600
+
+
+class ProviderSettings(_Section):
+    """Which provider sells what stock does not hold, and how ConnectedYou is reached."""
+
+    esim_provider: Literal["LOCAL", "CONNECTED_YOU"] = "LOCAL"
+    iccid_luhn_strict: bool = False
+    connected_you_base_url: str = "https://sandbox.api.connectedyou.com"
+    connected_you_api_key: SecretStr | None = None
+    connected_you_partner_id: str | None = None
+    connected_you_timeout_seconds: float = Field(default=15, gt=0, le=18)
+    connected_you_dry_run: bool = True
+    connected_you_ambiguity: Literal["review", "lookup", "idempotent"] = "review"
+
+    @model_validator(mode="after")
+    def _connected_you_is_complete(self) -> "ProviderSettings":
+        if self.esim_provider != "CONNECTED_YOU":
+            return self
+        if not self.connected_you_partner_id:
+            raise ValueError(
+                "CONNECTED_YOU_PARTNER_ID is required when ESIM_PROVIDER=CONNECTED_YOU"
+            )
+        if not self.connected_you_dry_run and not _filled(self.connected_you_api_key):
+            raise ValueError("CONNECTED_YOU_API_KEY is required when CONNECTED_YOU_DRY_RUN=false")
+        return self
+
+
+class LogSettings(_Section):
+    """What a log line looks like."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+
+
+SECTIONS: tuple[type[_Section], ...] = (
+    DatabaseSettings,
+    TemporalSettings,
+    WorkerSettings,
+    ApiSettings,
+    AuthSettings,
+    ProviderSettings,
+    LogSettings,
+)
+
+SectionT = TypeVar("SectionT", bound=_Section)
+
+
+def load(section: type[SectionT]) -> SectionT:
+    """Read one section from the environment.
+
+    Raises:
+        Misconfigured: a sentence per fault that names the variable and never its value.
+    """
+    try:
+        return section()
+    except ValidationError as error:
+        faults = "; ".join(_fault(item["loc"], item["msg"]) for item in error.errors())
+        raise Misconfigured(f"{faults}. See .env.example for every variable.") from None
+
+
+def variable_names() -> frozenset[str]:
+    """The name of every environment variable that is read."""
+    return frozenset(name.upper() for section in SECTIONS for name in section.model_fields)
+
+
+def _fault(location: tuple[int | str, ...], message: str) -> str:
+    sentence = message.removeprefix("Value error, ")
+    return f"{str(location[0]).upper()}: {sentence}" if location else sentence
+
+
+def _filled(secret: SecretStr | None) -> bool:
+    return secret is not None and bool(secret.get_secret_value().strip())
