@@ -9,8 +9,11 @@ EsimError
 ├── OrderNotPaid
 ├── ActivationCancelled         the activation ended; it never starts again by itself
 ├── IllegalTransition           the state machine has no such edge
+├── NotWaiting                  a retry was asked of an activation that does not wait for one
+├── NeedsReview                 a person must decide before anything else is tried
 ├── StaleWrite                  an UPDATE that should have changed one row changed none
 ├── DuplicateStock              an ICCID or code that another item already has
+├── FaultyStock                 a reserved item turned out to be unusable and was retired
 ├── StorageFault                Postgres refused a statement: a defect, not a visitor's fault
 ├── StorageUnavailable          Postgres is away: the same step works later
 ├── EngineUnavailable           Temporal is away: the same call works later
@@ -87,6 +90,18 @@ class IllegalTransition(EsimError):
     code = "illegal-transition"
 
 
+class NotWaiting(EsimError):
+    """A retry was asked of an activation that does not wait for one."""
+
+    code = "not-waiting"
+
+
+class NeedsReview(EsimError):
+    """A purchase whose outcome only a person can settle."""
+
+    code = "needs-review"
+
+
 class StaleWrite(EsimError):
     """A write that should have changed exactly one row did not."""
 
@@ -97,6 +112,12 @@ class DuplicateStock(EsimError):
     """An ICCID or activation code that another inventory item already has."""
 
     code = "duplicate-stock"
+
+
+class FaultyStock(EsimError):
+    """A reserved item turned out to be unusable; it was retired and another one can be taken."""
+
+    code = "faulty-stock"
 
 
 class StorageFault(EsimError):

@@ -17,14 +17,14 @@ class ProvisionRequest:
 
     Attributes:
         reference: our key at the provider, the same for every attempt of one purchase.
-        plan_code: the provider's own name for the plan.
+        plan_code: the provider's own name for the plan, None if we know none.
         country_iso2: the destination, None where the plan covers any.
         customer_email, customer_name: sent only where the provider's contract asks for them.
     """
 
     order_id: int
     reference: str
-    plan_code: str
+    plan_code: str | None
     plan_name: str
     country_iso2: str | None = None
     customer_email: str | None = field(default=None, repr=False)

@@ -120,6 +120,7 @@ esim_profiles = Table(
     Column("failed_rounds", Integer, nullable=False, server_default="0"),
     created_at(),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("started_at", DateTime(timezone=True)),
     Column("provisioned_at", DateTime(timezone=True)),
     Column("activated_at", DateTime(timezone=True)),
     CheckConstraint(

@@ -1,0 +1,289 @@
+"""Buying a profile. It costs money, so the database knows of it before the provider does.
+
+1. A transaction commits what is about to be bought, and that the request leaves now.
+2. The provider is called outside any transaction.
+3. A transaction commits the outcome: the item RESERVED for its order, or why there is none.
+
+Whoever finds an intent that left and has no outcome does not know whether it was booked; what
+happens then is the provider's `Ambiguity`. There is no undo here: what `release_inventory` does
+with a bought item is all that can be undone without the provider.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from activities.origin import origin
+from activities.pause_points import PausePoint, PausePoints
+from db import events, intents, inventory, profiles
+from db.engine import transaction
+from db.inventory import Purchase
+from db.intents import Intent
+from db.plan_codes import provision_request
+from domain.audit import EventKind
+from domain.errors import (
+    DuplicateStock,
+    NeedsReview,
+    OrderNotPaid,
+    ProviderError,
+    ProviderOutcomeUnknown,
+    ProviderRefused,
+    ProviderUnavailable,
+    StaleWrite,
+)
+from domain.order_states import OrderStatus
+from domain.profile_states import ProfileStatus
+from domain.provider import EsimProvider, ProvisionedEsim, ProvisionRequest
+from domain.purchase import Ambiguity, IntentState
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseOrder:
+    """What to buy for which order, and where."""
+
+    order_id: int
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """An intent whose request leaves now; `again` if an earlier one may have been booked."""
+
+    intent: Intent
+    request: ProvisionRequest
+    again: bool
+
+
+class ProviderActivities:
+    """Calls providers, each through its own adapter."""
+
+    def __init__(
+        self, engine: AsyncEngine, pause: PausePoints, providers: Mapping[str, EsimProvider]
+    ) -> None:
+        self._engine = engine
+        self._pause = pause
+        self._providers = providers
+
+    @activity.defn(name="call_provider")
+    async def call_provider(self, order: PurchaseOrder) -> int:
+        """Buy one profile for an order; returns the id of the item it became.
+
+        Idempotent as far as the provider cooperates: an order that holds an item, or whose
+        purchase is confirmed, is never bought for again.
+
+        Raises:
+            OrderNotPaid: refunded meanwhile; nothing was sent.
+            ProviderUnavailable: nothing was booked; safe to repeat.
+            ProviderRefused: a definite no.
+            ProviderOutcomeUnknown: it may be booked, and asking again settles it.
+            NeedsReview: it may be booked, and only a person can settle it.
+        """
+        provider = self._provider(order.provider)
+        prepared = await self._prepare(order, provider)
+        if isinstance(prepared, int):
+            return prepared
+        await self._pause.reach(PausePoint.BEFORE_SEND, order.order_id)
+        esim = await self._buy(provider, prepared)
+        await self._pause.reach(PausePoint.AFTER_REPLY, order.order_id)
+        item_id = await self._keep(order, prepared, esim)
+        await self._pause.reach(PausePoint.AFTER_PURCHASE, order.order_id)
+        return item_id
+
+    def _provider(self, name: str) -> EsimProvider:
+        provider = self._providers.get(name)
+        if provider is None:
+            known = ", ".join(sorted(self._providers))
+            raise ProviderRefused(f"There is no provider {name} here; there is: {known}.")
+        return provider
+
+    async def _prepare(self, order: PurchaseOrder, provider: EsimProvider) -> _Sending | int:
+        """The item that the order already holds, else an intent that is committed as sent."""
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, order.order_id)
+            if held := await inventory.held_by(connection, order.order_id):
+                return held.id
+            if profile.order_status is not OrderStatus.PAID:
+                raise OrderNotPaid("Order was refunded before its eSIM was bought.")
+            earlier = await intents.open_for(connection, order.order_id)
+            if earlier and not _may_ask_again(earlier, provider):
+                raise _review(earlier)
+            reference = earlier.reference if earlier else f"order-{order.order_id}"
+            request = await provision_request(connection, profile, order.provider, reference)
+            intent = earlier or await intents.intend(
+                connection,
+                order_id=order.order_id,
+                provider=order.provider,
+                reference=reference,
+                request=provider.describe_request(request),
+            )
+            await intents.mark_sent(connection, intent)
+            await _record(connection, intent, EventKind.PURCHASE_SENT)
+        return _Sending(intent, request, again=earlier is not None)
+
+    async def _buy(self, provider: EsimProvider, sending: _Sending) -> ProvisionedEsim:
+        """Ask the provider, and record a failure before it is raised."""
+        try:
+            return await _ask(provider, sending)
+        except ProviderError as error:
+            await self._close(sending, error)
+            refused_again = sending.again and isinstance(error, ProviderRefused)
+            unknown = isinstance(error, ProviderOutcomeUnknown)
+            if refused_again or (unknown and provider.ambiguity is Ambiguity.REVIEW):
+                raise _review(sending.intent) from None
+            raise
+
+    async def _keep(self, order: PurchaseOrder, sending: _Sending, esim: ProvisionedEsim) -> int:
+        """Commit what was bought. A code already in stock is never taken for a new one."""
+        try:
+            async with transaction(self._engine) as connection:
+                return await _store(connection, order, sending.intent, esim)
+        except DuplicateStock:
+            error = ProviderOutcomeUnknown(
+                "The provider sold an ICCID or code that is already in stock.", reply=esim.reply
+            )
+            await self._close(sending, error)
+            raise _review(sending.intent) from None
+
+    async def _close(self, sending: _Sending, error: ProviderError) -> None:
+        intent = sending.intent
+        state, kind = _outcome(error, again=sending.again)
+        log.warning(
+            "provider_call_failed",
+            order_id=intent.order_id,
+            provider=intent.provider,
+            code=error.code,
+            esim_provisioning="failure",
+        )
+        async with transaction(self._engine) as connection:
+            await intents.close(
+                connection,
+                intent.id,
+                state,
+                reply=error.reply,
+                error_code=error.code,
+                error=error.message,
+            )
+            await _record(connection, intent, kind, error)
+
+
+def _outcome(error: ProviderError, *, again: bool) -> tuple[IntentState, EventKind]:
+    """What a failed call says of its intent.
+
+    A call that repeats an unanswered one says nothing of the first: that one may be booked
+    even if its repetition was refused or never arrived.
+    """
+    settled = IntentState.UNKNOWN if again else IntentState.REFUSED
+    if isinstance(error, ProviderUnavailable):
+        return settled, EventKind.PURCHASE_UNAVAILABLE
+    if isinstance(error, ProviderRefused):
+        return settled, EventKind.PURCHASE_REFUSED
+    return IntentState.UNKNOWN, EventKind.PURCHASE_UNKNOWN
+
+
+async def _record(
+    connection: AsyncConnection,
+    intent: Intent,
+    kind: EventKind,
+    error: ProviderError | None = None,
+) -> None:
+    await events.append(
+        connection,
+        intent.order_id,
+        kind,
+        origin(),
+        error_code=error.code if error else None,
+        error=error.message if error else None,
+        payload={"provider": intent.provider, "reference": intent.reference},
+    )
+
+
+async def _ask(provider: EsimProvider, sending: _Sending) -> ProvisionedEsim:
+    """Buy; or, after an unknown outcome, look before buying where the provider must be asked.
+
+    A single "absent" proves nothing, since a look-up may lag behind the provider's own orders.
+    """
+    if sending.again and provider.ambiguity is Ambiguity.LOOKUP:
+        found = await provider.lookup(sending.request)
+        if found is None:
+            raise ProviderOutcomeUnknown("The provider does not show the purchase yet.")
+        return found
+    return await provider.provision(sending.request)
+
+
+async def _store(
+    connection: AsyncConnection, order: PurchaseOrder, intent: Intent, esim: ProvisionedEsim
+) -> int:
+    profile = await profiles.lock(connection, order.order_id)
+    item_id = await inventory.add_bought(
+        connection,
+        Purchase(
+            order_id=order.order_id,
+            plan_id=profile.plan_id,
+            carrier_id=profile.carrier_id,
+            country_id=profile.country_id,
+            provider=order.provider,
+            provider_reference=esim.reference,
+            iccid=esim.iccid,
+            activation_code=esim.activation_code,
+            qr_payload=esim.qr_payload,
+            instructions=esim.instructions,
+            confirmation_code=esim.confirmation_code,
+            expires_at=esim.expires_at,
+        ),
+    )
+    await intents.close(
+        connection,
+        intent.id,
+        IntentState.CONFIRMED,
+        reply=esim.reply,
+        inventory_item_id=item_id,
+    )
+    payload = {"provider": order.provider, "reference": esim.reference, "item_id": item_id}
+    if profile.status is ProfileStatus.PENDING_ACTIVATION:
+        await profiles.move(
+            connection,
+            profile,
+            ProfileStatus.RESERVED,
+            EventKind.PURCHASE_CONFIRMED,
+            origin(),
+            payload=payload,
+            inventory_item_id=item_id,
+        )
+    else:  # cancelled while the provider was asked: kept, but held for nobody
+        await events.append(
+            connection, order.order_id, EventKind.PURCHASE_CONFIRMED, origin(), payload=payload
+        )
+        await _retire(connection, order.order_id)
+    return item_id
+
+
+async def _retire(connection: AsyncConnection, order_id: int) -> None:
+    item = await inventory.held_by(connection, order_id)
+    if item is None:
+        raise StaleWrite(f"The profile bought for order {order_id} is gone.")
+    await inventory.retire(connection, item)
+    await events.append(
+        connection,
+        order_id,
+        EventKind.INVENTORY_RETIRED,
+        origin(),
+        payload={"item_id": item.id, "reason": "the activation had ended"},
+    )
+
+
+def _may_ask_again(earlier: Intent, provider: EsimProvider) -> bool:
+    """An open purchase may be asked about at its own provider only, if that one settles it."""
+    same = earlier.provider == provider.name
+    return same and provider.ambiguity is not Ambiguity.REVIEW
+
+
+def _review(intent: Intent) -> NeedsReview:
+    return NeedsReview(
+        f"The purchase {intent.reference} at {intent.provider} may have been booked; "
+        "ask the provider before anything is bought again."
+    )

@@ -1,0 +1,81 @@
+"""The edge where an activity's errors become what Temporal stores and retries by.
+
+Only a domain error's code and its secret-free sentence cross; anything else is reduced to its
+class name, because drivers and parsers quote values in their messages.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from domain.errors import (
+    EsimError,
+    ProviderOutcomeUnknown,
+    ProviderUnavailable,
+    StaleWrite,
+    StorageUnavailable,
+)
+
+INTERNAL_ERROR = "internal-error"
+"""Failure type of anything that is not a domain error: a defect of ours."""
+
+_RETRYABLE = (ProviderUnavailable, ProviderOutcomeUnknown, StorageUnavailable, StaleWrite)
+
+log = structlog.get_logger(__name__)
+
+
+class FailureEdge(Interceptor):
+    """Install in every worker: no raw exception leaves an activity."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
+        """Wrap the activity in the translation."""
+        return _Translation(next)
+
+
+class _Translation(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        try:
+            return await super().execute_activity(input)
+        except EsimError as error:
+            raise application_error(error) from None
+        except ApplicationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text must not cross
+            log.error("activity_defect", activity=activity.info().activity_type, **_where(error))
+            name = type(error).__name__
+            raise ApplicationError(f"Unexpected {name}.", type=INTERNAL_ERROR) from None
+
+
+def application_error(error: EsimError) -> ApplicationError:
+    """A domain error as Temporal shows it: code as type, sentence as message."""
+    wait = getattr(error, "retry_after_seconds", None)
+    expected = isinstance(error, ProviderUnavailable | StorageUnavailable)
+    return ApplicationError(
+        error.message,
+        type=error.code,
+        non_retryable=not isinstance(error, _RETRYABLE),
+        next_retry_delay=timedelta(seconds=wait) if wait else None,
+        category=(
+            ApplicationErrorCategory.BENIGN if expected else ApplicationErrorCategory.UNSPECIFIED
+        ),
+    )
+
+
+def _where(error: Exception) -> dict[str, str | int]:
+    """Class and place of a defect: enough to find it, without the values it was about."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None:
+        return {"error": type(error).__name__}
+    code = frame.tb_frame.f_code
+    return {
+        "error": type(error).__name__,
+        "file": code.co_filename,
+        "line": frame.tb_lineno,
+        "function": code.co_name,
+    }

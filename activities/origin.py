@@ -1,0 +1,16 @@
+"""Who an activity's audit events are attributed to."""
+
+from temporalio import activity
+
+from domain.audit import Origin
+
+
+def origin(actor: str = "activation") -> Origin:
+    """The running activity as an audit origin; `actor` where a person stands behind it."""
+    info = activity.info()
+    return Origin(
+        actor=actor,
+        workflow_id=info.workflow_id,
+        run_id=info.workflow_run_id,
+        attempt=info.attempt,
+    )

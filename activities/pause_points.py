@@ -1,0 +1,42 @@
+"""Named instants at which a test can hold the worker, to kill or freeze it exactly there.
+
+Without a folder every point is a no-op. With one, a point whose file `<name>.hold` exists there
+writes `<name>.reached` and waits until the hold is gone. Production leaves the folder unset.
+"""
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+
+
+class PausePoint(StrEnum):
+    """Every instant between two effects that a crash must not tear apart."""
+
+    BEFORE_RESERVE_COMMIT = "before-reserve-commit"
+    AFTER_RESERVE = "after-reserve"
+    BEFORE_SEND = "before-send"
+    AFTER_REPLY = "after-reply"
+    AFTER_PURCHASE = "after-purchase"
+    BEFORE_APPLY_COMMIT = "before-apply-commit"
+    AFTER_APPLY = "after-apply"
+    AFTER_DELIVERY = "after-delivery"
+
+
+class PausePoints:
+    """Holds the caller at a named instant while a test says so."""
+
+    _POLL_SECONDS = 0.02
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+
+    async def reach(self, point: PausePoint, order_id: int) -> None:
+        """Return at once, unless a test holds this point; `order_id` is noted for it."""
+        if self._folder is None:
+            return
+        hold = self._folder / f"{point}.hold"
+        if not hold.exists():
+            return
+        (self._folder / f"{point}.reached").write_text(str(order_id))
+        while hold.exists():  # noqa: ASYNC110 - the other side is another process
+            await asyncio.sleep(self._POLL_SECONDS)

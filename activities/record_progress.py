@@ -1,0 +1,133 @@
+"""Writing down what the workflow decided: a failed round, a wait, a request, the end."""
+
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+
+from activities.origin import origin
+from db import events, profiles
+from db.engine import transaction
+from domain.audit import EventKind
+from domain.profile_states import PARKED, READY, ProfileStatus
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRound:
+    """A round of attempts that gave no eSIM.
+
+    Attributes:
+        park_as: the state to wait in for a person; None while rounds go on by themselves.
+        next_round_in_seconds: when the next one starts; None if it waits for a person.
+    """
+
+    order_id: int
+    code: str
+    reason: str
+    failed_rounds: int
+    park_as: ProfileStatus | None
+    next_round_in_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A retry or cancel that somebody sent."""
+
+    order_id: int
+    kind: EventKind
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A cancellation that is to take effect."""
+
+    order_id: int
+    actor: str
+    reason: str
+
+
+class ProgressActivities:
+    """Every write is one transaction with its audit event."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @activity.defn(name="record_failed_round")
+    async def record_failed_round(self, failed: FailedRound) -> None:
+        """Say why on the profile, and park it if only a person or new stock can help.
+
+        A profile that is parked already, or past failing, is left alone; a repetition while it
+        is pending writes a second event and changes nothing else that matters.
+        """
+        payload = {"round": failed.failed_rounds, "next_in_seconds": failed.next_round_in_seconds}
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, failed.order_id)
+            if profile.status is not ProfileStatus.PENDING_ACTIVATION:
+                return
+            if failed.park_as is not None:
+                await profiles.move(
+                    connection,
+                    profile,
+                    failed.park_as,
+                    EventKind.PARKED,
+                    origin(),
+                    payload=payload,
+                    failure_code=failed.code,
+                    failure_reason=failed.reason,
+                    failed_rounds=profile.failed_rounds + 1,
+                )
+            else:
+                await profiles.note_failed_round(
+                    connection,
+                    profile,
+                    origin(),
+                    code=failed.code,
+                    reason=failed.reason,
+                    payload=payload,
+                )
+        log.warning(
+            "activation_round_failed",
+            order_id=failed.order_id,
+            code=failed.code,
+            park_as=failed.park_as,
+            esim_provisioning="failure",
+        )
+
+    @activity.defn(name="record_request")
+    async def record_request(self, request: Request) -> None:
+        """Write a person's retry or cancel, taken or ignored, into the audit trail."""
+        async with transaction(self._engine) as connection:
+            await events.append(
+                connection,
+                request.order_id,
+                request.kind,
+                origin(request.actor),
+                payload={"reason": request.reason},
+            )
+
+    @activity.defn(name="cancel_activation")
+    async def cancel_activation(self, ending: Ending) -> ProfileStatus:
+        """End the activation, unless the customer has the eSIM already; returns the state.
+
+        Idempotent. What was held is released before, by `release_inventory`.
+        """
+        async with transaction(self._engine) as connection:
+            await profiles.ensure(connection, ending.order_id)
+            profile = await profiles.lock(connection, ending.order_id)
+            if profile.status in {ProfileStatus.PENDING_ACTIVATION} | PARKED:
+                profile = await profiles.move(
+                    connection,
+                    profile,
+                    ProfileStatus.CANCELLED,
+                    EventKind.CANCELLED,
+                    origin(ending.actor),
+                    payload={"reason": ending.reason},
+                )
+            elif profile.status in READY:
+                log.info("cancel_came_too_late", order_id=ending.order_id)
+        return profile.status

@@ -1,0 +1,151 @@
+"""Taking an item from stock for an order, and putting it back."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from activities.origin import origin
+from activities.pause_points import PausePoint, PausePoints
+from db import events, inventory, profiles
+from db.engine import transaction
+from db.profiles import Profile
+from domain.audit import EventKind
+from domain.errors import ActivationCancelled, OrderNotPaid
+from domain.order_states import OrderStatus
+from domain.profile_states import PARKED, READY, ProfileStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What an order holds after the step.
+
+    Attributes:
+        item_id: the item held, None if there is no stock for this order.
+        provider: who to buy from if nothing is held.
+    """
+
+    item_id: int | None
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What to put back, and why.
+
+    Attributes:
+        ending: the activation ends, so a bought item has no order to wait for any more.
+    """
+
+    order_id: int
+    reason: str
+    ending: bool
+
+
+class InventoryActivities:
+    """Reserve and release, each in one transaction with its audit event."""
+
+    def __init__(self, engine: AsyncEngine, pause: PausePoints, default_provider: str) -> None:
+        self._engine = engine
+        self._pause = pause
+        self._default_provider = default_provider
+
+    @activity.defn(name="reserve_inventory")
+    async def reserve_inventory(self, order_id: int) -> Reservation:
+        """Find what the order already holds, else take the most specific AVAILABLE item.
+
+        Idempotent: a second call finds the first one's reservation. No stock is an answer.
+
+        Raises:
+            OrderNotFound, OrderNotPaid, ActivationCancelled, StorageUnavailable.
+        """
+        async with transaction(self._engine) as connection:
+            await profiles.ensure(connection, order_id)
+            profile = await profiles.lock(connection, order_id)
+            _check_may_activate(profile)
+            item_id = await self._hold(connection, profile)
+            await self._pause.reach(PausePoint.BEFORE_RESERVE_COMMIT, order_id)
+        await self._pause.reach(PausePoint.AFTER_RESERVE, order_id)
+        return Reservation(item_id, self._default_provider)
+
+    async def _hold(self, connection: AsyncConnection, profile: Profile) -> int | None:
+        if profile.status in READY | {ProfileStatus.RESERVED}:
+            return profile.inventory_item_id
+        await profiles.note_start(connection, profile, origin())
+        if profile.status in PARKED:
+            profile = await profiles.move(
+                connection,
+                profile,
+                ProfileStatus.PENDING_ACTIVATION,
+                EventKind.RESUMED,
+                origin(),
+            )
+        held = await inventory.held_by(connection, profile.order_id)
+        item_id = held.id if held else await _take(connection, profile)
+        if item_id is not None:
+            await profiles.move(
+                connection,
+                profile,
+                ProfileStatus.RESERVED,
+                EventKind.INVENTORY_RESERVED,
+                origin(),
+                payload={"item_id": item_id},
+                inventory_item_id=item_id,
+            )
+        return item_id
+
+    @activity.defn(name="release_inventory")
+    async def release_inventory(self, release: Release) -> None:
+        """Undo a reservation: our stock goes back on the shelf, a bought item never does.
+
+        A bought item stays with its order while the activation goes on, and is retired when it
+        ends: a code that was paid for is kept, and not sold to anyone else. Idempotent, and
+        harmless if nothing is held or the item is already assigned.
+        """
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, release.order_id)
+            if profile.status in READY:
+                return
+            item = await inventory.held_by(connection, release.order_id)
+            if profile.status is ProfileStatus.RESERVED:
+                await profiles.move(
+                    connection,
+                    profile,
+                    ProfileStatus.PENDING_ACTIVATION,
+                    EventKind.INVENTORY_RELEASED,
+                    origin(),
+                    payload={"item_id": profile.inventory_item_id, "reason": release.reason},
+                    inventory_item_id=None,
+                )
+            if item is None:
+                return
+            if item.provider is None:
+                await inventory.release(connection, item)
+            elif release.ending:
+                await inventory.retire(connection, item)
+                await events.append(
+                    connection,
+                    release.order_id,
+                    EventKind.INVENTORY_RETIRED,
+                    origin(),
+                    payload={"item_id": item.id, "reason": release.reason},
+                )
+
+
+async def _take(connection: AsyncConnection, profile: Profile) -> int | None:
+    return await inventory.take(
+        connection,
+        order_id=profile.order_id,
+        plan_id=profile.plan_id,
+        carrier_id=profile.carrier_id,
+        country_id=profile.country_id,
+    )
+
+
+def _check_may_activate(profile: Profile) -> None:
+    if profile.status in READY:
+        return
+    if profile.status in {ProfileStatus.CANCELLED, ProfileStatus.EXPIRED}:
+        raise ActivationCancelled(f"The activation of order {profile.order_id} has ended.")
+    if profile.order_status is not OrderStatus.PAID:
+        raise OrderNotPaid("Order must be paid before activating eSIM.")

@@ -1,0 +1,79 @@
+"""The audit trail: written in the transaction of the change it records, never altered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import esim_provisioning_events as events
+from domain.audit import EventKind, Origin
+from domain.profile_states import ProfileStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of an order's timeline. Holds no secret."""
+
+    id: int
+    kind: str
+    from_status: ProfileStatus | None
+    to_status: ProfileStatus | None
+    actor: str
+    attempt: int | None
+    workflow_id: str | None
+    run_id: str | None
+    error_code: str | None
+    error: str | None
+    payload: Mapping[str, object]
+    created_at: datetime
+
+
+_COLUMNS = tuple(events.c[name] for name in Event.__dataclass_fields__)
+
+
+async def append(
+    connection: AsyncConnection,
+    order_id: int,
+    kind: EventKind,
+    origin: Origin,
+    *,
+    edge: tuple[ProfileStatus, ProfileStatus] | None = None,
+    error_code: str | None = None,
+    error: str | None = None,
+    payload: Mapping[str, object] | None = None,
+) -> None:
+    """Record what happened to an order, and wake whoever waits for it once committed.
+
+    Not idempotent: call it in the transaction of the change itself.
+    """
+    source, target = edge or (None, None)
+    await connection.execute(
+        insert(events).values(
+            order_id=order_id,
+            kind=kind.value,
+            from_status=source,
+            to_status=target,
+            actor=origin.actor,
+            attempt=origin.attempt,
+            workflow_id=origin.workflow_id,
+            run_id=origin.run_id,
+            error_code=error_code,
+            error=error,
+            payload=dict(payload or {}),
+        )
+    )
+
+
+async def timeline(
+    connection: AsyncConnection, order_id: int, *, after_id: int = 0, limit: int = 500
+) -> list[Event]:
+    """An order's events, oldest first, those after `after_id` only."""
+    rows = await connection.execute(
+        select(*_COLUMNS)
+        .where(events.c.order_id == order_id, events.c.id > after_id)
+        .order_by(events.c.id)
+        .limit(limit)
+    )
+    return [Event(**row) for row in rows.mappings()]

@@ -1,0 +1,176 @@
+"""Stock: taken, held, given, put back. An item is held for at most one order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import esim_inventory as inventory
+from domain.errors import StaleWrite
+from domain.inventory_states import InventoryStatus, check_transition
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One stock item with its codes."""
+
+    id: int
+    status: InventoryStatus
+    order_id: int | None
+    provider: str | None
+    provider_reference: str | None
+    iccid: str | None
+    activation_code: str = field(repr=False)
+    qr_payload: str | None = field(repr=False)
+    instructions: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A bought profile, about to become an item reserved for its order."""
+
+    order_id: int
+    plan_id: int
+    carrier_id: int | None
+    country_id: int | None
+    provider: str
+    provider_reference: str
+    iccid: str | None
+    activation_code: str = field(repr=False)
+    qr_payload: str = field(repr=False)
+    instructions: str | None = field(default=None, repr=False)
+    confirmation_code: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+_COLUMNS = tuple(inventory.c[name] for name in Item.__dataclass_fields__)
+
+
+def _probe(plan: str, carrier: str, country: str) -> str:
+    """One exact probe of the stock index.
+
+    Every index column is named in ORDER BY because `IS NULL` does not count as equality for
+    ordering; `stock_seq` is in no other index, so the planner has no other way to sort.
+    """
+    return f"""(
+        SELECT id FROM esim_inventory
+        WHERE status = 'AVAILABLE' AND plan_id {plan} AND carrier_id {carrier}
+          AND country_id {country}
+        ORDER BY plan_id, carrier_id, country_id, stock_seq
+        LIMIT 1 FOR UPDATE SKIP LOCKED)"""  # noqa: S608 - the parts are the constants below
+
+
+def _by_specificity() -> str:
+    """The eight probes, most specific first: plan, then carrier, then country; NULL is "any"."""
+    exact_or_any = {
+        "plan": ("= :plan_id", "IS NULL"),
+        "carrier": ("= :carrier_id", "IS NULL"),
+        "country": ("= :country_id", "IS NULL"),
+    }
+    return ",\n".join(
+        _probe(plan, carrier, country)
+        for plan in exact_or_any["plan"]
+        for carrier in exact_or_any["carrier"]
+        for country in exact_or_any["country"]
+    )
+
+
+TAKE = text(f"""
+    UPDATE esim_inventory
+    SET status = 'RESERVED', order_id = :order_id, reserved_at = now(), updated_at = now()
+    WHERE id = (SELECT COALESCE({_by_specificity()}))
+    RETURNING id
+""")  # noqa: S608 - built from the constants above
+"""Takes the most specific AVAILABLE item, oldest first; rows locked by others are skipped."""
+
+
+async def take(
+    connection: AsyncConnection,
+    *,
+    order_id: int,
+    plan_id: int,
+    carrier_id: int | None,
+    country_id: int | None,
+) -> int | None:
+    """Reserve the most specific AVAILABLE item for an order: its id, or None without stock.
+
+    Call it with the order's profile locked and only if the order holds nothing yet.
+    """
+    taken = await connection.execute(
+        TAKE,
+        {
+            "order_id": order_id,
+            "plan_id": plan_id,
+            "carrier_id": carrier_id,
+            "country_id": country_id,
+        },
+    )
+    item_id: int | None = taken.scalar_one_or_none()
+    return item_id
+
+
+async def held_by(connection: AsyncConnection, order_id: int) -> Item | None:
+    """The item reserved for or assigned to an order."""
+    held = inventory.c.status.in_([InventoryStatus.RESERVED, InventoryStatus.ASSIGNED])
+    rows = await connection.execute(select(*_COLUMNS).where(inventory.c.order_id == order_id, held))
+    row = rows.mappings().one_or_none()
+    return Item(**row) if row else None
+
+
+async def add_bought(connection: AsyncConnection, purchase: Purchase) -> int:
+    """Store what a provider sold as an item RESERVED for its order; returns its id.
+
+    Raises (by way of the transaction):
+        DuplicateStock: another item already has this ICCID or code.
+    """
+    columns = {name: getattr(purchase, name) for name in Purchase.__dataclass_fields__}
+    columns["metadata"] = dict(purchase.metadata)
+    added = await connection.execute(
+        insert(inventory)
+        .values(status=InventoryStatus.RESERVED, reserved_at=func.now(), **columns)
+        .returning(inventory.c.id)
+    )
+    item_id: int = added.scalar_one()
+    return item_id
+
+
+async def assign(connection: AsyncConnection, item: Item) -> None:
+    """Give a reserved item to its order for good. Raises as `_move`."""
+    await _move(connection, item, InventoryStatus.ASSIGNED, assigned_at=func.now())
+
+
+async def release(connection: AsyncConnection, item: Item) -> None:
+    """Put a reserved item of our own stock back on the shelf. Raises as `_move`."""
+    await _move(connection, item, InventoryStatus.AVAILABLE, order_id=None, reserved_at=None)
+
+
+async def retire(connection: AsyncConnection, item: Item) -> None:
+    """Take an item out of use. One that was bought keeps its order. Raises as `_move`."""
+    order_id = None if item.provider is None else item.order_id
+    await _move(connection, item, InventoryStatus.RETIRED, retired_at=func.now(), order_id=order_id)
+
+
+async def _move(
+    connection: AsyncConnection, item: Item, target: InventoryStatus, **columns: object
+) -> None:
+    """Move an item along its state machine.
+
+    Raises:
+        IllegalTransition: the state machine has no such edge.
+        StaleWrite: the item is not as it was read.
+    """
+    check_transition(item.status, target)
+    moved = await connection.execute(
+        update(inventory)
+        .where(
+            inventory.c.id == item.id,
+            inventory.c.status == item.status,
+            inventory.c.order_id == item.order_id,
+        )
+        .values(status=target, updated_at=func.now(), **columns)
+    )
+    if moved.rowcount != 1:
+        raise StaleWrite(f"Stock item {item.id} changed meanwhile.")

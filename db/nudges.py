@@ -1,0 +1,27 @@
+"""Who may nudge a waiting activation: one caller per cool-down, whoever comes first."""
+
+from sqlalchemy import func, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.profiles import Profile
+from db.tables import esim_profiles as profiles
+
+
+async def claim(connection: AsyncConnection, profile: Profile, *, cooldown_seconds: float) -> bool:
+    """Take the one nudge that a cool-down allows; False if it is not over or somebody was first.
+
+    The cool-down begins with the row's last change, by the database's clock. Not an event: the
+    retry that follows is recorded by the activation itself.
+    """
+    claimed = await connection.execute(
+        update(profiles)
+        .where(
+            profiles.c.id == profile.id,
+            profiles.c.status == profile.status,
+            profiles.c.failed_rounds == profile.failed_rounds,
+            profiles.c.updated_at
+            <= func.now() - func.make_interval(0, 0, 0, 0, 0, 0, cooldown_seconds),
+        )
+        .values(updated_at=func.now())
+    )
+    return claimed.rowcount == 1

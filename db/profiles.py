@@ -1,0 +1,237 @@
+"""Profiles: one per order, moved along the state machine together with their audit event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import events
+from db.tables import esim_profiles as profiles
+from db.tables import orders
+from domain.audit import EventKind, Origin
+from domain.errors import OrderNotFound, StaleWrite
+from domain.order_states import OrderStatus
+from domain.profile_states import ProfileStatus, check_transition
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """An order's profile with the order facts that every step needs."""
+
+    id: int
+    order_id: int
+    user_id: int
+    plan_id: int
+    country_id: int | None
+    carrier_id: int | None
+    status: ProfileStatus
+    inventory_item_id: int | None
+    iccid: str | None
+    activation_code: str | None = field(repr=False)
+    qr_payload: str | None = field(repr=False)
+    instructions: str | None = field(repr=False)
+    provider_reference: str | None
+    failure_code: str | None
+    failure_reason: str | None
+    failed_rounds: int
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    provisioned_at: datetime | None
+    activated_at: datetime | None
+    order_status: OrderStatus
+    plan_snapshot: Mapping[str, object]
+
+
+_READ: Select[tuple[object, ...]] = select(
+    *profiles.c, orders.c.status.label("order_status"), orders.c.plan_snapshot
+).join(orders, orders.c.id == profiles.c.order_id)
+
+
+async def ensure(connection: AsyncConnection, order_id: int) -> None:
+    """Give an order its profile if it has none yet (orders written by hand). Idempotent.
+
+    Raises:
+        OrderNotFound: there is no such order.
+    """
+    snapshot = orders.c.plan_snapshot
+    row = select(
+        orders.c.id,
+        orders.c.user_id,
+        orders.c.plan_id,
+        snapshot["country_id"].as_integer(),
+        snapshot["carrier_id"].as_integer(),
+    ).where(orders.c.id == order_id)
+    await connection.execute(
+        insert(profiles)
+        .from_select(["order_id", "user_id", "plan_id", "country_id", "carrier_id"], row)
+        .on_conflict_do_nothing(index_elements=["order_id"])
+    )
+    if await find(connection, order_id) is None:
+        raise OrderNotFound("Order not found.")
+
+
+async def find(
+    connection: AsyncConnection, order_id: int, *, user_id: int | None = None
+) -> Profile | None:
+    """An order's profile; with `user_id`, only if that user owns the order."""
+    statement = _READ.where(profiles.c.order_id == order_id)
+    if user_id is not None:
+        statement = statement.where(orders.c.user_id == user_id)
+    return _one(await _rows(connection, statement))
+
+
+async def find_by_id(
+    connection: AsyncConnection, profile_id: int, *, user_id: int
+) -> Profile | None:
+    """A profile by its own id, only if that user owns it."""
+    statement = _READ.where(profiles.c.id == profile_id, orders.c.user_id == user_id)
+    return _one(await _rows(connection, statement))
+
+
+async def owned_by(
+    connection: AsyncConnection, user_id: int, *, before_id: int | None = None, limit: int = 100
+) -> list[Profile]:
+    """A user's profiles, newest first, those with a smaller id than `before_id` only."""
+    statement = _READ.where(profiles.c.user_id == user_id)
+    return await _rows(connection, _page(statement, before_id, limit))
+
+
+async def with_status(
+    connection: AsyncConnection,
+    statuses: frozenset[ProfileStatus],
+    *,
+    before_id: int | None = None,
+    limit: int = 100,
+) -> list[Profile]:
+    """Profiles in any of these states, newest first: for ops. Callers must not show codes."""
+    statement = _READ.where(profiles.c.status.in_(statuses))
+    return await _rows(connection, _page(statement, before_id, limit))
+
+
+async def lock(connection: AsyncConnection, order_id: int) -> Profile:
+    """An order's profile, locked until the transaction ends: every writer begins with this.
+
+    The order's row is locked with it, so that a refund and an assignment cannot cross.
+
+    Raises:
+        OrderNotFound: there is no such order, or it has no profile.
+    """
+    # NO KEY UPDATE: writers of events (a foreign key to the order) need not wait.
+    statement = _READ.where(profiles.c.order_id == order_id).with_for_update(key_share=True)
+    profile = _one(await _rows(connection, statement))
+    if profile is None:
+        raise OrderNotFound("Order not found.")
+    return profile
+
+
+async def move(
+    connection: AsyncConnection,
+    profile: Profile,
+    target: ProfileStatus,
+    kind: EventKind,
+    origin: Origin,
+    *,
+    payload: Mapping[str, object] | None = None,
+    **columns: object,
+) -> Profile:
+    """Move a locked profile to another state, set columns with it, and record it.
+
+    Returns the profile with its new state; other columns are as they were read.
+
+    Raises:
+        IllegalTransition: the state machine has no such edge.
+        StaleWrite: the profile is not in the state it was read in.
+    """
+    check_transition(profile.status, target)
+    await _write(connection, profile, status=target, **columns)
+    await events.append(
+        connection,
+        profile.order_id,
+        kind,
+        origin,
+        edge=(profile.status, target),
+        error_code=_text(columns.get("failure_code")),
+        error=_text(columns.get("failure_reason")),
+        payload=payload,
+    )
+    return replace(profile, status=target)
+
+
+async def note_failed_round(
+    connection: AsyncConnection,
+    profile: Profile,
+    origin: Origin,
+    *,
+    code: str,
+    reason: str,
+    payload: Mapping[str, object],
+) -> None:
+    """Say on a profile that stays pending why the last round of attempts failed.
+
+    Raises:
+        StaleWrite: the profile is not in the state it was read in.
+    """
+    await _write(
+        connection,
+        profile,
+        failure_code=code,
+        failure_reason=reason,
+        failed_rounds=profile.failed_rounds + 1,
+    )
+    await events.append(
+        connection,
+        profile.order_id,
+        EventKind.ROUND_FAILED,
+        origin,
+        error_code=code,
+        error=reason,
+        payload=payload,
+    )
+
+
+async def note_start(connection: AsyncConnection, profile: Profile, origin: Origin) -> None:
+    """Record that an activation began; only the first call does anything.
+
+    Raises:
+        StaleWrite: the profile is not in the state it was read in.
+    """
+    if profile.started_at is not None:
+        return
+    await _write(connection, profile, started_at=func.now())
+    await events.append(connection, profile.order_id, EventKind.ACTIVATION_STARTED, origin)
+
+
+async def _write(connection: AsyncConnection, profile: Profile, **columns: object) -> None:
+    changed = await connection.execute(
+        update(profiles)
+        .where(profiles.c.id == profile.id, profiles.c.status == profile.status)
+        .values(updated_at=func.now(), **columns)
+    )
+    if changed.rowcount != 1:
+        raise StaleWrite(f"The profile of order {profile.order_id} changed meanwhile.")
+
+
+async def _rows(
+    connection: AsyncConnection, statement: Select[tuple[object, ...]]
+) -> list[Profile]:
+    return [Profile(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+def _page(
+    statement: Select[tuple[object, ...]], before_id: int | None, limit: int
+) -> Select[tuple[object, ...]]:
+    if before_id is not None:
+        statement = statement.where(profiles.c.id < before_id)
+    return statement.order_by(profiles.c.id.desc()).limit(limit)
+
+
+def _one(rows: list[Profile]) -> Profile | None:
+    return rows[0] if rows else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,23 @@
+"""Customers and staff, as far as a request needs to know them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import users
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who can hold a token. Users are never deleted."""
+
+    id: int
+    email: str
+
+
+async def find(connection: AsyncConnection, user_id: int) -> User | None:
+    """A user by id."""
+    rows = await connection.execute(select(users.c.id, users.c.email).where(users.c.id == user_id))
+    row = rows.mappings().one_or_none()
+    return User(**row) if row else None

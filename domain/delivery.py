@@ -1,0 +1,15 @@
+"""How a customer is told that the eSIM is ready."""
+
+from typing import Protocol
+
+
+class Delivery(Protocol):
+    """One way of handing over the instructions."""
+
+    async def deliver(self, order_id: int) -> None:
+        """Tell the owner of an order that the eSIM is ready.
+
+        May be called more than once for one order. The code itself travels only where its
+        owner alone can read it.
+        """
+        ...

@@ -1,0 +1,161 @@
+"""Real parts for every test: Postgres, Temporal and a worker, started once, kept apart by name."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine as create_sync_engine
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from cli.stack.postgres import run_postgres
+from cli.stack.temporal import TemporalServer, run_temporal
+from db.engine import create_engine
+from domain.provider import EsimProvider
+from providers.local import LocalProvider
+from settings import WorkerSettings
+from tests.rows import seed_catalogue
+from worker import build_workers, running
+
+ROOT = Path(__file__).parent.parent
+_TEMPLATE = "esim_template"
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Postgres for the whole run, with a migrated template database."""
+    with run_postgres(tmp_path_factory.mktemp("postgres")) as url:
+        _admin(url, f"CREATE DATABASE {_TEMPLATE}")
+        migrate(_database(url, _TEMPLATE))
+        yield url
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring a database to a revision, as `alembic upgrade` does."""
+    before = os.environ.get("DATABASE_URL")
+    os.environ["DATABASE_URL"] = url
+    try:
+        command.upgrade(Config(ROOT / "alembic.ini"), revision)
+    finally:
+        if before is None:
+            del os.environ["DATABASE_URL"]
+        else:
+            os.environ["DATABASE_URL"] = before
+
+
+_databases = iter(range(1, 100_000))
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """A fresh migrated database; its order ids are used by no other test of this run."""
+    number = next(_databases)
+    name = f"esim_{number}"
+    _admin(postgres_url, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    url = _database(postgres_url, name)
+    _admin(url, f"ALTER SEQUENCE orders_id_seq RESTART WITH {number * 10_000}")
+    yield url
+    _admin(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """A pool on the test's own database."""
+    engine = create_engine(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def catalogue(engine: AsyncEngine) -> None:
+    """One country, one carrier and plan 123, "Spain 5GB"."""
+    await seed_catalogue(engine)
+
+
+@pytest.fixture(scope="session")
+def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    """A real Temporal dev server for the whole run, with our search attributes."""
+    with run_temporal(tmp_path_factory.mktemp("temporal")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def temporal_client(temporal_server: TemporalServer) -> Client:
+    """A client of that server."""
+    return await Client.connect(temporal_server.address)
+
+
+@pytest.fixture
+def task_queue() -> str:
+    """A queue that no other test's worker polls."""
+    return f"test-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def providers() -> dict[str, EsimProvider]:
+    """What the worker can buy from; tests override it."""
+    return {"LOCAL": LocalProvider()}
+
+
+@pytest.fixture
+def default_provider(providers: dict[str, EsimProvider]) -> str:
+    """The first provider is the default."""
+    return next(iter(providers))
+
+
+@pytest.fixture
+def pause_points_dir(tmp_path: Path) -> Path:
+    """Where a test puts `<point>.hold` files."""
+    folder = tmp_path / "pause"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+async def worker(  # noqa: PLR0913, PLR0917 - everything that a worker is made of
+    temporal_client: Client,
+    engine: AsyncEngine,
+    providers: dict[str, EsimProvider],
+    default_provider: str,
+    task_queue: str,
+    pause_points_dir: Path,
+) -> AsyncIterator[None]:
+    """A running worker on the test's own queue and database."""
+    workers = build_workers(
+        temporal_client,
+        engine,
+        providers,
+        task_queue=task_queue,
+        default_provider=default_provider,
+        settings=WorkerSettings(
+            pause_points_dir=str(pause_points_dir), worker_graceful_shutdown_seconds=0.1
+        ),
+    )
+    async with running(workers):
+        yield
+        await _terminate_leftovers(temporal_client, task_queue)
+
+
+async def _terminate_leftovers(client: Client, task_queue: str) -> None:
+    """End what a test left waiting, so that it costs the next ones nothing."""
+    query = f"TaskQueue = '{task_queue}' AND ExecutionStatus = 'Running'"
+    async for execution in client.list_workflows(query):
+        handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
+        await asyncio.shield(handle.terminate("the test is over"))
+
+
+def _database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _admin(url: str, statement: str) -> None:
+    engine = create_sync_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

@@ -1,0 +1,181 @@
+"""The worker: wires settings, database, providers and delivery to the workflow and its steps.
+
+Run it with `python worker.py`. SIGTERM or Ctrl-C lets running steps finish first.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.apply_profile import ProfileActivities
+from activities.call_provider import ProviderActivities
+from activities.deliver_instructions import AnswerDelivery, DeliveryActivities
+from activities.failure_edge import FailureEdge
+from activities.pause_points import PausePoints
+from activities.record_progress import ProgressActivities
+from activities.reserve_inventory import InventoryActivities
+from db.engine import create_engine
+from domain.errors import EsimError
+from domain.provider import EsimProvider
+from domain.purchase import Ambiguity
+from logs import configure_logging
+from providers import ConnectedYouConfig, build_providers
+from settings import (
+    DatabaseSettings,
+    LogSettings,
+    ProviderSettings,
+    TemporalSettings,
+    WorkerSettings,
+    load,
+)
+from workflows.activate_esim import ActivateEsimWorkflow
+from workflows.client import Activations
+from workflows.connection import connect
+from workflows.messages import provider_queue
+
+log = structlog.get_logger("worker")
+
+
+def build_workers(  # noqa: PLR0913 - the composition root: everything meets here
+    client: Client,
+    engine: AsyncEngine,
+    providers: Mapping[str, EsimProvider],
+    *,
+    task_queue: str,
+    default_provider: str,
+    settings: WorkerSettings,
+) -> list[Worker]:
+    """One worker for the workflow and its database steps, and one for each provider's calls.
+
+    A queue per provider keeps a slow or paused one from holding up anything else.
+    """
+    folder = settings.pause_points_dir
+    pause = PausePoints(Path(folder) if folder else None)
+    inventory = InventoryActivities(engine, pause, default_provider)
+    profile = ProfileActivities(engine, pause)
+    delivery = DeliveryActivities(engine, pause, AnswerDelivery())
+    progress = ProgressActivities(engine)
+    purchase = ProviderActivities(engine, pause, providers)
+    grace = timedelta(seconds=settings.worker_graceful_shutdown_seconds)
+    steps = Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[ActivateEsimWorkflow],
+        activities=[
+            inventory.reserve_inventory,
+            inventory.release_inventory,
+            profile.apply_profile,
+            delivery.deliver_instructions,
+            progress.record_failed_round,
+            progress.record_request,
+            progress.cancel_activation,
+        ],
+        interceptors=[FailureEdge()],
+        max_cached_workflows=settings.worker_max_cached_workflows,
+        max_concurrent_activities=settings.worker_max_concurrent_activities,
+        graceful_shutdown_timeout=grace,
+    )
+    calls = [
+        Worker(
+            client,
+            task_queue=provider_queue(task_queue, name),
+            activities=[purchase.call_provider],
+            interceptors=[FailureEdge()],
+            max_concurrent_activities=settings.worker_max_concurrent_activities,
+            graceful_shutdown_timeout=grace,
+        )
+        for name in providers
+    ]
+    return [steps, *calls]
+
+
+def providers_from(settings: ProviderSettings) -> dict[str, EsimProvider]:
+    """The providers that the settings name.
+
+    Raises:
+        Misconfigured: names the variable that is missing or wrong.
+    """
+    key = settings.connected_you_api_key
+    partner = settings.connected_you_partner_id
+    connected_you = partner and ConnectedYouConfig(
+        base_url=settings.connected_you_base_url,
+        partner_id=partner,
+        api_key=key.get_secret_value() if key else None,
+        timeout_seconds=settings.connected_you_timeout_seconds,
+        dry_run=settings.connected_you_dry_run,
+        ambiguity=Ambiguity(settings.connected_you_ambiguity),
+        iccid_luhn_strict=settings.iccid_luhn_strict,
+    )
+    return build_providers(settings.esim_provider, connected_you or None)
+
+
+@asynccontextmanager
+async def running(workers: list[Worker]) -> AsyncIterator[None]:
+    """Run every worker until the block ends; the first to fail ends it for all."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(worker.run()) for worker in workers]
+        yield
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
+        await asyncio.gather(*tasks)
+
+
+async def main() -> None:
+    """Wire everything from the environment and work until told to stop."""
+    configure_logging(load(LogSettings))
+    temporal = load(TemporalSettings)
+    database = load(DatabaseSettings)
+    provider_settings = load(ProviderSettings)
+    providers = providers_from(provider_settings)
+    client = await connect(
+        temporal.temporal_address,
+        temporal.temporal_namespace,
+        tls=temporal.temporal_tls,
+        api_key=temporal.temporal_api_key.get_secret_value() if temporal.temporal_api_key else None,
+    )
+    # An unregistered search attribute would stall every workflow while it looks alive.
+    await Activations(client, temporal.temporal_task_queue).check()
+    engine = create_engine(
+        database.database_url.get_secret_value(),
+        pool_size=database.database_pool_size,
+        connect_timeout_seconds=database.database_connect_timeout_seconds,
+    )
+    workers = build_workers(
+        client,
+        engine,
+        providers,
+        task_queue=temporal.temporal_task_queue,
+        default_provider=provider_settings.esim_provider,
+        settings=load(WorkerSettings),
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(workers):
+        log.info("worker_ready", task_queue=temporal.temporal_task_queue, providers=[*providers])
+        await stop.wait()
+        log.info("worker_stopping")
+    for provider in providers.values():
+        await provider.aclose()
+    await engine.dispose()
+
+
+if __name__ == "__main__":
+    code = 0
+    try:
+        asyncio.run(main())
+    except EsimError as error:
+        print(f"worker: {error.message}", file=sys.stderr)  # noqa: T201 - may precede logging
+        code = 1
+    sys.stdout.flush()
+    # temporalio can abort while the interpreter unwinds (sdk-python#300).
+    os._exit(code)

@@ -1,0 +1,270 @@
+"""One paid order becomes one eSIM: the durable story of an activation."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.apply_profile import Assignment
+    from activities.call_provider import PurchaseOrder
+    from activities.record_progress import Ending, FailedRound, Request
+    from activities.reserve_inventory import Release
+    from domain.audit import EventKind
+    from domain.errors import NotWaiting, OrderNotFound
+    from domain.profile_states import ProfileStatus
+
+from workflows import details, messages, policies, steps
+from workflows.compensation import UndoStack, shielded
+from workflows.failures import ENDS_THE_ACTIVATION, classify, parked_state
+from workflows.messages import (
+    ActivationRequest,
+    ActivationResult,
+    ActivationState,
+    Failure,
+    Intervention,
+    Step,
+)
+
+
+class _Cancelled(Exception):  # noqa: N818 - control flow inside this file, not an error
+    """Somebody asked for the end, and it is not too late."""
+
+    def __init__(self, request: Intervention) -> None:
+        super().__init__(request.reason)
+        self.request = request
+
+
+@workflow.defn(name=messages.WORKFLOW)
+class ActivateEsimWorkflow:
+    """Reserve or buy, apply, deliver; retry in rounds; wait for a person when rounds are spent."""
+
+    @workflow.init
+    def __init__(self, request: ActivationRequest) -> None:
+        self._order_id = request.order_id
+        self._provider = request.provider
+        self._failed_rounds = request.failed_rounds
+        self._failure = request.waiting_for
+        self._rounds_left = list(policies.ROUND_DELAYS)
+        self._undo = UndoStack()
+        self._requests: list[tuple[str, Intervention]] = []
+        self._step = Step.STARTING
+        self._item_id: int | None = None
+        self._next_round_at: str | None = None
+
+    @workflow.run
+    async def run(self, request: ActivationRequest) -> ActivationResult:
+        """Activate, however many rounds it takes; end assigned or cancelled."""
+        try:
+            if request.waiting_for is not None:
+                await self._wait_for_a_person(request.waiting_for)
+            while not await self._round():
+                await self._wait_for_the_next_round()
+            status = ProfileStatus.ACTIVATED
+        except _Cancelled as ended:
+            status = await self._cancel(ended.request)
+        except BaseException as error:
+            if not is_cancelled_exception(error):
+                raise  # an eviction or a defect: neither may compensate
+            await self._cancel(Intervention("temporal", "the workflow was cancelled in Temporal"))
+            raise
+        return await self._end(status)
+
+    async def _round(self) -> bool:
+        """One attempt at the whole path; False if it failed and was undone and recorded."""
+        try:
+            item_id = await self._reserve() or await self._buy()
+            await self._apply(item_id)
+            await self._deliver()
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            failure = classify(error)
+            if failure.code == OrderNotFound.code:
+                raise  # there is nothing to activate, and nobody to wait for
+            await self._fail(failure)
+            return False
+        return True
+
+    async def _reserve(self) -> int | None:
+        await self._check_requests(Step.RESERVING)
+        self._undo.push(self._release)
+        reservation = await steps.reserve_inventory(self._order_id)
+        self._item_id = reservation.item_id
+        self._provider = self._provider or reservation.provider
+        return reservation.item_id
+
+    async def _buy(self) -> int:
+        await self._check_requests(Step.BUYING)
+        order = PurchaseOrder(self._order_id, self._provider or "")
+        self._item_id = await steps.call_provider(order)
+        return self._item_id
+
+    async def _apply(self, item_id: int) -> None:
+        await self._check_requests(Step.APPLYING)
+        await steps.apply_profile(Assignment(self._order_id, item_id))
+        self._undo.forget()
+
+    async def _deliver(self) -> None:
+        self._step = Step.DELIVERING
+        await steps.deliver_instructions(self._order_id)
+
+    async def _release(self) -> None:
+        ending = self._step is Step.ENDED
+        reason = "activation ended" if ending else "the round failed"
+        await steps.release_inventory(Release(self._order_id, reason, ending))
+        self._item_id = None
+
+    async def _fail(self, failure: Failure) -> None:
+        """Undo the round, and decide what is waited for."""
+        if failure.code in ENDS_THE_ACTIVATION:
+            raise _Cancelled(Intervention("activation", failure.reason))
+        await self._undo.unwind()
+        self._failed_rounds += 1
+        if failure.parks_as is None and not self._rounds_left:
+            failure = Failure(failure.code, failure.reason, parked_state(failure))
+        self._failure = failure
+        delay = None if failure.parks_as else self._rounds_left[0]
+        await steps.record_failed_round(
+            FailedRound(
+                self._order_id,
+                failure.code,
+                failure.reason,
+                self._failed_rounds,
+                failure.parks_as,
+                delay.total_seconds() if delay else None,
+            )
+        )
+
+    async def _wait_for_the_next_round(self) -> None:
+        failure = self._failure
+        if failure is None or failure.parks_as is not None:
+            await self._wait_for_a_person(failure)
+        else:
+            await self._pause(failure, self._rounds_left.pop(0))
+        self._failure = None
+        self._next_round_at = None
+
+    async def _pause(self, failure: Failure, delay: timedelta) -> None:
+        """Wait for the next automatic round; a retry ends the wait."""
+        self._step = Step.WAITING
+        self._next_round_at = (workflow.now() + delay).isoformat(timespec="seconds")
+        details.waiting(self._state(), failure)
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self._requests), timeout=delay, timeout_summary="Next round"
+            )
+        except asyncio.TimeoutError:
+            return
+        await self._take_requests()
+
+    async def _wait_for_a_person(self, failure: Failure | None) -> None:
+        """Sleep, for months if need be, until somebody sends a retry or a cancel."""
+        self._step = Step.PARKED
+        details.parked(self._state(), failure)
+        while not await self._take_requests():
+            self._continue_if_long()
+            try:
+                await workflow.wait_condition(
+                    lambda: bool(self._requests),
+                    timeout=policies.PARKED_REMINDER,
+                    timeout_summary="Still waiting for a person",
+                )
+            except asyncio.TimeoutError:
+                workflow.logger.warning("still waiting for a person")
+        self._rounds_left = list(policies.ROUND_DELAYS)
+
+    def _continue_if_long(self) -> None:
+        if workflow.info().get_current_history_length() < policies.MAXIMUM_HISTORY_EVENTS:
+            return
+        workflow.continue_as_new(
+            ActivationRequest(self._order_id, self._provider, self._failed_rounds, self._failure)
+        )
+
+    async def _take_requests(self) -> bool:
+        """Record what was asked for while waiting; True if a retry is among it."""
+        retried = False
+        for name, request in self._drain():
+            if name == messages.CANCEL:
+                raise _Cancelled(request)
+            await self._record(EventKind.RETRY_REQUESTED, request)
+            self._provider = request.provider or self._provider
+            retried = True
+        return retried
+
+    async def _check_requests(self, step: Step) -> None:
+        """Before a step: a cancel ends the activation, a retry has nothing to retry."""
+        self._step = step
+        for name, request in self._drain():
+            if name == messages.CANCEL:
+                raise _Cancelled(request)
+            await self._record(EventKind.REQUEST_IGNORED, request)
+
+    def _drain(self) -> Iterator[tuple[str, Intervention]]:
+        while self._requests:
+            yield self._requests.pop(0)
+
+    async def _record(self, kind: EventKind, request: Intervention) -> None:
+        await steps.record_request(Request(self._order_id, kind, request.actor, request.reason))
+
+    async def _cancel(self, request: Intervention) -> ProfileStatus:
+        """Undo and end, even while Temporal itself asks for cancellation."""
+        self._step = Step.ENDED
+        ended_as: list[ProfileStatus] = []
+
+        async def end() -> None:
+            await self._record(EventKind.CANCEL_REQUESTED, request)
+            await self._undo.unwind()
+            ending = Ending(self._order_id, request.actor, request.reason)
+            ended_as.append(await steps.cancel_activation(ending))
+
+        await shielded(end)
+        details.ended(self._state(), ended_as[0])
+        return ended_as[0]
+
+    async def _end(self, status: ProfileStatus) -> ActivationResult:
+        self._step = Step.ENDED
+        for _, request in self._drain():
+            await self._record(EventKind.REQUEST_IGNORED, request)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        details.ended(self._state(), status)
+        return ActivationResult(self._order_id, status, self._item_id)
+
+    @workflow.signal(name=messages.RETRY)
+    def retry(self, request: Intervention | None = None) -> None:
+        """Try again now; without effect unless the activation waits."""
+        self._requests.append((messages.RETRY, request or Intervention()))
+
+    @workflow.signal(name=messages.CANCEL)
+    def cancel(self, request: Intervention | None = None) -> None:
+        """End the activation unless the eSIM is assigned already."""
+        self._requests.append((messages.CANCEL, request or Intervention()))
+
+    @workflow.update(name=messages.RETRY)
+    def retry_now(self, request: Intervention | None = None) -> ActivationState:
+        """As the signal, but a caller learns why not."""
+        self._requests.append((messages.RETRY, request or Intervention()))
+        return self._state()
+
+    @retry_now.validator
+    def _may_retry(self, request: Intervention | None = None) -> None:  # noqa: ARG002 - same shape
+        if self._step not in {Step.WAITING, Step.PARKED}:
+            raise NotWaiting(f"The activation is {self._step}: there is nothing to retry.")
+
+    @workflow.query(name=messages.STATE)
+    def state(self) -> ActivationState:
+        """Where the activation stands."""
+        return self._state()
+
+    def _state(self) -> ActivationState:
+        return ActivationState(
+            self._order_id,
+            self._step,
+            self._failed_rounds,
+            self._item_id,
+            self._provider,
+            self._failure,
+            self._next_round_at,
+        )

@@ -1,0 +1,151 @@
+"""Starting, steering and asking an activation from outside: used by the API and the CLI."""
+
+import asyncio
+from enum import StrEnum
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import EngineUnavailable, NotWaiting
+from domain.profile_states import ProfileStatus
+from workflows import messages
+from workflows.messages import ActivationRequest, ActivationState, Intervention
+
+
+class Started(StrEnum):
+    """What asking for an activation came to."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    """A finished run of this order is still remembered: nothing was started."""
+
+
+class Activations:
+    """The activations of one deployment. Every method may raise EngineUnavailable."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+
+    async def start(self, order_id: int, plan_id: int | None = None) -> Started:
+        """Start an order's activation, or find the one that runs. Idempotent."""
+        return await self._start(order_id, plan_id)
+
+    async def restart(self, order_id: int) -> Started:
+        """Start again after a run that was terminated, timed out or lost."""
+        return await self._start(
+            order_id, None, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+        )
+
+    async def retry(self, order_id: int, request: Intervention) -> None:
+        """Make a waiting activation try again now; start one if none is left.
+
+        Raises:
+            NotWaiting: it is not waiting for a retry, with the reason why.
+        """
+        try:
+            await self._handle(order_id).execute_update(
+                messages.RETRY, request, result_type=ActivationState
+            )
+        except WorkflowUpdateFailedError as error:
+            raise NotWaiting(str(error.cause)) from None
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            raise _unavailable() from None
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise _unavailable() from None
+            if await self.restart(order_id) is Started.ENDED:
+                raise NotWaiting("The activation has ended.") from None
+
+    async def nudge(self, order_id: int, request: Intervention) -> None:
+        """Ask for a retry without waiting for the answer; harmless if nothing waits."""
+        await self._signal(order_id, messages.RETRY, request)
+
+    async def cancel(self, order_id: int, request: Intervention) -> Started:
+        """Cancel an activation, even one that was never started: it ends as cancelled."""
+        return await self._start(order_id, None, cancel=request)
+
+    async def state(self, order_id: int) -> ActivationState | None:
+        """Where a running activation stands; None if none is known. Costly: for ops only."""
+        try:
+            state: ActivationState = await self._handle(order_id).query(
+                messages.STATE, result_type=ActivationState
+            )
+            return state
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise _unavailable() from None
+
+    async def check(self) -> None:
+        """Raise EngineUnavailable unless Temporal answers and knows our search attributes."""
+        try:
+            await self._client.count_workflows(f"{messages.ESIM_STATUS.name} IS NULL")
+        except RPCError as error:
+            raise EngineUnavailable(
+                f"Temporal does not answer or lacks the search attributes ({error.status.name})."
+            ) from None
+
+    def _handle(self, order_id: int) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle(messages.workflow_id(order_id))
+
+    async def _signal(self, order_id: int, name: str, request: Intervention) -> None:
+        try:
+            await self._handle(order_id).signal(name, request)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise _unavailable() from None
+
+    async def _start(
+        self,
+        order_id: int,
+        plan_id: int | None,
+        *,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        cancel: Intervention | None = None,
+    ) -> Started:
+        try:
+            await self._client.start_workflow(
+                messages.WORKFLOW,
+                ActivationRequest(order_id),
+                id=messages.workflow_id(order_id),
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=reuse,
+                search_attributes=_search_attributes(order_id, plan_id),
+                static_summary=f"Activate the eSIM of order {order_id}",
+                start_signal=messages.CANCEL if cancel else None,
+                start_signal_args=[cancel] if cancel else [],
+            )
+        except WorkflowAlreadyStartedError:
+            return Started.ENDED
+        except RPCError:
+            raise _unavailable() from None
+        return Started.RUNNING
+
+
+def _search_attributes(order_id: int, plan_id: int | None) -> TypedSearchAttributes:
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(messages.ORDER_ID, order_id),
+        SearchAttributePair(messages.ESIM_STATUS, ProfileStatus.PENDING_ACTIVATION.value),
+    ]
+    if plan_id is not None:
+        pairs.append(SearchAttributePair(messages.PLAN_ID, plan_id))
+    return TypedSearchAttributes(pairs)
+
+
+def _unavailable() -> EngineUnavailable:
+    return EngineUnavailable("Temporal cannot be reached; nothing was changed.")

@@ -1,0 +1,33 @@
+"""Reaching Temporal: one client per process, made after any fork."""
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from domain.errors import EngineUnavailable
+
+
+async def connect(
+    address: str,
+    namespace: str,
+    *,
+    tls: bool = False,
+    api_key: str | None = None,
+    lazy: bool = False,
+) -> Client:
+    """Connect now; or, if `lazy`, at the first call, so that a process can start without Temporal.
+
+    Raises:
+        EngineUnavailable: nothing answers at this address.
+    """
+    try:
+        return await Client.connect(
+            address,
+            namespace=namespace,
+            tls=tls or api_key is not None,
+            api_key=api_key,
+            lazy=lazy,
+        )
+    except (RPCError, RuntimeError):
+        raise EngineUnavailable(
+            f"Temporal does not answer at {address}; is it running (TEMPORAL_ADDRESS)?"
+        ) from None

@@ -1,0 +1,63 @@
+"""What ops read in Temporal's UI: search attributes, and details that say what to do."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from domain.profile_states import ProfileStatus
+
+from workflows import messages
+from workflows.messages import ActivationState, Failure
+
+_WHAT_TO_DO = {
+    ProfileStatus.PROVISIONING_FAILED: (
+        "Mend the cause, then send the signal `retry` (or `esimctl retry {order}`)."
+    ),
+    ProfileStatus.EXHAUSTED: (
+        "Import stock for this plan (`esimctl import-stock`) or send the signal `retry`."
+    ),
+    ProfileStatus.NEEDS_REVIEW: (
+        "Ask the provider whether the order's reference was booked, before anything else. "
+        "`retry` will not buy again while that is open; `cancel` ends the activation."
+    ),
+}
+
+
+def waiting(state: ActivationState, failure: Failure) -> None:
+    """Another round comes by itself."""
+    workflow.upsert_search_attributes(
+        [
+            messages.ESIM_STATUS.value_set(ProfileStatus.PENDING_ACTIVATION.value),
+            messages.FAILURE_CODE.value_set(failure.code),
+            messages.PROVIDER.value_set(state.provider or "stock"),
+        ]
+    )
+    workflow.set_current_details(
+        f"**Round {state.failed_rounds} failed** (`{failure.code}`): {failure.reason}\n\n"
+        f"Next round at {state.next_round_at}. "
+        "Nothing needs doing; the signal `retry` starts it now."
+    )
+
+
+def parked(state: ActivationState, failure: Failure | None) -> None:
+    """Nothing comes by itself any more."""
+    failure = failure or Failure("unknown", "The cause is not known.")
+    status = failure.parks_as or ProfileStatus.PROVISIONING_FAILED
+    workflow.upsert_search_attributes(
+        [
+            messages.ESIM_STATUS.value_set(status.value),
+            messages.FAILURE_CODE.value_set(failure.code),
+            messages.PROVIDER.value_set(state.provider or "stock"),
+        ]
+    )
+    workflow.set_current_details(
+        f"**Waiting for a person** after {state.failed_rounds} failed rounds "
+        f"(`{failure.code}`): {failure.reason}\n\n"
+        f"{_WHAT_TO_DO[status].format(order=state.order_id)}"
+    )
+
+
+def ended(state: ActivationState, status: ProfileStatus) -> None:
+    """The activation is over."""
+    workflow.upsert_search_attributes([messages.ESIM_STATUS.value_set(status.value)])
+    item = f" with item {state.item_id}" if state.item_id else ""
+    workflow.set_current_details(f"**Ended** as `{status.value}`{item}.")

@@ -1,0 +1,63 @@
+"""What a failed step means for the activation: wait and try again, or wait for a person."""
+
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError as StepTimeout
+
+from domain.errors import (
+    ActivationCancelled,
+    FaultyStock,
+    NeedsReview,
+    OrderNotPaid,
+    ProviderOutcomeUnknown,
+    ProviderOutOfStock,
+    ProviderUnavailable,
+    StaleWrite,
+    StorageUnavailable,
+)
+from domain.profile_states import ProfileStatus
+from workflows.messages import Failure
+
+STEP_TIMED_OUT = "step-timed-out"
+
+ENDS_THE_ACTIVATION = frozenset({OrderNotPaid.code, ActivationCancelled.code})
+"""There is nothing to wait for any more: the activation is cancelled."""
+
+_WAITING_HELPS = frozenset(
+    {
+        ProviderUnavailable.code,
+        ProviderOutcomeUnknown.code,
+        StorageUnavailable.code,
+        StaleWrite.code,
+        FaultyStock.code,
+        STEP_TIMED_OUT,
+    }
+)
+
+_PARKS_AS = {
+    ProviderOutOfStock.code: ProfileStatus.EXHAUSTED,
+    ProviderOutcomeUnknown.code: ProfileStatus.NEEDS_REVIEW,
+    NeedsReview.code: ProfileStatus.NEEDS_REVIEW,
+}
+
+
+def classify(error: ActivityError) -> Failure:
+    """Name a step's failure; `parks_as` is None if a later round may succeed by itself."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return _failure(cause.type or "unknown", cause.message)
+    if isinstance(cause, StepTimeout):
+        # With its last error kept, where the step failed before its budget ran out.
+        if isinstance(cause.cause, ApplicationError):
+            return _failure(cause.cause.type or "unknown", cause.cause.message)
+        return _failure(STEP_TIMED_OUT, "The step did not finish in time.")
+    return _failure("unknown", "The step failed for an unknown reason.")
+
+
+def parked_state(failure: Failure) -> ProfileStatus:
+    """The state in which an activation waits once rounds cannot help."""
+    return failure.parks_as or _PARKS_AS.get(failure.code, ProfileStatus.PROVISIONING_FAILED)
+
+
+def _failure(code: str, reason: str) -> Failure:
+    if code in _WAITING_HELPS:
+        return Failure(code, reason)
+    return Failure(code, reason, _PARKS_AS.get(code, ProfileStatus.PROVISIONING_FAILED))

@@ -1,0 +1,112 @@
+"""What crosses the wire to and from `ActivateEsimWorkflow`. Names here never change.
+
+Everything below lands in workflow histories, which ops can read: ids, states and reasons only,
+never a code.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from temporalio.common import SearchAttributeKey
+
+from domain.profile_states import ProfileStatus
+
+WORKFLOW = "ActivateEsimWorkflow"
+RETRY = "retry"
+"""Signal and update: try again now."""
+CANCEL = "cancel"
+"""Signal: end the activation if the eSIM is not assigned yet."""
+STATE = "state"
+"""Query: where the activation stands."""
+
+ORDER_ID = SearchAttributeKey.for_int("OrderId")
+PLAN_ID = SearchAttributeKey.for_int("PlanId")
+ESIM_STATUS = SearchAttributeKey.for_keyword("EsimStatus")
+PROVIDER = SearchAttributeKey.for_keyword("Provider")
+FAILURE_CODE = SearchAttributeKey.for_keyword("FailureCode")
+
+
+def workflow_id(order_id: int) -> str:
+    """The one workflow id that an order can have."""
+    return f"activate-esim-{order_id}"
+
+
+def provider_queue(task_queue: str, provider: str) -> str:
+    """The task queue that a provider's calls run on, beside the workflow's own."""
+    return f"{task_queue}.{provider.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a round of attempts gave no eSIM.
+
+    Attributes:
+        code: an `EsimError.code`.
+        parks_as: the state to wait in for a person; None if waiting alone may help.
+    """
+
+    code: str
+    reason: str
+    parks_as: ProfileStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationRequest:
+    """The workflow's input. People starting one by hand give `order_id` alone.
+
+    Attributes:
+        failed_rounds, waiting_for: set when a waiting activation continues as a new run.
+    """
+
+    order_id: int
+    provider: str | None = None
+    failed_rounds: int = 0
+    waiting_for: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationResult:
+    """How the activation ended."""
+
+    order_id: int
+    status: ProfileStatus
+    item_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """What a person (or the system in their name) says with a retry or a cancel.
+
+    Attributes:
+        provider: retry only: buy from this provider instead of the plan's first.
+    """
+
+    actor: str = "unnamed"
+    reason: str = "no reason given"
+    provider: str | None = None
+
+
+class Step(StrEnum):
+    """What an activation is doing, as its `state` query shows it."""
+
+    STARTING = "starting"
+    RESERVING = "reserving"
+    BUYING = "buying"
+    APPLYING = "applying"
+    DELIVERING = "delivering"
+    WAITING = "waiting_for_next_round"
+    PARKED = "parked"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationState:
+    """The answer to the `state` query."""
+
+    order_id: int
+    step: Step
+    failed_rounds: int
+    item_id: int | None = None
+    provider: str | None = None
+    failure: Failure | None = None
+    next_round_at: str | None = None

@@ -1,0 +1,52 @@
+"""Every timeout and retry of an activation, named. Units are in the names' types."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+LOCAL_STEP_TIMEOUT = timedelta(seconds=2)
+"""One attempt of a database step inside the workflow task."""
+
+LOCAL_STEP_BUDGET = timedelta(seconds=4)
+"""All attempts of it: well under the workflow task's own 10 s."""
+
+LOCAL_STEP_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=50), maximum_interval=timedelta(seconds=1)
+)
+
+PATIENT_STEP_TIMEOUT = timedelta(seconds=30)
+"""One attempt of a database step once the database was found away."""
+
+PATIENT_STEP_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)
+)
+"""As long as it takes: an accepted order outlasts any outage of the database."""
+
+PROVIDER_CALL_TIMEOUT = timedelta(seconds=25)
+"""One call: longer than the adapters' own 15 s, so that they, not we, name the outcome."""
+
+PROVIDER_BUDGET = timedelta(seconds=90)
+"""All attempts of one round, a provider's Retry-After included."""
+
+PROVIDER_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=30),
+    maximum_attempts=3,
+)
+"""Short, so that a waiting caller soon learns of a failed round; the rounds are the patience."""
+
+ROUND_DELAYS = (
+    timedelta(seconds=30),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
+    timedelta(hours=1),
+    timedelta(hours=6),
+)
+"""The pauses between automatic rounds; after the last one a person is waited for."""
+
+PARKED_REMINDER = timedelta(hours=24)
+"""How often a parked activation says that it still waits."""
+
+MAXIMUM_HISTORY_EVENTS = 150
+"""A waiting activation begins a new run beyond this, so that months of waiting stay cheap."""

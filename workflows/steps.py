@@ -1,0 +1,118 @@
+"""How each kind of step is run: database steps inside the workflow task, provider calls outside."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError as StepTimeout
+from temporalio.workflow import ActivityCancellationType
+
+with workflow.unsafe.imports_passed_through():
+    from activities.apply_profile import Assignment, ProfileActivities
+    from activities.call_provider import ProviderActivities, PurchaseOrder
+    from activities.deliver_instructions import DeliveryActivities
+    from activities.record_progress import Ending, FailedRound, ProgressActivities, Request
+    from activities.reserve_inventory import InventoryActivities, Release, Reservation
+    from domain.errors import StaleWrite, StorageUnavailable
+    from domain.profile_states import ProfileStatus
+
+from workflows import policies
+from workflows.messages import provider_queue
+
+ArgumentT = TypeVar("ArgumentT")
+ResultT = TypeVar("ResultT")
+
+_TRANSIENT = {StorageUnavailable.code, StaleWrite.code}
+
+
+async def reserve_inventory(order_id: int) -> Reservation:
+    """Hold an item of stock; says who to buy from if there is none."""
+    return await _database_step(
+        InventoryActivities.reserve_inventory, order_id, "Reserve an item from stock"
+    )
+
+
+async def release_inventory(release: Release) -> None:
+    """Undo of reserve and of buying."""
+    await _database_step(InventoryActivities.release_inventory, release, "Release what was held")
+
+
+async def call_provider(order: PurchaseOrder) -> int:
+    """Buy one profile; the id of the item it became.
+
+    A cancellation waits for the call to end: compensating while money is being spent would
+    release what is just being bought.
+    """
+    return await workflow.execute_activity_method(
+        ProviderActivities.call_provider,
+        order,
+        task_queue=provider_queue(workflow.info().task_queue, order.provider),
+        start_to_close_timeout=policies.PROVIDER_CALL_TIMEOUT,
+        schedule_to_close_timeout=policies.PROVIDER_BUDGET,
+        retry_policy=policies.PROVIDER_RETRY,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=f"Buy from {order.provider}",
+    )
+
+
+async def apply_profile(assignment: Assignment) -> None:
+    """Give the held item to the customer."""
+    await _database_step(
+        ProfileActivities.apply_profile, assignment, f"Assign item {assignment.item_id}"
+    )
+
+
+async def deliver_instructions(order_id: int) -> None:
+    """Tell the customer."""
+    await _database_step(DeliveryActivities.deliver_instructions, order_id, "Hand over the eSIM")
+
+
+async def record_failed_round(failed: FailedRound) -> None:
+    """Say on the profile why a round gave no eSIM."""
+    await _database_step(
+        ProgressActivities.record_failed_round, failed, f"Record failure: {failed.code}"
+    )
+
+
+async def record_request(request: Request) -> None:
+    """Put a person's request into the audit trail."""
+    await _database_step(ProgressActivities.record_request, request, f"Record {request.kind}")
+
+
+async def cancel_activation(ending: Ending) -> ProfileStatus:
+    """End the activation for good."""
+    return await _database_step(
+        ProgressActivities.cancel_activation, ending, "Cancel the activation"
+    )
+
+
+async def _database_step(
+    step: Callable[[Any, ArgumentT], Awaitable[ResultT]], argument: ArgumentT, summary: str
+) -> ResultT:
+    """Run a step inside the workflow task; if the database is away, as one that waits for it."""
+    try:
+        return await workflow.execute_local_activity_method(
+            step,
+            argument,
+            start_to_close_timeout=policies.LOCAL_STEP_TIMEOUT,
+            schedule_to_close_timeout=policies.LOCAL_STEP_BUDGET,
+            retry_policy=policies.LOCAL_STEP_RETRY,
+            summary=summary,
+        )
+    except ActivityError as error:
+        if not _database_is_away(error):
+            raise
+    return await workflow.execute_activity_method(
+        step,
+        argument,
+        start_to_close_timeout=policies.PATIENT_STEP_TIMEOUT,
+        retry_policy=policies.PATIENT_STEP_RETRY,
+        summary=summary,
+    )
+
+
+def _database_is_away(error: ActivityError) -> bool:
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return cause.type in _TRANSIENT
+    return isinstance(cause, StepTimeout)
