@@ -129,5 +129,11 @@ class ProgressActivities:
                     payload={"reason": ending.reason},
                 )
             elif profile.status in READY:
-                log.info("cancel_came_too_late", order_id=ending.order_id)
+                await events.append(
+                    connection,
+                    ending.order_id,
+                    EventKind.REQUEST_IGNORED,
+                    origin(ending.actor),
+                    payload={"reason": "the eSIM was assigned already"},
+                )
         return profile.status

@@ -111,7 +111,8 @@ async def _offer_plans(connection: AsyncConnection) -> None:
     await connection.execute(insert(plan_codes), codes)
     # Explicit ids do not move the sequence: without this, the next plan would take a used one.
     highest = select(func.max(plans.c.id)).scalar_subquery()
-    await connection.execute(select(func.setval(text("'plans_id_seq'"), highest)))
+    sequence = func.pg_get_serial_sequence("plans", "id")
+    await connection.execute(select(func.setval(sequence, highest)))
 
 
 async def _stock_up(connection: AsyncConnection) -> None:
@@ -135,8 +136,9 @@ def stock_codes(count: int) -> list[dict[str, str]]:
     generator = Random(20251120)  # noqa: S311 - invented stock, not a secret
     rows = []
     for _ in range(count):
-        number = f"8933{generator.randrange(10**14):014}"
-        code = f"1$smdp.example.com$DEMO-{generator.randrange(16**12):012X}"
+        # No country has the calling code 99, and `.example` never resolves (RFC 2606).
+        number = f"8999{generator.randrange(10**14):014}"
+        code = f"1$smdp.demo.example$DEMO-{generator.randrange(16**12):012X}"
         rows.append(
             {
                 "iccid": number + luhn_check_digit(number),

@@ -1,5 +1,7 @@
 """Who may nudge a waiting activation: one caller per cool-down, whoever comes first."""
 
+from datetime import timedelta
+
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,14 +15,14 @@ async def claim(connection: AsyncConnection, profile: Profile, *, cooldown_secon
     The cool-down begins with the row's last change, by the database's clock. Not an event: the
     retry that follows is recorded by the activation itself.
     """
+    quiet_since = func.now() - timedelta(seconds=cooldown_seconds)
     claimed = await connection.execute(
         update(profiles)
         .where(
             profiles.c.id == profile.id,
             profiles.c.status == profile.status,
             profiles.c.failed_rounds == profile.failed_rounds,
-            profiles.c.updated_at
-            <= func.now() - func.make_interval(0, 0, 0, 0, 0, 0, cooldown_seconds),
+            profiles.c.updated_at <= quiet_since,
         )
         .values(updated_at=func.now())
     )

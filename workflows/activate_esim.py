@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.apply_profile import Assignment
@@ -78,7 +78,7 @@ class ActivateEsimWorkflow:
             item_id = await self._reserve() or await self._buy()
             await self._apply(item_id)
             await self._deliver()
-        except ActivityError as error:
+        except FailureError as error:
             if is_cancelled_exception(error):
                 raise
             failure = classify(error)
@@ -197,6 +197,9 @@ class ActivateEsimWorkflow:
     async def _check_requests(self, step: Step) -> None:
         """Before a step: a cancel ends the activation, a retry has nothing to retry."""
         self._step = step
+        if workflow.cancellation_reason() is not None:
+            # Heard while a provider call had to end first, and swallowed by its success.
+            raise asyncio.CancelledError
         for name, request in self._drain():
             if name == messages.CANCEL:
                 raise _Cancelled(request)
@@ -210,7 +213,7 @@ class ActivateEsimWorkflow:
         await steps.record_request(Request(self._order_id, kind, request.actor, request.reason))
 
     async def _cancel(self, request: Intervention) -> ProfileStatus:
-        """Undo and end, even while Temporal itself asks for cancellation."""
+        """Undo and end, even while Temporal itself asks for cancellation; harmless if too late."""
         self._step = Step.ENDED
         ended_as: list[ProfileStatus] = []
 

@@ -1,6 +1,7 @@
 """What a failed step means for the activation: wait and try again, or wait for a person."""
 
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError as StepTimeout
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import TimeoutError as StepTimeout
 
 from domain.errors import (
     ActivationCancelled,
@@ -39,9 +40,9 @@ _PARKS_AS = {
 }
 
 
-def classify(error: ActivityError) -> Failure:
+def classify(error: FailureError) -> Failure:
     """Name a step's failure; `parks_as` is None if a later round may succeed by itself."""
-    cause = error.cause
+    cause = cause_of(error)
     if isinstance(cause, ApplicationError):
         return _failure(cause.type or "unknown", cause.message)
     if isinstance(cause, StepTimeout):
@@ -50,6 +51,11 @@ def classify(error: ActivityError) -> Failure:
             return _failure(cause.cause.type or "unknown", cause.cause.message)
         return _failure(STEP_TIMED_OUT, "The step did not finish in time.")
     return _failure("unknown", "The step failed for an unknown reason.")
+
+
+def cause_of(error: FailureError) -> BaseException | None:
+    """What the step itself raised: an activity's failure is wrapped, a local activity's is not."""
+    return error.cause if isinstance(error, ActivityError) else error
 
 
 def parked_state(failure: Failure) -> ProfileStatus:

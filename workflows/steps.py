@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError as StepTimeout
+from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import TimeoutError as StepTimeout
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
@@ -17,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.profile_states import ProfileStatus
 
 from workflows import policies
+from workflows.failures import cause_of
 from workflows.messages import provider_queue
 
 ArgumentT = TypeVar("ArgumentT")
@@ -99,7 +101,7 @@ async def _database_step(
             retry_policy=policies.LOCAL_STEP_RETRY,
             summary=summary,
         )
-    except ActivityError as error:
+    except FailureError as error:
         if not _database_is_away(error):
             raise
     return await workflow.execute_activity_method(
@@ -111,8 +113,8 @@ async def _database_step(
     )
 
 
-def _database_is_away(error: ActivityError) -> bool:
-    cause = error.cause
+def _database_is_away(error: FailureError) -> bool:
+    cause = cause_of(error)
     if isinstance(cause, ApplicationError):
         return cause.type in _TRANSIENT
     return isinstance(cause, StepTimeout)

@@ -1,36 +1,253 @@
-"""The workflow against real Postgres and Temporal."""
+"""The activation against real Postgres, real Temporal and a partner on loopback."""
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
-
-from tests.rows import paid_order, rows, stock_item
-from workflows.client import Activations
-from workflows.messages import workflow_id
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.errors import NotWaiting
+from domain.purchase import Ambiguity
+from tests.providers.partner_server import PartnerServer, answering
+from tests.rows import paid_order, rows, run, stock_item, value
+from tests.workflows.conftest import Watch
+from workflows.client import Activations, Started
+from workflows.messages import Intervention, Step
 
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
 
+ANA = Intervention("ana", "the partner is back")
+DOWN = answering(503, {"error": "maintenance"})
 
-async def test_a_stock_hit_assigns_that_item(
-    temporal_client: Client, engine: AsyncEngine, task_queue: str
+
+async def test_stock_comes_before_any_provider(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
-    """Stock comes first: the item is ASSIGNED, the profile activated and linked to it."""
+    """The item is ASSIGNED and linked, the profile activated, and nobody is called."""
     item_id = await stock_item(engine)
     order_id = await paid_order(engine)
-    await Activations(temporal_client, task_queue).start(order_id, 123)
-    result = await temporal_client.get_workflow_handle(workflow_id(order_id)).result()
-    assert result["status"] == "activated"
-    print(await rows(engine, "select * from esim_profiles"), await rows(engine, "select * from esim_provisioning_events"), item_id)
+    await activations.start(order_id, 123)
+    assert await watch.ended(order_id) == "activated"
+    [item] = await rows(engine, "SELECT * FROM esim_inventory")
+    [profile] = await rows(engine, "SELECT * FROM esim_profiles")
+    assert (item["id"], item["status"], item["order_id"]) == (item_id, "ASSIGNED", order_id)
+    assert profile["inventory_item_id"] == item_id
+    assert profile["activation_code"] == item["activation_code"]
+    assert partner.connections == 0
+    assert await watch.kinds(order_id) == [
+        "activation_started",
+        "inventory_reserved",
+        "profile_assigned",
+        "profile_activated",
+    ]
 
 
-async def test_no_stock_buys(
-    temporal_client: Client, engine: AsyncEngine, task_queue: str
+async def test_a_stock_hit_needs_one_workflow_task(
+    engine: AsyncEngine, activations: Activations, watch: Watch
 ) -> None:
-    """x"""
+    """The database steps run inside the task: no activity is scheduled on the server."""
+    await stock_item(engine)
     order_id = await paid_order(engine)
-    await Activations(temporal_client, task_queue).start(order_id, 123)
-    result = await temporal_client.get_workflow_handle(workflow_id(order_id)).result()
-    assert result["status"] == "activated"
-    h = await temporal_client.get_workflow_handle(workflow_id(order_id)).fetch_history()
-    print([e.event_type for e in h.events])
-    print(await rows(engine, "select * from provider_intents"))
+    await activations.start(order_id, 123)
+    await watch.ended(order_id)
+    types = await watch.history_types(order_id)
+    assert types.count("workflow_task_started_event_attributes") == 1
+    assert "activity_task_scheduled_event_attributes" not in types
+
+
+async def test_without_stock_the_provider_sells_one(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """One call; what was bought becomes an inventory row linked to intent and profile."""
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    assert await watch.ended(order_id) == "activated"
+    [item] = await rows(engine, "SELECT * FROM esim_inventory")
+    [intent] = await rows(engine, "SELECT * FROM provider_intents")
+    assert (item["status"], item["provider"]) == ("ASSIGNED", "CONNECTED_YOU")
+    assert (intent["state"], intent["inventory_item_id"]) == ("CONFIRMED", item["id"])
+    assert intent["reference"] == f"order-{order_id}"
+    assert len(partner.requests) == 1
+    assert "purchase_confirmed" in await watch.kinds(order_id)
+
+
+async def test_an_outage_fails_the_round_and_a_bare_signal_completes_it(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """Pending with a reason and nothing reserved; `retry` without input is enough to go on."""
+    partner.answer = DOWN
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "failed_rounds = 1")
+    [profile] = await rows(engine, "SELECT * FROM esim_profiles")
+    assert (profile["status"], profile["failure_code"]) == (
+        "PENDING_ACTIVATION",
+        "provider-unavailable",
+    )
+    assert await value(engine, "SELECT count(*) FROM esim_inventory") == 0
+    partner.answer = partner.sell
+    await watch.step(order_id, Step.WAITING)
+    await watch.handle(order_id).signal("retry")
+    assert await watch.ended(order_id) == "activated"
+    assert "retry_requested" in await watch.kinds(order_id)
+    assert (await rows(engine, "SELECT * FROM esim_profiles"))[0]["failure_code"] is None
+
+
+async def test_a_definite_refusal_parks_at_once(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """One attempt, then provisioning_failed; a retry by a person goes on from there."""
+    partner.answer = answering(401, {"error": "bad key"})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "status = 'PROVISIONING_FAILED'")
+    assert len(partner.requests) == 1
+    partner.answer = partner.sell
+    await watch.step(order_id, Step.PARKED)
+    await activations.retry(order_id, ANA)
+    assert await watch.ended(order_id) == "activated"
+    [asked] = await rows(
+        engine,
+        "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'retry_requested'",
+    )
+    assert (asked["actor"], asked["payload"]) == ("ana", {"reason": ANA.reason})
+
+
+async def test_an_unknown_outcome_is_never_bought_again(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """The partner booked and never answered: needs_review, and a retry does not call it."""
+    partner.answer = partner.book_then_hang
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "status = 'NEEDS_REVIEW'")
+    await watch.step(order_id, Step.PARKED)
+    await activations.retry(order_id, ANA)
+    await watch.until(order_id, "failed_rounds = 2 AND status = 'NEEDS_REVIEW'")
+    assert len(partner.requests) == 1
+    assert await value(engine, "SELECT state FROM provider_intents") == "UNKNOWN"
+
+
+@pytest.mark.parametrize("ambiguity", [Ambiguity.LOOKUP])
+async def test_a_provider_that_can_be_asked_is_asked_before_anything_is_sent_again(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """The look-up finds the booked order: one purchase request, and its code is delivered."""
+    partner.answer = partner.book_then_hang
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "failed_rounds = 1")
+    partner.answer = partner.sell
+    await watch.step(order_id, Step.WAITING)
+    await activations.retry(order_id, ANA)
+    assert await watch.ended(order_id) == "activated"
+    assert [one.method for one in partner.requests].count("POST") == 1
+    assert len(partner.orders) == 1
+
+
+@pytest.mark.parametrize("ambiguity", [Ambiguity.IDEMPOTENT])
+async def test_an_idempotent_provider_is_sent_the_same_reference_again(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """Every repetition carries the first reference, and one order is booked."""
+    partner.answer = partner.book_then_hang
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "failed_rounds = 1")
+    partner.answer = partner.sell
+    await watch.step(order_id, Step.WAITING)
+    await activations.retry(order_id, ANA)
+    assert await watch.ended(order_id) == "activated"
+    assert {one.json["orderReference"] for one in partner.requests} == {f"order-{order_id}"}
+    assert await value(engine, "SELECT count(*) FROM provider_intents") == 1
+
+
+async def test_an_exhausted_activation_takes_stock_that_arrives(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """No stock anywhere parks as exhausted; after an import a nudge is all it needs."""
+    partner.answer = answering(422, {"error": "out_of_stock"})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "status = 'EXHAUSTED'")
+    item_id = await stock_item(engine)
+    await activations.nudge(order_id, Intervention("stock-import", "stock arrived"))
+    assert await watch.ended(order_id) == "activated"
+    assert await value(engine, "SELECT inventory_item_id FROM esim_profiles") == item_id
+
+
+async def test_a_retry_of_what_does_not_wait_says_why(
+    engine: AsyncEngine, activations: Activations, watch: Watch
+) -> None:
+    """An ended activation refuses; the caller gets a sentence."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.ended(order_id)
+    with pytest.raises(NotWaiting, match="ended"):
+        await activations.retry(order_id, ANA)
+
+
+async def test_a_retry_may_name_another_provider_only_if_there_is_one(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """A provider nobody built is a definite refusal that says which ones exist."""
+    partner.answer = DOWN
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.step(order_id, Step.WAITING)
+    await activations.retry(order_id, Intervention("ana", "try", provider="CONNECTED_YOU"))
+    await watch.until(order_id, "failed_rounds = 2")
+
+
+async def test_starting_twice_runs_once(
+    engine: AsyncEngine, activations: Activations, watch: Watch
+) -> None:
+    """A second start finds the ended run and says so; nothing is taken twice."""
+    await stock_item(engine)
+    await stock_item(engine, 2)
+    order_id = await paid_order(engine)
+    assert await activations.start(order_id, 123) is Started.RUNNING
+    await watch.ended(order_id)
+    assert await activations.start(order_id, 123) is Started.ENDED
+    assert await value(engine, "SELECT count(*) FROM esim_inventory WHERE status = 'ASSIGNED'") == 1
+
+
+async def test_a_terminated_activation_can_be_restarted(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """Retry starts a new run where none is left, and the database tells it where to go on."""
+    partner.answer = answering(401, {})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "status = 'PROVISIONING_FAILED'")
+    await watch.handle(order_id).terminate("by mistake")
+    partner.answer = partner.sell
+    await activations.retry(order_id, ANA)
+    assert await watch.ended(order_id) == "activated"
+
+
+async def test_faulty_stock_is_retired_and_the_next_item_taken(
+    engine: AsyncEngine, activations: Activations, watch: Watch
+) -> None:
+    """A row that nobody could install leaves the shelf instead of failing order after order."""
+    await run(
+        engine,
+        "INSERT INTO esim_inventory (plan_id, activation_code) VALUES (123, 'has a space')",
+    )
+    good = await stock_item(engine)
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.step(order_id, Step.WAITING)
+    await activations.retry(order_id, ANA)
+    assert await watch.ended(order_id) == "activated"
+    assert await value(engine, "SELECT inventory_item_id FROM esim_profiles") == good
+    assert await value(engine, "SELECT count(*) FROM esim_inventory WHERE status = 'RETIRED'") == 1
+
+
+async def test_an_order_without_a_profile_gets_one(
+    engine: AsyncEngine, activations: Activations, watch: Watch
+) -> None:
+    """An order written by hand activates like any other."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await run(engine, "DELETE FROM esim_profiles")
+    await activations.start(order_id)
+    assert await watch.ended(order_id) == "activated"

@@ -1,0 +1,136 @@
+"""An order, a partner that can misbehave, and words for what tests do to an activation."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client, WorkflowHandle
+
+from domain.provider import EsimProvider
+from domain.purchase import Ambiguity
+from providers import ConnectedYouConfig, build_providers
+from tests.providers.partner_server import API_KEY, PARTNER_ID, PartnerServer
+from tests.rows import rows, value
+from workflows import messages
+from workflows.client import Activations
+from workflows.messages import ActivationState
+
+PARTNER = "CONNECTED_YOU"
+
+
+@pytest.fixture
+async def partner() -> AsyncIterator[PartnerServer]:
+    """A partner that speaks the contract until told otherwise."""
+    server = PartnerServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def ambiguity() -> Ambiguity:
+    """What the partner has confirmed; tests override it."""
+    return Ambiguity.REVIEW
+
+
+@pytest.fixture
+def providers(partner: PartnerServer, ambiguity: Ambiguity) -> dict[str, EsimProvider]:
+    """ConnectedYou as in production, towards the partner on loopback."""
+    config = ConnectedYouConfig(
+        base_url=partner.base_url,
+        partner_id=PARTNER_ID,
+        api_key=API_KEY,
+        timeout_seconds=0.5,
+        dry_run=False,
+        ambiguity=ambiguity,
+    )
+    return build_providers(PARTNER, config)
+
+
+@pytest.fixture
+def activations(temporal_client: Client, task_queue: str) -> Activations:
+    """What the API and the CLI use."""
+    return Activations(temporal_client, task_queue)
+
+
+class Watch:
+    """Waits for what an activation does, by asking, bounded in time."""
+
+    def __init__(self, engine: AsyncEngine, client: Client) -> None:
+        self.engine = engine
+        self.client = client
+
+    def handle(self, order_id: int) -> WorkflowHandle[object, dict[str, object]]:
+        """The order's workflow."""
+        return self.client.get_workflow_handle(messages.workflow_id(order_id))
+
+    async def status(self, order_id: int) -> str:
+        """The profile's state as SQL shows it."""
+        found: str = await value(
+            self.engine, "SELECT status FROM esim_profiles WHERE order_id = :id", id=order_id
+        )
+        return found
+
+    async def until(self, order_id: int, condition: str) -> None:
+        """Until a SQL condition on the profile holds."""
+        query = f"SELECT {condition} FROM esim_profiles WHERE order_id = :id"
+        async with asyncio.timeout(30):
+            while not await value(self.engine, query, id=order_id):
+                await asyncio.sleep(0.02)
+
+    async def step(self, order_id: int, step: messages.Step) -> ActivationState:
+        """Until the workflow says that it is at this step."""
+        async with asyncio.timeout(30):
+            while True:
+                state: ActivationState = await self.handle(order_id).query(
+                    messages.STATE, result_type=ActivationState
+                )
+                if state.step is step:
+                    return state
+                await asyncio.sleep(0.02)
+
+    async def ended(self, order_id: int) -> str:
+        """The state in which the workflow ended."""
+        async with asyncio.timeout(30):
+            return str((await self.handle(order_id).result())["status"])
+
+    async def kinds(self, order_id: int) -> list[str]:
+        """The audit trail, in short."""
+        found = await rows(
+            self.engine,
+            "SELECT kind FROM esim_provisioning_events WHERE order_id = :id ORDER BY id",
+            id=order_id,
+        )
+        return [row["kind"] for row in found]
+
+    async def history_types(self, order_id: int) -> list[str]:
+        """The event types of the workflow's history."""
+        history = await self.handle(order_id).fetch_history()
+        return [event.WhichOneof("attributes") or "" for event in history.events]
+
+
+@pytest.fixture
+def watch(engine: AsyncEngine, temporal_client: Client) -> Watch:
+    """How tests wait for an activation."""
+    return Watch(engine, temporal_client)
+
+
+class Hold:
+    """Holds the worker at a named instant until let go."""
+
+    def __init__(self, folder: Path, point: str) -> None:
+        self._hold = folder / f"{point}.hold"
+        self._reached = folder / f"{point}.reached"
+        self._hold.touch()
+
+    async def reached(self) -> None:
+        """Until the worker stands there."""
+        async with asyncio.timeout(30):
+            while not self._reached.exists():
+                await asyncio.sleep(0.01)
+
+    def release(self) -> None:
+        """Let the worker go on."""
+        self._hold.unlink()

@@ -1,0 +1,163 @@
+"""Refunds and cancellations at every stage: stock goes back, and nothing is assigned."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import CancelledError
+
+from activities.pause_points import PausePoint
+from tests.providers.partner_server import PartnerServer, answering
+from tests.rows import paid_order, rows, run, stock_item, value
+from tests.workflows.conftest import Hold, Watch
+from workflows.client import Activations, Started
+from workflows.messages import Intervention, Step
+
+pytestmark = pytest.mark.usefixtures("catalogue", "worker")
+
+ANA = Intervention("ana", "the customer changed their mind")
+
+
+async def _free(engine: AsyncEngine) -> bool:
+    [item] = await rows(engine, "SELECT status, order_id FROM esim_inventory")
+    return (item["status"], item["order_id"]) == ("AVAILABLE", None)
+
+
+async def test_a_refund_while_reserved_puts_the_item_back(
+    engine: AsyncEngine, activations: Activations, watch: Watch, pause_points_dir: Path
+) -> None:
+    """Paid is checked again when the item is assigned: cancelled, and the stock is free."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_RESERVE)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    await run(engine, "UPDATE orders SET status = 'REFUNDED'")
+    hold.release()
+    assert await watch.ended(order_id) == "cancelled"
+    assert await watch.status(order_id) == "CANCELLED"
+    assert await _free(engine)
+    kinds = await watch.kinds(order_id)
+    assert kinds[-2:] == ["inventory_released", "cancelled"]
+
+
+async def test_a_cancel_that_races_the_assignment_wins_whole_or_changes_nothing(
+    engine: AsyncEngine, activations: Activations, watch: Watch, pause_points_dir: Path
+) -> None:
+    """Either the stock is free again or the customer has the eSIM, and the trail says which."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_RESERVE)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    await activations.cancel(order_id, ANA)
+    hold.release()
+    if await watch.ended(order_id) == "cancelled":
+        assert await watch.status(order_id) == "CANCELLED"
+        assert await _free(engine)
+    else:
+        assert await watch.status(order_id) == "ACTIVATED"
+        assert (await watch.kinds(order_id))[-1] == "request_ignored"
+
+
+async def test_a_cancel_in_temporal_while_buying_ends_as_canceled(
+    engine: AsyncEngine, activations: Activations, watch: Watch, pause_points_dir: Path
+) -> None:
+    """Temporal's own cancellation waits for the call, compensates to the end, shows as Canceled."""
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.BEFORE_SEND)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    await watch.handle(order_id).cancel()
+    hold.release()
+    with pytest.raises(WorkflowFailureError) as failure:
+        await watch.handle(order_id).result()
+    assert isinstance(failure.value.cause, CancelledError)
+    assert await watch.status(order_id) == "CANCELLED"
+    assert (
+        await value(
+            engine, "SELECT count(*) FROM esim_inventory WHERE status IN ('RESERVED', 'ASSIGNED')"
+        )
+        == 0
+    )
+
+
+async def test_what_was_bought_for_a_cancelled_order_is_kept_and_held_for_nobody(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    pause_points_dir: Path,
+    partner: PartnerServer,
+) -> None:
+    """Refunded while the partner was selling: one purchase, RETIRED, the code is not lost."""
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_REPLY)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    await run(engine, "UPDATE orders SET status = 'REFUNDED'")
+    await activations.cancel(order_id, ANA)
+    hold.release()
+    assert await watch.ended(order_id) == "cancelled"
+    [item] = await rows(engine, "SELECT * FROM esim_inventory")
+    assert (item["status"], item["order_id"]) == ("RETIRED", order_id)
+    assert item["activation_code"]
+    assert len(partner.requests) == 1
+    assert await value(engine, "SELECT state FROM provider_intents") == "CONFIRMED"
+
+
+@pytest.mark.parametrize(("status", "step"), [(503, Step.WAITING), (401, Step.PARKED)])
+async def test_a_cancel_ends_a_waiting_activation(  # noqa: PLR0913, PLR0917 - fixtures
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    partner: PartnerServer,
+    status: int,
+    step: Step,
+) -> None:
+    """Between rounds and parked alike: cancelled, with actor and reason in the trail."""
+    partner.answer = answering(status, {})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.step(order_id, step)
+    await activations.cancel(order_id, ANA)
+    assert await watch.ended(order_id) == "cancelled"
+    [event] = await rows(
+        engine, "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'cancelled'"
+    )
+    assert (event["actor"], event["payload"]) == ("ana", {"reason": ANA.reason})
+
+
+async def test_a_cancel_of_what_never_started_ends_it(
+    engine: AsyncEngine, activations: Activations, watch: Watch
+) -> None:
+    """The order can be cancelled before anybody activated it; nothing is reserved."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await activations.cancel(order_id, ANA)
+    assert await watch.ended(order_id) == "cancelled"
+    assert await _free(engine)
+
+
+async def test_a_cancel_after_assignment_comes_too_late(
+    engine: AsyncEngine, activations: Activations, watch: Watch
+) -> None:
+    """The customer has the eSIM: the cancel changes nothing and says that it ended."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.ended(order_id)
+    assert await activations.cancel(order_id, ANA) is Started.ENDED
+    assert await watch.status(order_id) == "ACTIVATED"
+
+
+async def test_a_cancelled_activation_stays_cancelled(
+    engine: AsyncEngine, activations: Activations, watch: Watch
+) -> None:
+    """Another start of a cancelled order takes nothing from stock."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await activations.cancel(order_id, ANA)
+    await watch.ended(order_id)
+    assert await activations.start(order_id, 123) is Started.ENDED
+    assert await _free(engine)
