@@ -1,0 +1,149 @@
+"""The schema says what the domain says."""
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain import inventory_states, profile_states
+from domain.inventory_states import InventoryStatus
+from domain.profile_states import ProfileStatus
+from tests.rows import paid_order, run, stock_item, value
+
+ROOT = Path(__file__).parents[2]
+
+# What a row of each state must hold besides its status, so that only the edge is judged.
+_PROFILE = (
+    "UPDATE esim_profiles SET status = :status, inventory_item_id = 1, activation_code = 'x',"
+    " provisioned_at = now(), failure_code = 'x'"
+)
+_ITEM = "UPDATE esim_inventory SET status = :status, order_id = :order_id"
+
+
+def test_tables_and_migrations_agree(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`alembic check` finds nothing that a migration is missing for."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    command.check(Config(ROOT / "alembic.ini"))
+
+
+def test_every_migration_can_be_undone(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Down to nothing and up again, on a database that has rows nowhere."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    command.downgrade(Config(ROOT / "alembic.ini"), "base")
+    command.upgrade(Config(ROOT / "alembic.ini"), "head")
+
+
+def test_every_migration_gives_up_early_on_locks() -> None:
+    """Each script and the template set a lock_timeout both ways."""
+    scripts = [*(ROOT / "db/migrations/versions").glob("*.py")]
+    for script in [*scripts, ROOT / "db/migrations/script.py.mako"]:
+        assert script.read_text().count("SET lock_timeout") == 2, script.name
+
+
+async def _refused(engine: AsyncEngine, statement: str, **values: object) -> bool:
+    """Whether our trigger refuses; every trial is rolled back."""
+    async with engine.connect() as connection:
+        try:
+            await connection.execute(text(statement), values)
+        except DBAPIError as error:
+            assert getattr(error.orig, "sqlstate", None) == "ES001", error
+            return True
+        await connection.rollback()
+        return False
+
+
+async def _force(engine: AsyncEngine, table: str, statement: str, **values: object) -> None:
+    """Put a row into a state without walking there."""
+    await run(engine, f"ALTER TABLE {table} DISABLE TRIGGER {table}_status_edge")
+    await run(engine, statement, **values)
+    await run(engine, f"ALTER TABLE {table} ENABLE TRIGGER {table}_status_edge")
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_the_database_refuses_exactly_the_profile_edges_that_the_domain_lacks(
+    engine: AsyncEngine,
+) -> None:
+    """Every pair of states is tried in Postgres and compared with the table."""
+    await stock_item(engine)
+    await paid_order(engine)
+    for source in ProfileStatus:
+        await _force(engine, "esim_profiles", _PROFILE, status=source.name)
+        for target in set(ProfileStatus) - {source}:
+            refused = await _refused(engine, _PROFILE, status=target.name)
+            assert refused is (target not in profile_states.TRANSITIONS[source]), (source, target)
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_the_database_refuses_exactly_the_inventory_edges_that_the_domain_lacks(
+    engine: AsyncEngine,
+) -> None:
+    """Every pair of states is tried in Postgres and compared with the table."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await run(engine, "UPDATE esim_inventory SET reserved_at = now(), assigned_at = now()")
+    for source in InventoryStatus:
+        await _force(
+            engine,
+            "esim_inventory",
+            _ITEM,
+            status=source.name,
+            order_id=_order_of(source, order_id),
+        )
+        for target in set(InventoryStatus) - {source}:
+            refused = await _refused(
+                engine, _ITEM, status=target.name, order_id=_order_of(target, order_id)
+            )
+            expected = target not in inventory_states.TRANSITIONS[source]
+            assert refused is expected, (source, target)
+
+
+def _order_of(status: InventoryStatus, order_id: int) -> int | None:
+    return None if status is InventoryStatus.AVAILABLE else order_id
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE esim_provisioning_events SET actor = 'someone else'",
+        "DELETE FROM esim_provisioning_events",
+        "TRUNCATE esim_provisioning_events",
+    ],
+)
+async def test_the_trail_cannot_be_altered(engine: AsyncEngine, statement: str) -> None:
+    """Not even by the owner of the table."""
+    order_id = await paid_order(engine)
+    await run(
+        engine,
+        "INSERT INTO esim_provisioning_events (order_id, kind, actor) VALUES (:id, 'x', 'ana')",
+        id=order_id,
+    )
+    with pytest.raises(DBAPIError, match="append-only"):
+        await run(engine, statement)
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_the_runbook_insert_works_as_written(engine: AsyncEngine) -> None:
+    """Ops' own statement makes an AVAILABLE item, flagged as not installable by QR."""
+    await run(
+        engine,
+        """
+        INSERT INTO esim_inventory (plan_id, carrier_id, country_id, activation_code, iccid,
+            qr_payload, instructions)
+        VALUES (123, NULL, NULL, 'INV-ABC123', '89010000000000000123', 'LPA:1$INV-ABC123',
+            'Install via device settings')
+        """,
+    )
+    assert await value(engine, "SELECT status FROM esim_inventory") == "AVAILABLE"
+    assert await value(engine, "SELECT installable FROM esim_inventory") is False
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_a_full_lpa_string_is_installable(engine: AsyncEngine) -> None:
+    """The flag is computed from the stored text."""
+    await stock_item(engine)
+    assert await value(engine, "SELECT installable FROM esim_inventory") is True
