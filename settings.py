@@ -62,7 +62,7 @@ class ApiSettings(_Section):
     activation_wait_seconds: float = Field(default=10, ge=0, le=25)
     activation_nudge_cooldown_seconds: Seconds = 60
     activation_admission_limit: int = Field(default=1000, ge=1)
-    rate_limit_per_minute: int = Field(default=120, ge=1)
+    rate_limit_per_minute: int = Field(default=6000, ge=1)
     payment_provider: Literal["MOCK"] = "MOCK"
 
 

@@ -1,7 +1,8 @@
 """Named instants at which a test can hold the worker, to kill or freeze it exactly there.
 
-Without a folder every point is a no-op. With one, a point whose file `<name>.hold` exists there
-writes `<name>.reached` and waits until the hold is gone. Production leaves the folder unset.
+Without a folder every point is a no-op. With one, an order for which the file
+`<point>.<order id>.hold` exists there writes `<point>.<order id>.reached` and waits until the
+hold is gone. Production leaves the folder unset.
 """
 
 import asyncio
@@ -31,12 +32,12 @@ class PausePoints:
         self._folder = folder
 
     async def reach(self, point: PausePoint, order_id: int) -> None:
-        """Return at once, unless a test holds this point; `order_id` is noted for it."""
+        """Return at once, unless a test holds this order at this point."""
         if self._folder is None:
             return
-        hold = self._folder / f"{point}.hold"
+        hold = self._folder / f"{point}.{order_id}.hold"
         if not hold.exists():
             return
-        (self._folder / f"{point}.reached").write_text(str(order_id))
+        hold.with_suffix(".reached").touch()
         while hold.exists():  # noqa: ASYNC110 - the other side is another process
             await asyncio.sleep(self._POLL_SECONDS)

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
@@ -115,22 +113,3 @@ class Watch:
 def watch(engine: AsyncEngine, temporal_client: Client) -> Watch:
     """How tests wait for an activation."""
     return Watch(engine, temporal_client)
-
-
-class Hold:
-    """Holds the worker at a named instant until let go."""
-
-    def __init__(self, folder: Path, point: str) -> None:
-        self._hold = folder / f"{point}.hold"
-        self._reached = folder / f"{point}.reached"
-        self._hold.touch()
-
-    async def reached(self) -> None:
-        """Until the worker stands there."""
-        async with asyncio.timeout(30):
-            while not self._reached.exists():
-                await asyncio.sleep(0.01)
-
-    def release(self) -> None:
-        """Let the worker go on."""
-        self._hold.unlink()

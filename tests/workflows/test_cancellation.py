@@ -8,9 +8,10 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
 from activities.pause_points import PausePoint
+from tests.holds import Hold
 from tests.providers.partner_server import PartnerServer, answering
 from tests.rows import paid_order, rows, run, stock_item, value
-from tests.workflows.conftest import Hold, Watch
+from tests.workflows.conftest import Watch
 from workflows.client import Activations, Started
 from workflows.messages import Intervention, Step
 
@@ -30,7 +31,7 @@ async def test_a_refund_while_reserved_puts_the_item_back(
     """Paid is checked again when the item is assigned: cancelled, and the stock is free."""
     await stock_item(engine)
     order_id = await paid_order(engine)
-    hold = Hold(pause_points_dir, PausePoint.AFTER_RESERVE)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_RESERVE, order_id)
     await activations.start(order_id, 123)
     await hold.reached()
     await run(engine, "UPDATE orders SET status = 'REFUNDED'")
@@ -48,7 +49,7 @@ async def test_a_cancel_that_races_the_assignment_wins_whole_or_changes_nothing(
     """Either the stock is free again or the customer has the eSIM, and the trail says which."""
     await stock_item(engine)
     order_id = await paid_order(engine)
-    hold = Hold(pause_points_dir, PausePoint.AFTER_RESERVE)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_RESERVE, order_id)
     await activations.start(order_id, 123)
     await hold.reached()
     await activations.cancel(order_id, ANA)
@@ -66,7 +67,7 @@ async def test_a_cancel_in_temporal_while_buying_ends_as_canceled(
 ) -> None:
     """Temporal's own cancellation waits for the call, compensates to the end, shows as Canceled."""
     order_id = await paid_order(engine)
-    hold = Hold(pause_points_dir, PausePoint.BEFORE_SEND)
+    hold = Hold(pause_points_dir, PausePoint.BEFORE_SEND, order_id)
     await activations.start(order_id, 123)
     await hold.reached()
     await watch.handle(order_id).cancel()
@@ -92,7 +93,7 @@ async def test_what_was_bought_for_a_cancelled_order_is_kept_and_held_for_nobody
 ) -> None:
     """Refunded while the partner was selling: one purchase, RETIRED, the code is not lost."""
     order_id = await paid_order(engine)
-    hold = Hold(pause_points_dir, PausePoint.AFTER_REPLY)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_REPLY, order_id)
     await activations.start(order_id, 123)
     await hold.reached()
     await run(engine, "UPDATE orders SET status = 'REFUNDED'")

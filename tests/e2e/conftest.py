@@ -1,0 +1,52 @@
+"""One running stack for all end-to-end tests, buying from a partner on loopback."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import Customer, Stack, running_stack
+from tests.providers.partner_server import API_KEY, PARTNER_ID, PartnerServer
+
+CANARY_STOCK = "CANARY-STOCK-5Z8Q"
+
+
+@pytest.fixture(scope="session")
+async def partner() -> AsyncIterator[PartnerServer]:
+    """A partner that speaks the contract and keeps its own ledger."""
+    server = PartnerServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+def pause_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a test puts holds for the stack's worker."""
+    return tmp_path_factory.mktemp("holds")
+
+
+@pytest.fixture(scope="session")
+async def stack(
+    tmp_path_factory: pytest.TempPathFactory, partner: PartnerServer, pause_folder: Path
+) -> AsyncIterator[Stack]:
+    """The stack with live ConnectedYou; the partner gives the same answer to a reference."""
+    async with running_stack(
+        tmp_path_factory.mktemp("stack"),
+        ESIM_PROVIDER="CONNECTED_YOU",
+        CONNECTED_YOU_BASE_URL=partner.base_url,
+        CONNECTED_YOU_API_KEY=API_KEY,
+        CONNECTED_YOU_PARTNER_ID=PARTNER_ID,
+        CONNECTED_YOU_DRY_RUN="false",
+        CONNECTED_YOU_AMBIGUITY="idempotent",
+        PAUSE_POINTS_DIR=str(pause_folder),
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def customer(stack: Stack) -> AsyncIterator[Customer]:
+    """Ana, with a token."""
+    ana = await stack.customer()
+    yield ana
+    await ana.leave()

@@ -1,0 +1,75 @@
+"""kill -9, at every instant and of every process: all complete, nothing double."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from activities.pause_points import PausePoint
+from tests.e2e.invariants import broken
+from tests.e2e.stack import Customer, Stack
+from tests.e2e.test_activation import _bare_plan, _stock
+from tests.holds import Hold
+from tests.providers.partner_server import PartnerServer
+from tests.rows import value
+
+FROM_STOCK = [
+    PausePoint.BEFORE_RESERVE_COMMIT,
+    PausePoint.AFTER_RESERVE,
+    PausePoint.BEFORE_APPLY_COMMIT,
+    PausePoint.AFTER_APPLY,
+    PausePoint.AFTER_DELIVERY,
+]
+BOUGHT = [PausePoint.BEFORE_SEND, PausePoint.AFTER_REPLY, PausePoint.AFTER_PURCHASE]
+ASYNC = {"Prefer": "respond-async"}
+
+
+async def _check(stack: Stack, partner: PartnerServer, orders: list[int]) -> None:
+    profiles = await stack.settled(orders)
+    assert {row["status"] for row in profiles} == {"ACTIVATED"}
+    assert len({row["inventory_item_id"] for row in profiles}) == len(orders)
+    held = "SELECT count(*) FROM esim_inventory WHERE status = 'RESERVED'"
+    assert await value(stack.engine, held) == 0
+    ledger = {f"order-{order_id}" for order_id in orders} & set(partner.orders)
+    bought = await value(
+        stack.engine,
+        "SELECT count(*) FROM esim_inventory WHERE order_id = ANY(:ids) AND provider IS NOT NULL",
+        ids=orders,
+    )
+    assert len(ledger) == bought
+    assert await broken(stack.engine) == []
+
+
+async def test_the_worker_is_killed_at_every_step(
+    stack: Stack, customer: Customer, partner: PartnerServer, pause_folder: Path
+) -> None:
+    """One order stands at each instant when the worker dies; the next worker finishes them all."""
+    stocked, bare = await _bare_plan(stack), await _bare_plan(stack)
+    await _stock(stack, stocked, len(FROM_STOCK), "KILLED")
+    holds: list[Hold] = []
+    orders: list[int] = []
+    for point in [*FROM_STOCK, *BOUGHT]:
+        order_id = await customer.buy(stocked if point in FROM_STOCK else bare)
+        holds.append(Hold(pause_folder, point, order_id))
+        orders.append(order_id)
+        assert (await customer.activate(order_id, **ASYNC)).status_code == 202
+    await asyncio.gather(*(hold.reached() for hold in holds))
+    stack.kill("worker")
+    for hold in holds:
+        hold.release()
+    await _check(stack, partner, orders)
+
+
+@pytest.mark.parametrize("victim", ["postgres", "temporal", "worker", "api"])
+async def test_a_killed_process_loses_no_accepted_activation(
+    stack: Stack, customer: Customer, partner: PartnerServer, victim: str
+) -> None:
+    """Half from stock, half bought, the process dies in the middle; everything completes."""
+    stocked, bare = await _bare_plan(stack), await _bare_plan(stack)
+    await _stock(stack, stocked, 15, f"DIES-{victim}")
+    orders = [await customer.buy(plan_id) for plan_id in [stocked, bare] * 15]
+    accepted = await asyncio.gather(*(customer.activate(one, **ASYNC) for one in orders))
+    assert {answer.status_code for answer in accepted} == {202}
+    stack.kill(victim)
+    await stack.ready()
+    await _check(stack, partner, orders)
