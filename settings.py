@@ -46,6 +46,8 @@ class WorkerSettings(_Section):
     """How one worker process behaves."""
 
     worker_max_cached_workflows: int = Field(default=500, ge=0)
+    # Not above DATABASE_POOL_SIZE: each one holds a connection while it runs.
+    worker_max_concurrent_database_steps: int = Field(default=8, ge=1)
     worker_max_concurrent_activities: int = Field(default=50, ge=1)
     worker_graceful_shutdown_seconds: Seconds = 25
     # Test environments only: a folder of named pause points (activities/pause_points.py).

@@ -82,6 +82,10 @@ def build_workers(  # noqa: PLR0913 - the composition root: everything meets her
         ],
         interceptors=[FailureEdge()],
         max_cached_workflows=settings.worker_max_cached_workflows,
+        # More at once would only wait for a connection inside their workflow task, and time out
+        # there; in Temporal's queue they wait at no cost.
+        max_concurrent_local_activities=settings.worker_max_concurrent_database_steps,
+        max_concurrent_workflow_tasks=2 * settings.worker_max_concurrent_database_steps,
         max_concurrent_activities=settings.worker_max_concurrent_activities,
         graceful_shutdown_timeout=grace,
     )

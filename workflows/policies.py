@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
-LOCAL_STEP_TIMEOUT = timedelta(seconds=2)
+LOCAL_STEP_TIMEOUT = timedelta(seconds=4)
 """One attempt of a database step inside the workflow task."""
 
-LOCAL_STEP_BUDGET = timedelta(seconds=4)
+LOCAL_STEP_BUDGET = timedelta(seconds=5)
 """All attempts of it: well under the workflow task's own 10 s."""
 
 LOCAL_STEP_RETRY = RetryPolicy(

@@ -1,0 +1,29 @@
+"""The variables of one stack: the caller's settings, and over them what the stack owns."""
+
+import secrets
+from collections.abc import Mapping
+
+from settings import variable_names
+
+
+def stack_variables(
+    caller: Mapping[str, str],
+    earlier: Mapping[str, str],
+    addresses: Mapping[str, str],
+    api_port: int,
+) -> dict[str, str]:
+    """Every variable the children get, for environment.json.
+
+    The stack's own addresses win. The caller's JWT_SECRET wins over the earlier start's, which
+    was generated on the first one.
+    """
+    given = {name: caller[name] for name in sorted(variable_names()) if name in caller}
+    return {
+        "API_HOST": "127.0.0.1",
+        "API_PUBLIC_URL": f"http://127.0.0.1:{api_port}",
+        "JWT_SECRET": earlier.get("JWT_SECRET") or secrets.token_urlsafe(48),
+        **given,
+        **addresses,
+        "API_PORT": str(api_port),
+        "TEMPORAL_TLS": "false",
+    }
