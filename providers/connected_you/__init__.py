@@ -1,0 +1,16 @@
+"""ConnectedYou, the partner whose draft contract docs/providers.md describes."""
+
+from providers.connected_you.config import ConnectedYouConfig
+from providers.connected_you.dry_run import ConnectedYouDryRun
+from providers.connected_you.live import ConnectedYou
+
+__all__ = ["ConnectedYou", "ConnectedYouConfig", "ConnectedYouDryRun", "build_connected_you"]
+
+
+def build_connected_you(config: ConnectedYouConfig) -> ConnectedYou | ConnectedYouDryRun:
+    """The provider that `CONNECTED_YOU_DRY_RUN` asks for.
+
+    Raises:
+        Misconfigured: names the variable.
+    """
+    return ConnectedYouDryRun(config) if config.dry_run else ConnectedYou(config)

@@ -1,0 +1,48 @@
+"""ConnectedYou without the call: what we would send is logged, what comes back is made up."""
+
+import structlog
+
+from domain.provider import ProvisionedEsim, ProvisionRequest
+from domain.purchase import Ambiguity
+from providers._simulated import simulated_esim
+from providers.connected_you.config import ConnectedYouConfig
+from providers.connected_you.host import base_url
+from providers.connected_you.mapping import described_body
+
+log = structlog.get_logger(__name__)
+
+
+class ConnectedYouDryRun:
+    """Gives each reference its own made-up profile, always the same; never fails.
+
+    Raises:
+        Misconfigured: the settings would not do for live traffic either.
+    """
+
+    name = "CONNECTED_YOU"
+    ambiguity = Ambiguity.IDEMPOTENT
+
+    def __init__(self, config: ConnectedYouConfig) -> None:
+        base_url(config.base_url)
+        self._partner_id = config.partner_id
+
+    def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
+        """The body that a live purchase would have, without the customer."""
+        return described_body(request, self._partner_id)
+
+    async def provision(self, request: ProvisionRequest) -> ProvisionedEsim:
+        """Log the payload, answer with the reference's profile. Idempotent; raises nothing."""
+        payload = self.describe_request(request)
+        log.info("ConnectedYou dry-run payload", order_id=request.order_id, payload=payload)
+        return simulated_esim(self.name, request, payload)
+
+    async def lookup(self, request: ProvisionRequest) -> ProvisionedEsim | None:
+        """The reference's profile: every reference counts as sold. Raises nothing."""
+        return simulated_esim(self.name, request, self.describe_request(request))
+
+    async def cancel(self, reference: str) -> bool:  # noqa: ARG002 - as the live contract
+        """False, as live: the contract has no cancellation."""
+        return False
+
+    async def aclose(self) -> None:
+        """Nothing to close."""

@@ -1,0 +1,16 @@
+"""Where ConnectedYou is: sandbox and production hosts come from settings, paths from the draft."""
+
+import httpx
+
+from providers._http import checked_base_url
+
+ORDERS_PATH = "/partners/orders"
+
+
+def base_url(configured: str) -> httpx.URL:
+    """Read `CONNECTED_YOU_BASE_URL`.
+
+    Raises:
+        Misconfigured: it is not an https URL (http only to this machine).
+    """
+    return checked_base_url("CONNECTED_YOU_BASE_URL", configured)

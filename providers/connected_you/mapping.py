@@ -1,0 +1,136 @@
+"""Our words in ConnectedYou's fields and back (draft contract, section 2)."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from domain.activation_code import install_codes
+from domain.errors import InvalidInput
+from domain.iccid import parse_iccid
+from domain.provider import ProvisionedEsim, ProvisionRequest
+from providers._redaction import REDACTED
+
+log = structlog.get_logger(__name__)
+
+_QUANTITY = 1
+# Unverified: the draft lists no error codes. Anything else is a plain refusal.
+_OUT_OF_STOCK_CODES = frozenset({"OUT_OF_STOCK", "NO_STOCK", "INSUFFICIENT_STOCK"})
+_OUT_OF_STOCK_TEXT = "out of stock"
+
+
+def order_body(request: ProvisionRequest, partner_id: str) -> dict[str, object]:
+    """The body of `POST /partners/orders`; what we do not know is left out."""
+    customer = {"email": request.customer_email, "name": request.customer_name}
+    body = {
+        "partnerId": partner_id,
+        "orderReference": request.reference,
+        "planCode": request.plan_code,
+        "countryIso2": request.country_iso2,
+        "quantity": _QUANTITY,
+        "customer": {key: text for key, text in customer.items() if text is not None},
+        "metadata": {"order_id": request.order_id, "plan_name": request.plan_name},
+    }
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def described_body(request: ProvisionRequest, partner_id: str) -> dict[str, object]:
+    """The same body without the customer's address and name, for ops."""
+    body = order_body(request, partner_id)
+    return {**body, "customer": dict.fromkeys(_mapping(body["customer"]), REDACTED)}
+
+
+def sold_order(body: object) -> Mapping[str, object]:
+    """The order in the reply to a purchase.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    return _mapping(_mapping(body).get("data"))
+
+
+def found_order(body: object, reference: str) -> Mapping[str, object] | None:
+    """The order with this reference in the reply to a look-up; None if the list is empty.
+
+    Only an empty list says "absent": any other surprise must not lead to a second purchase.
+
+    Raises:
+        InvalidInput: the reply does not answer the question.
+    """
+    data = _mapping(body).get("data")
+    orders = data if isinstance(data, list) else [data]
+    if not orders:
+        return None
+    matches = [order for order in map(_mapping, orders) if order.get("orderReference") == reference]
+    if len(matches) != 1:
+        raise InvalidInput(f"{len(matches)} of {len(orders)} orders have our reference.")
+    return matches[0]
+
+
+def esim_of(
+    order: Mapping[str, object],
+    request: ProvisionRequest,
+    *,
+    strict_luhn: bool,
+    sent: Mapping[str, object],
+    kept: Mapping[str, object],
+) -> ProvisionedEsim:
+    """The profile in an order of ours, every field checked.
+
+    `sent` and `kept` are request and reply without secrets, to be kept with the profile.
+
+    Raises:
+        InvalidInput: not our order, or an ICCID or code that cannot be used; quotes no code.
+    """
+    _check_echo(order, request)
+    iccid = parse_iccid(_text(order, "iccid"), strict_luhn)
+    if not iccid.luhn_valid:
+        log.warning("ICCID fails its Luhn check", order_id=request.order_id, iccid=iccid.digits)
+    qr_code = None if order.get("qrCode") is None else _text(order, "qrCode")
+    codes = install_codes(_text(order, "activationCode"), qr_code)
+    return ProvisionedEsim(
+        reference=request.reference,
+        iccid=iccid.digits,
+        activation_code=codes.activation_code,
+        qr_payload=codes.qr_payload,
+        instructions=_instructions(order.get("instructions")),
+        request=sent,
+        reply=kept,
+    )
+
+
+def says_out_of_stock(body: object) -> bool:
+    """Whether an error body says that the plan is sold out (unverified, see above)."""
+    if isinstance(body, dict):
+        return any(map(says_out_of_stock, body.values()))
+    text = body if isinstance(body, str) else ""
+    return text.upper() in _OUT_OF_STOCK_CODES or _OUT_OF_STOCK_TEXT in text.lower()
+
+
+def _check_echo(order: Mapping[str, object], request: ProvisionRequest) -> None:
+    if order.get("orderReference") != request.reference:
+        raise InvalidInput("It does not carry our order reference.")
+    if request.plan_code and order.get("planCode") not in (None, request.plan_code):
+        raise InvalidInput("It is for another plan.")
+    if order.get("quantity") not in (None, _QUANTITY):
+        raise InvalidInput("It is for another quantity.")
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise InvalidInput("It holds no order.")
+    return value
+
+
+def _text(order: Mapping[str, object], key: str) -> str:
+    # A number is no text: JSON writers round ICCIDs, which exceed 2**53.
+    value = order.get(key)
+    if not isinstance(value, str):
+        raise InvalidInput(f"It has no text in {key}.")
+    return value
+
+
+def _instructions(value: object) -> str | None:
+    """Free text for the customer, without what Postgres and screens cannot show."""
+    if not isinstance(value, str):
+        return None
+    return "".join(one for one in value if one.isprintable() or one in "\n\t").strip() or None

@@ -1,0 +1,40 @@
+"""LOCAL: made-up profiles, so that the whole service runs without any partner."""
+
+from domain.provider import ProvisionedEsim, ProvisionRequest
+from domain.purchase import Ambiguity
+from providers._simulated import simulated_esim
+
+NAME = "LOCAL"
+
+
+class LocalProvider:
+    """Gives each reference its own profile, always the same; never fails.
+
+    The profiles are well formed and cannot be installed: not for production.
+    """
+
+    name = NAME
+    ambiguity = Ambiguity.IDEMPOTENT
+
+    def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
+        """What identifies the purchase; nothing is sent anywhere."""
+        return {
+            "orderReference": request.reference,
+            "planCode": request.plan_code,
+            "countryIso2": request.country_iso2,
+        }
+
+    async def provision(self, request: ProvisionRequest) -> ProvisionedEsim:
+        """The reference's profile. Idempotent; raises nothing."""
+        return simulated_esim(NAME, request, self.describe_request(request))
+
+    async def lookup(self, request: ProvisionRequest) -> ProvisionedEsim | None:
+        """The reference's profile: every reference counts as sold. Raises nothing."""
+        return await self.provision(request)
+
+    async def cancel(self, reference: str) -> bool:  # noqa: ARG002 - nothing to give back
+        """True: a made-up profile costs nobody anything. Idempotent."""
+        return True
+
+    async def aclose(self) -> None:
+        """Nothing to close."""

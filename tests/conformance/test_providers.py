@@ -1,0 +1,156 @@
+"""What every provider must do, whatever it is behind the Protocol (domain/provider.py)."""
+
+import json
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from domain.activation_code import install_codes, parse_activation_code
+from domain.errors import (
+    ProviderError,
+    ProviderOutcomeUnknown,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from domain.iccid import parse_iccid
+from domain.provider import EsimProvider, ProvisionedEsim, ProvisionRequest
+from domain.purchase import Ambiguity
+from tests.conformance.conftest import Case
+
+
+def codes_of(esim: ProvisionedEsim) -> tuple[str, ...]:
+    """The parts of a profile that are secret."""
+    parts = (esim.activation_code, esim.qr_payload, esim.confirmation_code)
+    matching_id = parse_activation_code(esim.qr_payload).matching_id
+    return tuple(part for part in (*parts, matching_id) if part)
+
+
+def test_name_and_ambiguity_are_known_words(case: Case) -> None:
+    """Settings, plan codes and search attributes spell the name in upper case."""
+    assert case.provider.name == case.provider.name.upper()
+    assert isinstance(case.provider.ambiguity, Ambiguity)
+
+
+async def test_purchase_gives_a_profile_that_installs(
+    case: Case, request_42: ProvisionRequest
+) -> None:
+    """Our reference, a checked ICCID and a complete LPA string."""
+    esim = await case.provider.provision(request_42)
+    assert esim.reference == request_42.reference
+    assert parse_iccid(str(esim.iccid), strict_luhn=True).digits == esim.iccid
+    assert parse_activation_code(esim.qr_payload).lpa_string == esim.qr_payload
+    codes = install_codes(esim.activation_code, esim.qr_payload)
+    assert (codes.qr_payload, codes.installable) == (esim.qr_payload, True)
+
+
+async def test_two_orders_get_two_profiles(case: Case, request_42: ProvisionRequest) -> None:
+    """No code reaches a second customer."""
+    first = await case.provider.provision(request_42)
+    second = await case.provider.provision(replace(request_42, order_id=43, reference="order-43"))
+    assert first.iccid != second.iccid
+    assert not set(codes_of(first)) & set(codes_of(second))
+
+
+async def test_idempotent_provider_repeats_itself(case: Case, request_42: ProvisionRequest) -> None:
+    """Where the provider claims it, the same reference gives the same profile."""
+    if case.provider.ambiguity is not Ambiguity.IDEMPOTENT:
+        pytest.skip("the provider does not claim it")
+    first, second = [await case.provider.provision(request_42) for _ in range(2)]
+    assert (first.iccid, first.qr_payload) == (second.iccid, second.qr_payload)
+
+
+async def test_description_is_what_the_profile_keeps(
+    case: Case, request_42: ProvisionRequest
+) -> None:
+    """The intent names reference and plan, holds no secret, and comes back with the profile."""
+    described = case.provider.describe_request(request_42)
+    text = json.dumps(described)
+    assert request_42.reference in text
+    assert str(request_42.plan_code) in text
+    assert not [secret for secret in case.secrets if secret in text]
+    assert (await case.provider.provision(request_42)).request == described
+
+
+async def test_nothing_shows_a_secret(case: Case, request_42: ProvisionRequest) -> None:
+    """Neither a repr nor what is kept for ops holds a code, a credential or the customer."""
+    esim = await case.provider.provision(request_42)
+    shown = f"{esim!r} {esim} {request_42!r} {case.provider!r} {vars(case.provider)!r}"
+    kept = json.dumps([esim.request, esim.reply], allow_nan=False)
+    for secret in (*case.secrets, *codes_of(esim)):
+        assert secret not in shown
+        assert secret not in kept
+
+
+async def test_lookup_finds_what_was_bought(case: Case, request_42: ProvisionRequest) -> None:
+    """The same profile by its reference, or a plain "there is no look-up"."""
+    bought = await case.provider.provision(request_42)
+    try:
+        found = await case.provider.lookup(request_42)
+    except ProviderRefused:
+        assert case.provider.ambiguity is not Ambiguity.LOOKUP
+        return
+    assert found is not None
+    assert (found.reference, found.iccid, found.qr_payload) == (
+        bought.reference,
+        bought.iccid,
+        bought.qr_payload,
+    )
+
+
+async def test_cancel_says_whether_it_is_undone(case: Case, request_42: ProvisionRequest) -> None:
+    """True or False, twice the same, also for a reference that was never bought."""
+    await case.provider.provision(request_42)
+    first = await case.provider.cancel(request_42.reference)
+    assert first in (True, False)
+    assert await case.provider.cancel(request_42.reference) is first
+    assert await case.provider.cancel("order-0") in (True, False)
+
+
+async def test_closing_twice_is_harmless(case: Case) -> None:
+    """A shutdown may come from two sides."""
+    await case.provider.aclose()
+    await case.provider.aclose()
+
+
+async def test_failure_is_a_clean_provider_error(case: Case, request_42: ProvisionRequest) -> None:
+    """Whatever goes wrong, a purchase raises one of three errors, and none holds a secret."""
+    allowed = (ProviderUnavailable, ProviderRefused, ProviderOutcomeUnknown)
+    for name, cause in case.faults.items():
+        cause()
+        assert_clean(name, case, await failure_of(case.provider.provision, request_42), allowed)
+
+
+async def test_failed_lookup_is_never_unknown(case: Case, request_42: ProvisionRequest) -> None:
+    """Asking books nothing, so a look-up that fails is refused or postponed."""
+    for name, cause in case.faults.items():
+        cause()
+        error = await failure_of(case.provider.lookup, request_42)
+        assert_clean(name, case, error, (ProviderUnavailable, ProviderRefused))
+
+
+async def failure_of(
+    call: Callable[[ProvisionRequest], Awaitable[object]], request: ProvisionRequest
+) -> ProviderError:
+    """The error that the call must end with."""
+    with pytest.raises(ProviderError) as raised:
+        await call(request)
+    return raised.value
+
+
+def assert_clean(
+    fault: str, case: Case, error: ProviderError, allowed: tuple[type[ProviderError], ...]
+) -> None:
+    """An allowed kind, and no secret in message, reply or traceback."""
+    assert isinstance(error, allowed), fault
+    told = "".join(traceback.format_exception(error))
+    everything = f"{error!r} {error.message} {json.dumps(error.reply, allow_nan=False)} {told}"
+    for secret in case.secrets:
+        assert secret not in everything, f"{fault} shows a secret"
+
+
+def test_case_satisfies_the_protocol(case: Case) -> None:
+    """Mypy checks the signatures; this, that nothing of the Protocol is missing."""
+    wanted = {name for name in vars(EsimProvider) if not name.startswith("_")}
+    assert wanted <= set(dir(case.provider))
