@@ -10,7 +10,6 @@ import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-import psycopg
 import structlog
 from psycopg import AsyncConnection
 from sqlalchemy.engine import make_url
@@ -57,7 +56,8 @@ class Notifications:
             .render_as_string(hide_password=False)
         )
         self._connect_timeout_seconds = connect_timeout_seconds
-        self._subscriptions: dict[int, set[Subscription]] = {}
+        # By the id as notifications spell it: a payload may be any text.
+        self._subscriptions: dict[str, set[Subscription]] = {}
         self.listening = False
         self.closing = False
         """Set at shutdown: waiters answer with what they know and leave."""
@@ -65,15 +65,15 @@ class Notifications:
     @contextmanager
     def subscribe(self, order_id: int) -> Iterator[Subscription]:
         """Hear of every committed event of an order from here on."""
-        subscription = Subscription()
-        self._subscriptions.setdefault(order_id, set()).add(subscription)
+        subscription, key = Subscription(), str(order_id)
+        self._subscriptions.setdefault(key, set()).add(subscription)
         try:
             yield subscription
         finally:
-            waiting = self._subscriptions[order_id]
+            waiting = self._subscriptions[key]
             waiting.discard(subscription)
             if not waiting:
-                del self._subscriptions[order_id]
+                del self._subscriptions[key]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -98,7 +98,7 @@ class Notifications:
                 async with await self._connect() as connection:
                     pause = _FIRST_PAUSE_SECONDS
                     await self._listen(connection)
-            except (psycopg.Error, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - if it ended, everybody would only poll
                 log.warning("notifications_lost", cause=type(error).__name__)
             finally:
                 self.listening = False
@@ -125,9 +125,8 @@ class Notifications:
                 await connection.execute("SELECT 1")
 
     def _wake(self, payload: str) -> None:
-        if payload.isdecimal():
-            for subscription in self._subscriptions.get(int(payload), ()):
-                subscription.wake()
+        for subscription in self._subscriptions.get(payload, ()):
+            subscription.wake()
 
     def _wake_all(self) -> None:
         for subscriptions in self._subscriptions.values():

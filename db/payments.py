@@ -18,7 +18,12 @@ from domain.audit import EventKind, Origin
 from domain.errors import StaleWrite
 from domain.order_states import OrderStatus, PaymentStatus
 
-_PROGRESS = tuple(PaymentStatus)
+_PROGRESS = (
+    PaymentStatus.PENDING,
+    PaymentStatus.FAILED,
+    PaymentStatus.SUCCEEDED,
+    PaymentStatus.REFUNDED,
+)
 _UNPAID = frozenset({OrderStatus.CREATED, OrderStatus.PAYMENT_FAILED})
 _INTENT_BYTES = 24
 _ORIGIN = Origin(actor="payment-webhook")

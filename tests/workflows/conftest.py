@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
@@ -75,7 +76,7 @@ class Watch:
         """Until a SQL condition on the profile holds."""
         query = f"SELECT {condition} FROM esim_profiles WHERE order_id = :id"
         async with asyncio.timeout(30):
-            while not await value(self.engine, query, id=order_id):
+            while not await value(self.engine, query, id=order_id):  # noqa: ASYNC110 - a database
                 await asyncio.sleep(0.02)
 
     async def step(self, order_id: int, step: messages.Step) -> ActivationState:

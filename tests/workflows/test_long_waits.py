@@ -1,0 +1,115 @@
+"""Days and months, on a server that skips time: rounds are spent, waits stay cheap."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from tests.providers.partner_server import PartnerServer, answering
+from tests.rows import paid_order, rows, value
+from tests.workflows.conftest import Watch
+from workflows.client import Activations
+from workflows.messages import Intervention
+from workflows.policies import MAXIMUM_HISTORY_EVENTS, ROUND_DELAYS
+
+pytestmark = pytest.mark.usefixtures("catalogue", "worker")
+
+
+@pytest.fixture
+async def environment() -> AsyncIterator[WorkflowEnvironment]:
+    """A server whose clock jumps over every wait."""
+    binary = Path(sys.executable).with_name("temporal-test-server")
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(binary)
+    ) as environment:
+        await environment.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace="default",
+                search_attributes={
+                    "OrderId": IndexedValueType.INDEXED_VALUE_TYPE_INT,
+                    "PlanId": IndexedValueType.INDEXED_VALUE_TYPE_INT,
+                    "EsimStatus": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+                    "Provider": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+                    "FailureCode": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+                },
+            )
+        )
+        yield environment
+
+
+@pytest.fixture
+def temporal_client(environment: WorkflowEnvironment) -> Client:
+    """The worker and the watch of these tests use that server."""
+    return environment.client
+
+
+async def _wait_days(environment: WorkflowEnvironment, days: int) -> None:
+    await environment.sleep(days * 24 * 3600)
+
+
+async def test_an_outage_of_a_day_is_tried_in_rounds_and_then_parked(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    partner: PartnerServer,
+    environment: WorkflowEnvironment,
+) -> None:
+    """Three calls a round, a round per delay and one more; then a person is waited for."""
+    partner.answer = answering(503, {})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await _wait_days(environment, 1)
+    await watch.until(order_id, "status = 'PROVISIONING_FAILED'")
+    rounds = len(ROUND_DELAYS) + 1
+    [profile] = await rows(engine, "SELECT * FROM esim_profiles")
+    assert profile["failed_rounds"] == rounds
+    assert len(partner.requests) == 3 * rounds
+    assert len(await watch.history_types(order_id)) < 200
+
+
+async def test_an_outage_that_ends_needs_nobody(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    partner: PartnerServer,
+    environment: WorkflowEnvironment,
+) -> None:
+    """The next automatic round finds the provider back and completes by itself."""
+    partner.answer = answering(503, {})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "failed_rounds = 1")
+    partner.answer = partner.sell
+    await _wait_days(environment, 1)
+    assert await watch.status(order_id) == "ACTIVATED"
+    kinds = await watch.kinds(order_id)
+    assert "retry_requested" not in kinds
+
+
+async def test_a_wait_of_half_a_year_stays_short_and_still_hears_a_retry(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    partner: PartnerServer,
+    environment: WorkflowEnvironment,
+) -> None:
+    """New runs keep the history short; a retry after months completes the order."""
+    partner.answer = answering(401, {})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "status = 'PROVISIONING_FAILED'")
+    first = (await watch.handle(order_id).describe()).run_id
+    await _wait_days(environment, 180)
+    assert (await watch.handle(order_id).describe()).run_id != first
+    assert len(await watch.history_types(order_id)) < MAXIMUM_HISTORY_EVENTS + 50
+    partner.answer = partner.sell
+    await watch.handle(order_id).signal("retry", Intervention("ana", "half a year later"))
+    assert await watch.ended(order_id) == "activated"
+    count = "SELECT count(*) FROM esim_provisioning_events WHERE kind = 'parked'"
+    assert await value(engine, count) == 1
