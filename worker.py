@@ -46,7 +46,7 @@ from workflows.messages import provider_queue
 log = structlog.get_logger("worker")
 
 
-def build_workers(  # noqa: PLR0913 - the composition root: everything meets here
+def build_workers(
     client: Client,
     engine: AsyncEngine,
     providers: Mapping[str, EsimProvider],

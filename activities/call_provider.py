@@ -20,8 +20,8 @@ from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
 from db import events, intents, inventory, profiles
 from db.engine import transaction
-from db.inventory import Purchase
 from db.intents import Intent
+from db.inventory import Purchase
 from db.plan_codes import provision_request
 from domain.audit import EventKind
 from domain.errors import (

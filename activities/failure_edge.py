@@ -45,7 +45,8 @@ class _Translation(ActivityInboundInterceptor):
         except ApplicationError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, its text must not cross
-            log.error("activity_defect", activity=activity.info().activity_type, **_where(error))
+            step = activity.info().activity_type
+            log.error("activity_defect", activity=step, **_where(error))  # noqa: TRY400 - see above
             name = type(error).__name__
             raise ApplicationError(f"Unexpected {name}.", type=INTERNAL_ERROR) from None
 

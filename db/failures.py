@@ -4,7 +4,8 @@ Drivers quote values in their messages (`Key (activation_code)=(...) already exi
 text of theirs is kept: only the SQLSTATE and the constraint's name are.
 """
 
-from psycopg import Error as PsycopgError, OperationalError
+from psycopg import Error as PsycopgError
+from psycopg import OperationalError
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import (

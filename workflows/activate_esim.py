@@ -29,7 +29,7 @@ from workflows.messages import (
 )
 
 
-class _Cancelled(Exception):  # noqa: N818 - control flow inside this file, not an error
+class _Cancelled(Exception):
     """Somebody asked for the end, and it is not too late."""
 
     def __init__(self, request: Intervention) -> None:
@@ -156,7 +156,7 @@ class ActivateEsimWorkflow:
             await workflow.wait_condition(
                 lambda: bool(self._requests), timeout=delay, timeout_summary="Next round"
             )
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return
         await self._take_requests()
 
@@ -172,7 +172,7 @@ class ActivateEsimWorkflow:
                     timeout=policies.PARKED_REMINDER,
                     timeout_summary="Still waiting for a person",
                 )
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 workflow.logger.warning("still waiting for a person")
         self._rounds_left = list(policies.ROUND_DELAYS)
 

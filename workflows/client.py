@@ -1,6 +1,5 @@
 """Starting, steering and asking an activation from outside: used by the API and the CLI."""
 
-import asyncio
 from enum import StrEnum
 from typing import Any
 
@@ -84,11 +83,11 @@ class Activations:
             state: ActivationState = await self._handle(order_id).query(
                 messages.STATE, result_type=ActivationState
             )
-            return state
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise _unavailable() from None
+        return state
 
     async def check(self) -> None:
         """Raise EngineUnavailable unless Temporal answers and knows our search attributes."""

@@ -7,7 +7,10 @@ Undo = Callable[[], Awaitable[None]]
 
 
 class UndoStack:
-    """Undos to run, last pushed first. Push before the step: an undo is harmless if it did not run."""
+    """Undos to run, last pushed first.
+
+    Push before the step that is undone: an undo is harmless if the step did nothing.
+    """
 
     def __init__(self) -> None:
         self._undos: list[Undo] = []

@@ -76,7 +76,7 @@ class Watch:
         """Until a SQL condition on the profile holds."""
         query = f"SELECT {condition} FROM esim_profiles WHERE order_id = :id"
         async with asyncio.timeout(30):
-            while not await value(self.engine, query, id=order_id):  # noqa: ASYNC110 - a database
+            while not await value(self.engine, query, id=order_id):
                 await asyncio.sleep(0.02)
 
     async def step(self, order_id: int, step: messages.Step) -> ActivationState:

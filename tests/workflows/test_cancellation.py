@@ -108,7 +108,7 @@ async def test_what_was_bought_for_a_cancelled_order_is_kept_and_held_for_nobody
 
 
 @pytest.mark.parametrize(("status", "step"), [(503, Step.WAITING), (401, Step.PARKED)])
-async def test_a_cancel_ends_a_waiting_activation(  # noqa: PLR0913, PLR0917 - fixtures
+async def test_a_cancel_ends_a_waiting_activation(
     engine: AsyncEngine,
     activations: Activations,
     watch: Watch,

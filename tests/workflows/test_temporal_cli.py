@@ -52,7 +52,7 @@ async def parked(
     ],
     ids=["bare", "full", "partial"],
 )
-async def test_a_retry_signal_completes_a_parked_order(  # noqa: PLR0913, PLR0917 - fixtures
+async def test_a_retry_signal_completes_a_parked_order(
     temporal_server: TemporalServer,
     engine: AsyncEngine,
     watch: Watch,

@@ -4,8 +4,8 @@ Revision ID: 0001
 Revises: -
 """
 
-from alembic import op
 import sqlalchemy as sa
+from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0001"
@@ -503,11 +503,13 @@ def upgrade() -> None:
             name=op.f("ck_esim_profiles_reserved_has_an_item"),
         ),
         sa.CheckConstraint(
-            "status NOT IN ('ASSIGNED', 'ACTIVATED') OR (inventory_item_id IS NOT NULL AND activation_code IS NOT NULL AND provisioned_at IS NOT NULL)",
+            "status NOT IN ('ASSIGNED', 'ACTIVATED') OR (inventory_item_id IS NOT NULL"
+            " AND activation_code IS NOT NULL AND provisioned_at IS NOT NULL)",
             name=op.f("ck_esim_profiles_ready_has_a_code"),
         ),
         sa.CheckConstraint(
-            "status NOT IN ('PROVISIONING_FAILED', 'EXHAUSTED', 'NEEDS_REVIEW') OR failure_code IS NOT NULL",
+            "status NOT IN ('PROVISIONING_FAILED', 'EXHAUSTED', 'NEEDS_REVIEW')"
+            " OR failure_code IS NOT NULL",
             name=op.f("ck_esim_profiles_parked_says_why"),
         ),
         sa.ForeignKeyConstraint(
