@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from db.failures import pool_exhausted, translate
 
@@ -34,6 +35,18 @@ def create_engine(
             "connect_timeout": max(1, round(connect_timeout_seconds)),
             "options": _SESSION_OPTIONS,
         },
+    )
+
+
+def unpooled(engine: AsyncEngine) -> AsyncEngine:
+    """The same database on connections of their own, opened and closed with each use."""
+    return create_async_engine(
+        engine.url,
+        poolclass=NullPool,
+        pool_reset_on_return=None,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        connect_args={"connect_timeout": 5, "options": _SESSION_OPTIONS},
     )
 
 

@@ -38,6 +38,17 @@ async def open_for(connection: AsyncConnection, order_id: int) -> Intent | None:
     return Intent(**row) if row else None
 
 
+async def confirmed_for(connection: AsyncConnection, order_id: int) -> Intent | None:
+    """The order's purchase that the provider confirmed: there is one at most, ever."""
+    rows = await connection.execute(
+        select(*_COLUMNS).where(
+            intents.c.order_id == order_id, intents.c.state == IntentState.CONFIRMED
+        )
+    )
+    row = rows.mappings().one_or_none()
+    return Intent(**row) if row else None
+
+
 async def intend(
     connection: AsyncConnection,
     *,

@@ -1,0 +1,64 @@
+"""Postgres and Temporal, as the commands reach them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.engine import create_engine
+from domain.errors import EngineUnavailable, Misconfigured
+from settings import DatabaseSettings, TemporalSettings, load
+from workflows.client import Activations
+from workflows.connection import connect
+
+_CONNECT_SECONDS = 5.0
+
+
+@asynccontextmanager
+async def postgres() -> AsyncIterator[AsyncEngine]:
+    """The database of DATABASE_URL; connections are opened on use and closed at the end.
+
+    Raises:
+        Misconfigured: DATABASE_URL is no URL.
+    """
+    settings = load(DatabaseSettings)
+    try:
+        engine = create_engine(
+            settings.database_url.get_secret_value(),
+            pool_size=2,
+            connect_timeout_seconds=settings.database_connect_timeout_seconds,
+        )
+    # No URL, or one for a driver that is not here; the messages quote it, password included.
+    except (SQLAlchemyError, ValueError, ImportError):
+        raise Misconfigured(
+            "DATABASE_URL is not of the form postgresql+psycopg://user:password@host:port/name."
+        ) from None
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def activations() -> Activations:
+    """The activations of TEMPORAL_ADDRESS.
+
+    Raises:
+        EngineUnavailable: nothing answers there.
+    """
+    settings = load(TemporalSettings)
+    api_key = settings.temporal_api_key
+    connecting = connect(
+        settings.temporal_address,
+        settings.temporal_namespace,
+        tls=settings.temporal_tls,
+        api_key=api_key.get_secret_value() if api_key else None,
+    )
+    try:
+        client = await asyncio.wait_for(connecting, _CONNECT_SECONDS)
+    except TimeoutError:
+        raise EngineUnavailable(
+            f"Temporal does not answer at {settings.temporal_address} (TEMPORAL_ADDRESS)."
+        ) from None
+    return Activations(client, settings.temporal_task_queue)

@@ -1,0 +1,36 @@
+"""What a person can do about an activation, state by state."""
+
+from db.profiles import Profile
+from domain.order_states import OrderStatus
+from domain.profile_states import ProfileStatus
+
+_NEXT = {
+    ProfileStatus.RESERVED: "Nothing: it is under way. If it stays so, is a worker running?",
+    ProfileStatus.ASSIGNED: "Nothing: the customer can have the eSIM.",
+    ProfileStatus.ACTIVATED: "Nothing: the customer has the eSIM.",
+    ProfileStatus.EXPIRED: "Nothing: the eSIM has ended.",
+    ProfileStatus.CANCELLED: "Nothing: a cancelled activation never starts again.",
+    ProfileStatus.PROVISIONING_FAILED: "Mend what the failure names, then {retry}. "
+    "Another provider: add --provider NAME. To give up: {cancel}",
+    ProfileStatus.EXHAUSTED: "Import stock (esimctl import-stock FILE.csv): it then goes on by "
+    "itself. Or {retry} --provider NAME. To give up: {cancel}",
+    ProfileStatus.NEEDS_REVIEW: "Ask the provider whether the purchase was booked: nothing is "
+    "bought again blindly while that is open. {retry} uses stock if there is some, and asks again "
+    "where the provider can be asked. To give up: {cancel}",
+}
+
+
+def next_step(order_id: int, order_status: OrderStatus, profile: Profile | None) -> str:
+    """A sentence for ops that names the command to run."""
+    retry = f'esimctl retry {order_id} --reason "..."'
+    cancel = f'esimctl cancel {order_id} --reason "..."'
+    pending = profile is None or profile.status is ProfileStatus.PENDING_ACTIVATION
+    if pending and order_status is not OrderStatus.PAID:
+        return f"Nothing: the order is {order_status}, and only a paid one is activated."
+    if profile is None or (pending and profile.started_at is None):
+        return f"Activation was not asked for yet: POST /api/esims/activate, or {retry}"
+    if pending and profile.failure_code is None:
+        return "Nothing: it is under way. If it stays so, is a worker running?"
+    if pending:
+        return f"Nothing: it tries again by itself. At once: {retry}"
+    return _NEXT[profile.status].format(retry=retry, cancel=cancel)

@@ -1,0 +1,179 @@
+"""`esimctl status`: one order's whole story, and what to do next. Never shows a code."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cli.esimctl.backends import activations, postgres
+from cli.esimctl.next_step import next_step
+from cli.esimctl.terminal import console, say
+from db import events, intents, profiles
+from db.engine import transaction
+from db.events import Event
+from db.profiles import Profile
+from db.tables import orders
+from domain.errors import EngineUnavailable, OrderNotFound
+from domain.profile_states import READY, ProfileStatus
+from workflows.messages import ActivationState, workflow_id
+
+EXAMPLE = "Example: esimctl status 42 --json"
+
+_LIVE_SECONDS = 5.0
+_LARGEST_ID = 2**63 - 1
+_ENDED = READY | {ProfileStatus.CANCELLED, ProfileStatus.EXPIRED}
+_SHOWN = (
+    "iccid",
+    "inventory_item_id",
+    "provider_reference",
+    "failure_code",
+    "failure_reason",
+    "failed_rounds",
+    "created_at",
+    "started_at",
+    "provisioned_at",
+    "activated_at",
+)
+
+Report = dict[str, Any]
+
+
+def status(
+    order: Annotated[int, typer.Argument(min=1, max=_LARGEST_ID, help="Order id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show an order's eSIM: state, history, what to do next."""
+    report = asyncio.run(_report(order))
+    if as_json:
+        sys.stdout.write(json.dumps(report, default=_plain, indent=2) + "\n")
+    else:
+        _show(report)
+
+
+async def _report(order_id: int) -> Report:
+    async with postgres() as engine, transaction(engine) as connection:
+        found = await connection.execute(select(orders.c.status).where(orders.c.id == order_id))
+        order_status = found.scalar_one_or_none()
+        if order_status is None:
+            raise OrderNotFound(f"There is no order {order_id}. Orders: esimctl list")
+        profile = await profiles.find(connection, order_id)
+        report: Report = {"order_id": order_id, "order_status": order_status}
+        if profile is not None:
+            report |= _of_profile(profile)
+            report["open_purchase"] = await _open_purchase(connection, order_id)
+        report["timeline"] = [
+            _of_event(event) for event in await events.timeline(connection, order_id)
+        ]
+    report["workflow"] = await _live(order_id, profile)
+    report["next_step"] = next_step(order_id, order_status, profile)
+    return report
+
+
+def _of_profile(profile: Profile) -> Report:
+    """Chosen by name: a column added later must not show by itself."""
+    facts: Report = {"status": profile.status, "plan_id": profile.plan_id}
+    facts["plan_name"] = profile.plan_snapshot.get("name")
+    return facts | {name: getattr(profile, name) for name in _SHOWN}
+
+
+async def _open_purchase(connection: AsyncConnection, order_id: int) -> Report | None:
+    intent = await intents.open_for(connection, order_id)
+    if intent is None:
+        return None
+    return {
+        "provider": intent.provider,
+        "reference": intent.reference,
+        "state": intent.state,
+        "attempts": intent.attempts,
+    }
+
+
+def _of_event(event: Event) -> Report:
+    return asdict(event)
+
+
+async def _live(order_id: int, profile: Profile | None) -> Report:
+    """What Temporal alone knows of a running activation; why not, if it cannot be asked."""
+    known: Report = {"id": workflow_id(order_id)}
+    if profile is None or profile.status in _ENDED:
+        return known
+    try:
+        state = await asyncio.wait_for(_ask(order_id), _LIVE_SECONDS)
+    except EngineUnavailable:
+        return known | {"unknown": "Temporal or every worker is away"}
+    except TimeoutError:
+        return known | {"unknown": "no worker answered in time"}
+    if state is None:
+        return known | {"unknown": "no such workflow: it was never started, or is long gone"}
+    return known | {name: value for name, value in asdict(state).items() if name != "order_id"}
+
+
+async def _ask(order_id: int) -> ActivationState | None:
+    return await (await activations()).state(order_id)
+
+
+def _show(report: Mapping[str, Any]) -> None:
+    say(f"Order {report['order_id']} ({report['order_status']})", style="bold")
+    facts = {
+        "eSIM": report.get("status", "none yet"),
+        "Plan": _joined(report, "plan_id", "plan_name"),
+        "ICCID": report.get("iccid"),
+        "Stock item": report.get("inventory_item_id"),
+        "Reference": report.get("provider_reference"),
+        "Failure": _joined(report, "failure_code", "failure_reason"),
+        "Failed rounds": report.get("failed_rounds"),
+        "Purchase": _purchase(report.get("open_purchase")),
+        "Workflow": _workflow(report["workflow"]),
+        "Next": report["next_step"],
+    }
+    for name, value in facts.items():
+        if value:
+            say(f"{name + ':':<15}{value}")
+    if report["timeline"]:
+        console().print(_timeline(report["timeline"]))
+
+
+def _joined(report: Mapping[str, Any], *names: str) -> str:
+    return " ".join(str(report[name]) for name in names if report.get(name))
+
+
+def _purchase(purchase: Mapping[str, Any] | None) -> str:
+    if purchase is None:
+        return ""
+    return f"{purchase['reference']} at {purchase['provider']}: {purchase['state']}, not settled"
+
+
+def _workflow(live: Mapping[str, Any]) -> str:
+    if unknown := live.get("unknown"):
+        return f"{live['id']}: {unknown}"
+    if step := live.get("step"):
+        due = live.get("next_round_at")
+        return f"{live['id']}: {step}" + (f", next round at {due}" if due else "")
+    return str(live["id"])
+
+
+def _timeline(timeline: list[Report]) -> Table:
+    table = Table("time (UTC)", "what", "change", "actor", "detail")
+    for event in timeline:
+        change = f"{event['from_status']} → {event['to_status']}" if event["to_status"] else ""
+        detail = event["error"] or ", ".join(f"{k}: {v}" for k, v in event["payload"].items())
+        table.add_row(
+            f"{event['created_at']:%Y-%m-%d %H:%M:%S}",
+            event["kind"],
+            change,
+            event["actor"],
+            detail,
+        )
+    return table
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

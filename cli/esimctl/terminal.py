@@ -1,0 +1,58 @@
+"""What the commands print: results on stdout, everything about them on stderr.
+
+Nothing printed through here may hold an activation code; texts are never read as rich markup,
+so a plan's name cannot style or hide anything.
+"""
+
+import os
+import sys
+import traceback
+
+from rich.console import Console
+
+from domain.errors import (
+    EngineUnavailable,
+    EsimError,
+    Misconfigured,
+    StorageFault,
+    StorageUnavailable,
+)
+
+# Piped into a file or a pager a table keeps its columns: rich's own guess there is 80.
+_PIPED_WIDTH = 160
+
+_NEXT_STEPS: dict[type[EsimError], str] = {
+    Misconfigured: "Set it, or run the command as `./dev esimctl ...`, which sets everything.",
+    StorageUnavailable: "Is Postgres up and DATABASE_URL right? Locally: ./dev up",
+    StorageFault: "Is the schema up to date? alembic upgrade head",
+    EngineUnavailable: "Locally: ./dev up",
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on the stream as it is now."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH
+    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+
+
+def say(text: str = "", style: str | None = None) -> None:
+    """One line of a result."""
+    console().print(text, style=style, soft_wrap=True)
+
+
+def note(text: str, style: str | None = None) -> None:
+    """One line about a result: progress, warnings, hints."""
+    console(stderr=True).print(text, style=style, soft_wrap=True)
+
+
+def explain(error: EsimError) -> None:
+    """An expected failure in one line: what happened, and what to do next."""
+    step = next((step for kind, step in _NEXT_STEPS.items() if isinstance(error, kind)), "")
+    note(f"Error: {error.message} {step}".rstrip(), style="red")
+
+
+def confess(error: Exception) -> None:
+    """A defect of ours: where it happened, without its message, which may quote a value."""
+    note("".join(traceback.format_tb(error.__traceback__)).rstrip())
+    note(f"Error: {type(error).__name__}: a defect in esimctl. Please report the lines above.")
