@@ -1,0 +1,156 @@
+"""Settings: what holds by default, what is refused and how, and which source wins."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.errors import Misconfigured
+from settings import (
+    SECTIONS,
+    ApiSettings,
+    AuthSettings,
+    DatabaseSettings,
+    LogSettings,
+    ProviderSettings,
+    TemporalSettings,
+    WorkerSettings,
+    load,
+    variable_names,
+)
+
+SECRET = "a-secret-of-at-least-32-characters"
+CANARY = "canary-value-7f3a"
+PARTNER = {"ESIM_PROVIDER": "CONNECTED_YOU", "CONNECTED_YOU_PARTNER_ID": "partner-1"}
+LIVE = PARTNER | {"CONNECTED_YOU_DRY_RUN": "false"}
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of ours is set, and the working folder has no .env."""
+    for name in os.environ:
+        if name.upper() in variable_names():
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def set_all(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    """Put variables into the environment."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_only_the_token_secret_has_no_default() -> None:
+    """A developer starts with an empty environment; tokens are never signed with a known key."""
+    for section in SECTIONS:
+        if section is not AuthSettings:
+            load(section)
+    with pytest.raises(Misconfigured, match="JWT_SECRET"):
+        load(AuthSettings)
+
+
+def test_defaults_spend_no_money() -> None:
+    """Whoever sets nothing buys nothing, and an unknown outcome waits for a person."""
+    provider = load(ProviderSettings)
+    assert provider.esim_provider == "LOCAL"
+    assert provider.connected_you_dry_run
+    assert provider.connected_you_ambiguity == "review"
+
+
+def test_a_call_ends_before_the_worker_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even the longest provider time-out fits into the worker's graceful shutdown."""
+    set_all(monkeypatch, {"CONNECTED_YOU_TIMEOUT_SECONDS": "18"})
+    longest = load(ProviderSettings).connected_you_timeout_seconds
+    assert longest < load(WorkerSettings).worker_graceful_shutdown_seconds
+
+
+@pytest.mark.parametrize(
+    ("section", "variables", "names"),
+    [
+        (AuthSettings, {"JWT_SECRET": ""}, "JWT_SECRET"),
+        (AuthSettings, {"JWT_SECRET": CANARY}, "JWT_SECRET"),
+        (AuthSettings, {"JWT_SECRET": SECRET, "JWT_ALGORITHM": CANARY}, "JWT_ALGORITHM"),
+        (AuthSettings, {"JWT_SECRET": SECRET, "JWT_LEEWAY_SECONDS": "3600"}, "JWT_LEEWAY_SECONDS"),
+        (ProviderSettings, {"ESIM_PROVIDER": CANARY}, "ESIM_PROVIDER"),
+        (ProviderSettings, {"ESIM_PROVIDER": "CONNECTED_YOU"}, "CONNECTED_YOU_PARTNER_ID"),
+        (ProviderSettings, PARTNER | {"CONNECTED_YOU_PARTNER_ID": ""}, "CONNECTED_YOU_PARTNER_ID"),
+        (ProviderSettings, LIVE, "CONNECTED_YOU_API_KEY"),
+        (ProviderSettings, LIVE | {"CONNECTED_YOU_API_KEY": "  "}, "CONNECTED_YOU_API_KEY"),
+        (ProviderSettings, {"CONNECTED_YOU_DRY_RUN": CANARY}, "CONNECTED_YOU_DRY_RUN"),
+        (ProviderSettings, {"CONNECTED_YOU_AMBIGUITY": CANARY}, "CONNECTED_YOU_AMBIGUITY"),
+        (
+            ProviderSettings,
+            {"CONNECTED_YOU_TIMEOUT_SECONDS": "60"},
+            "CONNECTED_YOU_TIMEOUT_SECONDS",
+        ),
+        (DatabaseSettings, {"DATABASE_POOL_SIZE": CANARY}, "DATABASE_POOL_SIZE"),
+        (DatabaseSettings, {"DATABASE_POOL_SIZE": "0"}, "DATABASE_POOL_SIZE"),
+        (TemporalSettings, {"TEMPORAL_TLS": CANARY}, "TEMPORAL_TLS"),
+        (ApiSettings, {"API_PORT": "65536"}, "API_PORT"),
+        (ApiSettings, {"ACTIVATION_WAIT_SECONDS": "26"}, "ACTIVATION_WAIT_SECONDS"),
+        (ApiSettings, {"PAYMENT_PROVIDER": CANARY}, "PAYMENT_PROVIDER"),
+        (WorkerSettings, {"WORKER_GRACEFUL_SHUTDOWN_SECONDS": "-1"}, "WORKER_GRACEFUL"),
+        (LogSettings, {"LOG_LEVEL": CANARY}, "LOG_LEVEL"),
+    ],
+)
+def test_misconfiguration_names_the_variable_and_never_its_value(
+    monkeypatch: pytest.MonkeyPatch, section: Any, variables: dict[str, str], names: str
+) -> None:
+    """One sentence says what to mend; it can be logged, whatever the variable held."""
+    set_all(monkeypatch, variables)
+    with pytest.raises(Misconfigured, match=names) as refused:
+        load(section)
+    assert CANARY not in str(refused.value)
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+
+
+def test_every_fault_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody mends one variable only to learn of the next."""
+    set_all(monkeypatch, {"DATABASE_POOL_SIZE": "0", "DATABASE_CONNECT_TIMEOUT_SECONDS": "0"})
+    with pytest.raises(Misconfigured, match=r"POOL_SIZE.*CONNECT_TIMEOUT"):
+        load(DatabaseSettings)
+
+
+def test_connected_you_runs_dry_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Staging needs the partner id alone."""
+    set_all(monkeypatch, PARTNER)
+    assert load(ProviderSettings).connected_you_api_key is None
+
+
+def test_connected_you_goes_live_with_id_and_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two credentials are all that live traffic asks for."""
+    set_all(monkeypatch, LIVE | {"CONNECTED_YOU_API_KEY": CANARY})
+    assert not load(ProviderSettings).connected_you_dry_run
+
+
+def test_other_providers_ask_nothing_of_connected_you(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a ConnectedYou configuration stops nobody who does not use it."""
+    set_all(monkeypatch, {"CONNECTED_YOU_DRY_RUN": "false"})
+    assert load(ProviderSettings).esim_provider == "LOCAL"
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Printing a section shows no credential."""
+    url = f"postgresql+psycopg://esim:{CANARY}@db/esim"
+    set_all(
+        monkeypatch,
+        LIVE
+        | {"CONNECTED_YOU_API_KEY": CANARY, "TEMPORAL_API_KEY": CANARY, "DATABASE_URL": url}
+        | {"JWT_SECRET": CANARY * 3},
+    )
+    assert CANARY not in "".join(repr(load(section)) for section in SECTIONS)
+
+
+def test_dotenv_is_read_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A .env of the working folder counts, other programs' variables in it do not disturb."""
+    (tmp_path / ".env").write_text(
+        "LOG_LEVEL=DEBUG\nLOG_FORMAT=console\nPOSTGRES_PASSWORD=of-compose\n"
+    )
+    monkeypatch.setenv("LOG_LEVEL", "ERROR")
+    logs = load(LogSettings)
+    assert (logs.log_level, logs.log_format) == ("ERROR", "console")
