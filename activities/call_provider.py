@@ -9,6 +9,7 @@ happens then is the provider's `Ambiguity`. There is no undo here: what `release
 with a bought item is all that can be undone without the provider.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
+from activities.heartbeats import heartbeats
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
 from db import events, intents, inventory, profiles
@@ -23,6 +25,7 @@ from db.engine import transaction
 from db.intents import Intent
 from db.inventory import Purchase
 from db.plan_codes import provision_request
+from db.purchase_lock import PurchaseLock
 from domain.audit import EventKind
 from domain.errors import (
     DuplicateStock,
@@ -33,11 +36,14 @@ from domain.errors import (
     ProviderRefused,
     ProviderUnavailable,
     StaleWrite,
+    StorageUnavailable,
 )
 from domain.order_states import OrderStatus
 from domain.profile_states import ProfileStatus
 from domain.provider import EsimProvider, ProvisionedEsim, ProvisionRequest
 from domain.purchase import Ambiguity, IntentState
+
+_KEEP_PAUSES_SECONDS = (0.5, 1, 2, 4, 8, 8, 8)
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +74,7 @@ class ProviderActivities:
         self._engine = engine
         self._pause = pause
         self._providers = providers
+        self._lock = PurchaseLock(engine)
 
     @activity.defn(name="call_provider")
     async def call_provider(self, order: PurchaseOrder) -> int:
@@ -82,8 +89,13 @@ class ProviderActivities:
             ProviderRefused: a definite no.
             ProviderOutcomeUnknown: it may be booked, and asking again settles it.
             NeedsReview: it may be booked, and only a person can settle it.
+            PurchaseUnderWay: another attempt has not let go of the order yet.
         """
         provider = self._provider(order.provider)
+        async with heartbeats(), self._lock.hold(order.order_id):
+            return await self._purchase(order, provider)
+
+    async def _purchase(self, order: PurchaseOrder, provider: EsimProvider) -> int:
         prepared = await self._prepare(order, provider)
         if isinstance(prepared, int):
             return prepared
@@ -109,6 +121,11 @@ class ProviderActivities:
                 return held.id
             if profile.order_status is not OrderStatus.PAID:
                 raise OrderNotPaid("Order was refunded before its eSIM was bought.")
+            if confirmed := await intents.confirmed_for(connection, order.order_id):
+                raise NeedsReview(
+                    f"The purchase {confirmed.reference} was confirmed, and its profile is not"
+                    " held for the order any more; nothing is bought a second time."
+                )
             earlier = await intents.open_for(connection, order.order_id)
             if earlier and not _may_ask_again(earlier, provider):
                 raise _review(earlier)
@@ -138,16 +155,31 @@ class ProviderActivities:
             raise
 
     async def _keep(self, order: PurchaseOrder, sending: _Sending, esim: ProvisionedEsim) -> int:
-        """Commit what was bought. A code already in stock is never taken for a new one."""
+        """Commit what was bought. A code already in stock is never taken for a new one.
+
+        Tried for as long as it may take a database to come back: what was paid for is in our
+        hands only, and not every provider tells it twice.
+        """
         try:
-            async with transaction(self._engine) as connection:
-                return await _store(connection, order, sending.intent, esim)
+            for pause_seconds in _KEEP_PAUSES_SECONDS:
+                try:
+                    return await self._commit(order, sending, esim)
+                except StorageUnavailable:
+                    await asyncio.sleep(pause_seconds)
+            return await self._commit(order, sending, esim)
         except DuplicateStock:
             error = ProviderOutcomeUnknown(
                 "The provider sold an ICCID or code that is already in stock.", reply=esim.reply
             )
             await self._close(sending, error)
             raise _review(sending.intent) from None
+
+    async def _commit(self, order: PurchaseOrder, sending: _Sending, esim: ProvisionedEsim) -> int:
+        async with transaction(self._engine) as connection:
+            # The answer to an earlier commit may have been lost, and not the commit itself.
+            if held := await inventory.held_by(connection, order.order_id):
+                return held.id
+            return await _store(connection, order, sending.intent, esim)
 
     async def _close(self, sending: _Sending, error: ProviderError) -> None:
         intent = sending.intent
@@ -254,10 +286,12 @@ async def _store(
             payload=payload,
             inventory_item_id=item_id,
         )
-    else:  # cancelled while the provider was asked: kept, but held for nobody
-        await events.append(
-            connection, order.order_id, EventKind.PURCHASE_CONFIRMED, origin(), payload=payload
-        )
+        return item_id
+    await events.append(
+        connection, order.order_id, EventKind.PURCHASE_CONFIRMED, origin(), payload=payload
+    )
+    # A parked order waits for its next round with the item held; an ended one holds nothing.
+    if profile.status in {ProfileStatus.CANCELLED, ProfileStatus.EXPIRED}:
         await _retire(connection, order.order_id)
     return item_id
 

@@ -16,6 +16,7 @@ from domain.errors import (
     EsimError,
     ProviderOutcomeUnknown,
     ProviderUnavailable,
+    PurchaseUnderWay,
     StaleWrite,
     StorageUnavailable,
 )
@@ -23,7 +24,13 @@ from domain.errors import (
 INTERNAL_ERROR = "internal-error"
 """Failure type of anything that is not a domain error: a defect of ours."""
 
-_RETRYABLE = (ProviderUnavailable, ProviderOutcomeUnknown, StorageUnavailable, StaleWrite)
+_RETRYABLE = (
+    ProviderUnavailable,
+    ProviderOutcomeUnknown,
+    PurchaseUnderWay,
+    StorageUnavailable,
+    StaleWrite,
+)
 
 log = structlog.get_logger(__name__)
 

@@ -11,6 +11,7 @@ EsimError
 ├── IllegalTransition           the state machine has no such edge
 ├── NotWaiting                  a retry was asked of an activation that does not wait for one
 ├── NeedsReview                 a person must decide before anything else is tried
+├── PurchaseUnderWay            another attempt is buying for the same order just now
 ├── StaleWrite                  an UPDATE that should have changed one row changed none
 ├── DuplicateStock              an ICCID or code that another item already has
 ├── FaultyStock                 a reserved item turned out to be unusable and was retired
@@ -100,6 +101,12 @@ class NeedsReview(EsimError):
     """A purchase whose outcome only a person can settle."""
 
     code = "needs-review"
+
+
+class PurchaseUnderWay(EsimError):
+    """Another attempt is buying for the same order just now; ask again later."""
+
+    code = "purchase-under-way"
 
 
 class StaleWrite(EsimError):

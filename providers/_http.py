@@ -17,7 +17,7 @@ Where nothing can be booked (`get`), "unknown" is "unavailable". Reasons: docs/p
 import asyncio
 import ipaddress
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -29,6 +29,7 @@ from domain.errors import (
     Misconfigured,
     ProviderError,
     ProviderOutcomeUnknown,
+    ProviderOutOfStock,
     ProviderRefused,
     ProviderUnavailable,
 )
@@ -94,6 +95,9 @@ class ProviderHttp:
 
     Proxies and netrc of the environment are ignored. Connecting has its own, shorter limits, so
     that the end of the whole budget always means "sent".
+
+    Args:
+        sold_out: whether the body of a refusal says that the plan is out of stock.
     """
 
     def __init__(
@@ -103,12 +107,14 @@ class ProviderHttp:
         *,
         auth_headers: Mapping[str, str],
         timeout_seconds: float,
+        sold_out: Callable[[object], bool],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._provider = provider
         self._base_url = base_url
         self._credentials = tuple(auth_headers.values())
         self._timeout_seconds = timeout_seconds
+        self._sold_out = sold_out
         # Pool, TCP and TLS each have a turn: together at most three quarters of the budget.
         turn = timeout_seconds / 4
         self._client = httpx.AsyncClient(
@@ -169,7 +175,7 @@ class ProviderHttp:
         body, is_json = _parsed(raw.content)
         kept = {"status": raw.status, "body": redacted(body, [*self._credentials, *secrets])}
         if not httpx.codes.is_success(raw.status):
-            raise self._status_failure(raw, kept, unsure)
+            raise self._status_failure(raw, body, kept, unsure)
         if not is_json:
             raise unsure(
                 f"{self._provider} answered HTTP {raw.status}, but not with JSON of at most"
@@ -199,7 +205,7 @@ class ProviderHttp:
         return unsure(f"{self._provider} did not answer; the purchase may have been booked.")
 
     def _status_failure(
-        self, raw: _RawReply, kept: Mapping[str, object], unsure: _Unsure
+        self, raw: _RawReply, body: object, kept: Mapping[str, object], unsure: _Unsure
     ) -> ProviderError:
         answered = f"{self._provider} answered HTTP {raw.status}"
         if raw.status in _NOT_TAKEN_ON:
@@ -209,6 +215,8 @@ class ProviderHttp:
             )
         if not httpx.codes.is_client_error(raw.status) or raw.status in _UNSURE_4XX:
             return unsure(f"{answered}: the outcome is not known.", reply=kept)
+        if self._sold_out(body):  # judged before redaction, which may cut words
+            return ProviderOutOfStock(f"{self._provider} has sold out this plan.", reply=kept)
         return ProviderRefused(f"{answered}: it refuses this request.", reply=kept)
 
 

@@ -44,7 +44,8 @@ class ActivateEsimWorkflow:
     @workflow.init
     def __init__(self, request: ActivationRequest) -> None:
         self._order_id = request.order_id
-        self._provider = request.provider
+        self._provider = request.provider  # chosen by a person; else the worker's default
+        self._seller = ""
         self._failed_rounds = request.failed_rounds
         self._failure = request.waiting_for
         self._rounds_left = list(policies.ROUND_DELAYS)
@@ -93,12 +94,12 @@ class ActivateEsimWorkflow:
         self._undo.push(self._release)
         reservation = await steps.reserve_inventory(self._order_id)
         self._item_id = reservation.item_id
-        self._provider = self._provider or reservation.provider
+        self._seller = self._provider or reservation.provider
         return reservation.item_id
 
     async def _buy(self) -> int:
         await self._check_requests(Step.BUYING)
-        order = PurchaseOrder(self._order_id, self._provider or "")
+        order = PurchaseOrder(self._order_id, self._seller)
         self._item_id = await steps.call_provider(order)
         return self._item_id
 
@@ -164,17 +165,22 @@ class ActivateEsimWorkflow:
         """Sleep, for months if need be, until somebody sends a retry or a cancel."""
         self._step = Step.PARKED
         details.parked(self._state(), failure)
+        exhausted = failure is not None and failure.parks_as is ProfileStatus.EXHAUSTED
+        patience = policies.EXHAUSTED_RECHECK if exhausted else policies.PARKED_REMINDER
         while not await self._take_requests():
             self._continue_if_long()
-            try:
-                await workflow.wait_condition(
-                    lambda: bool(self._requests),
-                    timeout=policies.PARKED_REMINDER,
-                    timeout_summary="Still waiting for a person",
-                )
-            except TimeoutError:
-                workflow.logger.warning("still waiting for a person")
+            if not await self._asked_within(patience, "Still waiting") and exhausted:
+                break  # stock may have come instead
         self._rounds_left = list(policies.ROUND_DELAYS)
+
+    async def _asked_within(self, patience: timedelta, summary: str) -> bool:
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self._requests), timeout=patience, timeout_summary=summary
+            )
+        except TimeoutError:
+            return False
+        return True
 
     def _continue_if_long(self) -> None:
         if workflow.info().get_current_history_length() < policies.MAXIMUM_HISTORY_EVENTS:
@@ -267,7 +273,7 @@ class ActivateEsimWorkflow:
             self._step,
             self._failed_rounds,
             self._item_id,
-            self._provider,
+            self._seller or self._provider,
             self._failure,
             self._next_round_at,
         )

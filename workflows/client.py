@@ -74,8 +74,16 @@ class Activations:
         await self._signal(order_id, messages.RETRY, request)
 
     async def cancel(self, order_id: int, request: Intervention) -> Started:
-        """Cancel an activation, even one that was never started: it ends as cancelled."""
-        return await self._start(order_id, None, cancel=request)
+        """Cancel an activation, even one that was never started or was terminated.
+
+        It ends as cancelled, unless the customer has the eSIM already.
+        """
+        return await self._start(
+            order_id,
+            None,
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            cancel=request,
+        )
 
     async def state(self, order_id: int) -> ActivationState | None:
         """Where a running activation stands; None if none is known. Costly: for ops only."""

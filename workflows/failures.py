@@ -11,6 +11,7 @@ from domain.errors import (
     ProviderOutcomeUnknown,
     ProviderOutOfStock,
     ProviderUnavailable,
+    PurchaseUnderWay,
     StaleWrite,
     StorageUnavailable,
 )
@@ -27,6 +28,7 @@ _WAITING_HELPS = frozenset(
         ProviderUnavailable.code,
         ProviderOutcomeUnknown.code,
         StorageUnavailable.code,
+        PurchaseUnderWay.code,
         StaleWrite.code,
         FaultyStock.code,
         STEP_TIMED_OUT,

@@ -22,10 +22,14 @@ PATIENT_STEP_RETRY = RetryPolicy(
 )
 """As long as it takes: an accepted order outlasts any outage of the database."""
 
-PROVIDER_CALL_TIMEOUT = timedelta(seconds=25)
-"""One call: longer than the adapters' own 15 s, so that they, not we, name the outcome."""
+PROVIDER_CALL_TIMEOUT = timedelta(seconds=60)
+"""One call: the adapters' own 15 s, so that they name the outcome, and as long as it may take to
+keep what was bought while the database is away."""
 
-PROVIDER_BUDGET = timedelta(seconds=90)
+PROVIDER_HEARTBEAT_TIMEOUT = timedelta(seconds=10)
+"""How soon the death of the calling worker shows."""
+
+PROVIDER_BUDGET = timedelta(seconds=150)
 """All attempts of one round, a provider's Retry-After included."""
 
 PROVIDER_RETRY = RetryPolicy(
@@ -47,6 +51,10 @@ ROUND_DELAYS = (
 
 PARKED_REMINDER = timedelta(hours=24)
 """How often a parked activation says that it still waits."""
+
+EXHAUSTED_RECHECK = timedelta(hours=6)
+"""How often an activation without stock looks again by itself: an import wakes it at once, unless
+the stock arrived in the very moment in which it was parked."""
 
 MAXIMUM_HISTORY_EVENTS = 150
 """A waiting activation begins a new run beyond this, so that months of waiting stay cheap."""

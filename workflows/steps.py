@@ -50,6 +50,7 @@ async def call_provider(order: PurchaseOrder) -> int:
         order,
         task_queue=provider_queue(workflow.info().task_queue, order.provider),
         start_to_close_timeout=policies.PROVIDER_CALL_TIMEOUT,
+        heartbeat_timeout=policies.PROVIDER_HEARTBEAT_TIMEOUT,
         schedule_to_close_timeout=policies.PROVIDER_BUDGET,
         retry_policy=policies.PROVIDER_RETRY,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

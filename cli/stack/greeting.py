@@ -6,7 +6,6 @@ from cli.stack.state import DEFAULT_DATA_DIR, DataFolder
 
 _TEXT = """
 API          {api_url}   (every call: {api_url}/docs)
-Console      {api_url}/console
 Temporal UI  {temporal_ui_url}
 Logs         {logs}
 

@@ -7,7 +7,6 @@ import httpx
 from domain.errors import (
     InvalidInput,
     ProviderOutcomeUnknown,
-    ProviderOutOfStock,
     ProviderRefused,
 )
 from domain.provider import ProvisionedEsim, ProvisionRequest
@@ -49,6 +48,7 @@ class ConnectedYou:
             base_url(config.base_url),
             auth_headers=auth_headers(config.api_key),
             timeout_seconds=config.timeout_seconds,
+            sold_out=says_out_of_stock,
             transport=transport,
         )
 
@@ -71,10 +71,7 @@ class ConnectedYou:
         if request.plan_code is None:
             raise ProviderRefused(f"{self.name} has no plan code for this plan: see plan_codes.")
         body = order_body(request, self._partner_id)
-        try:
-            reply = await self._http.post(ORDERS_PATH, body, _customer(request))
-        except ProviderRefused as refusal:
-            raise _precise(refusal) from None
+        reply = await self._http.post(ORDERS_PATH, body, _customer(request))
         try:
             return self._esim(sold_order(reply.body), request, reply)
         except InvalidInput as fault:
@@ -128,9 +125,3 @@ class ConnectedYou:
 
 def _customer(request: ProvisionRequest) -> list[str]:
     return [text for text in (request.customer_email, request.customer_name) if text]
-
-
-def _precise(refusal: ProviderRefused) -> ProviderRefused:
-    if refusal.reply is None or not says_out_of_stock(refusal.reply["body"]):
-        return refusal
-    return ProviderOutOfStock(f"{ConnectedYou.name} has sold out this plan.", reply=refusal.reply)

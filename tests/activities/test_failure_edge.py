@@ -68,6 +68,7 @@ def test_codes_are_unique() -> None:
         (errors.ProviderUnavailable, True),
         (errors.StorageUnavailable, True),
         (errors.StaleWrite, True),
+        (errors.PurchaseUnderWay, True),
         (errors.ProviderOutcomeUnknown, True),
         (errors.NeedsReview, False),
         (errors.ProviderRefused, False),

@@ -40,10 +40,10 @@ class Stack:
         """Where the API is."""
         return str(self.description["api_url"])
 
-    def kill(self, child: str) -> None:
-        """SIGKILL a child; `worker` and `api` are lists, of which the first is meant."""
+    def kill(self, child: str, number: int = signal.SIGKILL) -> None:
+        """Signal a child; `worker` and `api` are lists, of which the first is meant."""
         pid = self.description["pids"][child]
-        os.kill(pid[0] if isinstance(pid, list) else pid, signal.SIGKILL)
+        os.kill(pid[0] if isinstance(pid, list) else pid, number)
 
     async def esimctl(self, *arguments: str) -> str:
         """Run the command line against this stack; its standard output."""

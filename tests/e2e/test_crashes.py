@@ -1,9 +1,11 @@
 """kill -9, at every instant and of every process: all complete, nothing double."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from activities.pause_points import PausePoint
 from tests.e2e.invariants import broken
@@ -12,6 +14,7 @@ from tests.e2e.test_activation import _bare_plan, _stock
 from tests.holds import Hold
 from tests.providers.partner_server import PartnerServer
 from tests.rows import value
+from workflows.messages import workflow_id
 
 FROM_STOCK = [
     PausePoint.BEFORE_RESERVE_COMMIT,
@@ -58,6 +61,48 @@ async def test_the_worker_is_killed_at_every_step(
     for hold in holds:
         hold.release()
     await _check(stack, partner, orders)
+
+
+async def _attempts(stack: Stack, order_id: int) -> int:
+    """Which attempt of the provider call Temporal is at."""
+    client = await Client.connect(stack.description["temporal_address"])
+    described = await client.get_workflow_handle(workflow_id(order_id)).describe()
+    pending = described.raw_description.pending_activities
+    return max((activity.attempt for activity in pending), default=0)
+
+
+async def test_a_worker_that_freezes_before_the_send_buys_once(
+    stack: Stack, customer: Customer, partner: PartnerServer, pause_folder: Path
+) -> None:
+    """Frozen past its heartbeat, so that a second attempt begins, then awake: one request sent."""
+    order_id = await customer.buy(await _bare_plan(stack))
+    hold = Hold(pause_folder, PausePoint.BEFORE_SEND, order_id)
+    await customer.activate(order_id, **ASYNC)
+    await hold.reached()
+    stack.kill("worker", signal.SIGSTOP)
+    async with asyncio.timeout(60):
+        while await _attempts(stack, order_id) < 2:
+            await asyncio.sleep(0.2)
+    stack.kill("worker", signal.SIGCONT)
+    hold.release()
+    await _check(stack, partner, [order_id])
+    sent = [one for one in partner.requests if one.json["orderReference"] == f"order-{order_id}"]
+    assert len(sent) == 1
+
+
+async def test_what_was_bought_while_postgres_died_is_kept(
+    stack: Stack, customer: Customer, partner: PartnerServer, pause_folder: Path
+) -> None:
+    """The reply waits in the worker until the database is back; the partner is asked once."""
+    order_id = await customer.buy(await _bare_plan(stack))
+    hold = Hold(pause_folder, PausePoint.AFTER_REPLY, order_id)
+    await customer.activate(order_id, **ASYNC)
+    await hold.reached()
+    stack.kill("postgres")
+    hold.release()
+    await _check(stack, partner, [order_id])
+    sent = [one for one in partner.requests if one.json["orderReference"] == f"order-{order_id}"]
+    assert len(sent) == 1
 
 
 @pytest.mark.parametrize("victim", ["postgres", "temporal", "worker", "api"])

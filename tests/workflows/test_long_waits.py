@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from tests.providers.partner_server import PartnerServer, answering
-from tests.rows import paid_order, rows, value
+from tests.rows import paid_order, rows, stock_item, value
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
 from workflows.messages import Intervention
@@ -90,6 +90,24 @@ async def test_an_outage_that_ends_needs_nobody(
     assert await watch.status(order_id) == "ACTIVATED"
     kinds = await watch.kinds(order_id)
     assert "retry_requested" not in kinds
+
+
+async def test_stock_that_arrived_unheard_is_found_within_hours(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    partner: PartnerServer,
+    environment: WorkflowEnvironment,
+) -> None:
+    """Nobody nudges the exhausted order: it looks again by itself."""
+    partner.answer = answering(422, {"error": "out_of_stock"})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "status = 'EXHAUSTED'")
+    await stock_item(engine)
+    await _wait_days(environment, 1)
+    assert await watch.status(order_id) == "ACTIVATED"
+    assert len(partner.requests) == 1
 
 
 async def test_a_wait_of_half_a_year_stays_short_and_still_hears_a_retry(
