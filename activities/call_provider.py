@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
-from activities.heartbeats import heartbeats
+from activities.long_steps import heartbeats, to_the_end
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
 from db import events, intents, inventory, profiles
@@ -92,6 +92,9 @@ class ProviderActivities:
             PurchaseUnderWay: another attempt has not let go of the order yet.
         """
         provider = self._provider(order.provider)
+        return await to_the_end(self._purchase_alone(order, provider))
+
+    async def _purchase_alone(self, order: PurchaseOrder, provider: EsimProvider) -> int:
         async with heartbeats(), self._lock.hold(order.order_id):
             return await self._purchase(order, provider)
 
