@@ -119,7 +119,7 @@ def pause_points_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def worker(  # noqa: PLR0913, PLR0917 - everything that a worker is made of
+async def worker(
     temporal_client: Client,
     engine: AsyncEngine,
     providers: dict[str, EsimProvider],

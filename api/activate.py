@@ -1,0 +1,214 @@
+"""POST /api/esims/activate: start an order's activation, and wait for it a little.
+
+The row comes first: what it already says needs no Temporal. Otherwise the workflow is started
+(or found), and the answer is read from the row once it has settled. See docs/adr/0006.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import JSONResponse
+
+from api import preferences, problems
+from api.auth import Caller, RateLimitedUser
+from api.engine_calls import answered
+from api.problems import Problem
+from api.resources import Resources, Shared
+from api.schemas import ActivateRequest, ActivationBody, EsimBody
+from api.settlement import Settlement, has_settled, read_profile
+from db import nudges, orders, profiles
+from db.engine import transaction
+from db.profiles import Profile
+from domain.errors import OrderNotFound, OrderNotPaid
+from domain.order_states import OrderStatus
+from domain.profile_states import PARKED, READY, ProfileStatus
+from workflows.client import Started
+from workflows.messages import Intervention
+
+router = APIRouter(tags=["eSIMs"])
+
+_POLL_AFTER_SECONDS = "2"
+_NEEDS_A_PERSON = frozenset({ProfileStatus.PROVISIONING_FAILED, ProfileStatus.NEEDS_REVIEW})
+
+_UNABLE = {
+    ProfileStatus.PENDING_ACTIVATION: (
+        "Unable to provision eSIM right now. We keep trying; please check again in a few minutes."
+    ),
+    ProfileStatus.EXHAUSTED: (
+        "Unable to provision eSIM: this plan is out of stock. It follows as soon as there is more."
+    ),
+    ProfileStatus.PROVISIONING_FAILED: (
+        "Unable to provision eSIM. Our team looks into it; there is nothing you need to do."
+    ),
+    ProfileStatus.NEEDS_REVIEW: ("Unable to provision eSIM until our team has checked the order."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Activation:
+    """One POST: who asks for which order."""
+
+    shared: Resources
+    caller: Caller
+    order_id: int
+
+
+@router.post(
+    "/api/esims/activate",
+    response_model=EsimBody,
+    responses={
+        202: {"model": ActivationBody, "description": "Still running; see Location."},
+        **problems.responses(400, 401, 404, 409, 413, 415, 422, 429, 502, 503),
+    },
+)
+async def activate_esim(
+    body: ActivateRequest,
+    caller: RateLimitedUser,
+    shared: Shared,
+    prefer: Annotated[list[str] | None, Header()] = None,
+) -> Response:
+    """Turn a paid order into an eSIM. Safe to repeat: every answer names the same eSIM.
+
+    `Prefer: wait=N` waits up to N seconds (25 at most), `Prefer: respond-async` not at all.
+    """
+    preference = preferences.parse(prefer or ())
+    wait_seconds = preference.wait_or(shared.settings.activation_wait_seconds)
+    response = await _activate(_Activation(shared, caller, body.order_id), wait_seconds)
+    if preference.applied:
+        response.headers["Preference-Applied"] = preference.applied
+    return response
+
+
+async def _activate(activation: _Activation, wait_seconds: float) -> Response:
+    shared = activation.shared
+    # Subscribed before the first read: nothing that happens after it goes unheard.
+    with shared.notifications.subscribe(activation.order_id) as subscription:
+        first = await _own_profile(activation)
+        if first.status in READY:
+            return _ready(first, {"Idempotent-Replayed": "true"})
+        _refuse_what_cannot_start(first)
+        with shared.admission.slot():
+            settlement = Settlement(shared.reads, shared.notifications, subscription)
+            if _has_failed(first):
+                await _nudge(activation, first)
+            else:
+                await _start(activation, first)
+            return _answer(await settlement.wait(first, wait_seconds), first, shared)
+
+
+async def _own_profile(activation: _Activation) -> Profile:
+    """The caller's profile of the order; orders that were written by hand get theirs here.
+
+    Raises:
+        OrderNotFound: no such order, or somebody else's.
+    """
+    shared, order_id, user_id = activation.shared, activation.order_id, activation.caller.user_id
+    profile = await read_profile(shared.reads, order_id, user_id)
+    if profile is not None:
+        return profile
+    async with transaction(shared.engine) as connection:
+        order = await orders.find(connection, order_id, user_id=user_id)
+        if order is None:
+            raise OrderNotFound("Order not found")
+        if order.status is not OrderStatus.PAID:
+            raise _not_paid()
+        await profiles.ensure(connection, order_id)
+    return await _own_profile(activation)
+
+
+def _refuse_what_cannot_start(profile: Profile) -> None:
+    if profile.status is ProfileStatus.CANCELLED:
+        raise Problem(409, "activation-cancelled", "The activation of this order was cancelled.")
+    if profile.status is ProfileStatus.EXPIRED:
+        raise Problem(409, "esim-expired", "The eSIM of this order has expired.")
+    if profile.order_status is not OrderStatus.PAID:
+        raise _not_paid()
+
+
+def _not_paid() -> OrderNotPaid:
+    return OrderNotPaid("Order must be paid before activating eSIM")
+
+
+def _has_failed(profile: Profile) -> bool:
+    pending_after_failure = (
+        profile.status is ProfileStatus.PENDING_ACTIVATION and profile.failure_code is not None
+    )
+    return profile.status in PARKED or pending_after_failure
+
+
+async def _nudge(activation: _Activation, profile: Profile) -> None:
+    """Ask a waiting activation to try again now, at most once per cool-down.
+
+    Raises:
+        Problem: 502, the present failure, if it is not the time or only a person can help.
+    """
+    shared = activation.shared
+    cooldown_seconds = shared.settings.activation_nudge_cooldown_seconds
+    if profile.status in _NEEDS_A_PERSON:
+        raise _unable(profile, shared)
+    async with transaction(shared.engine) as connection:
+        claimed = await nudges.claim(connection, profile, cooldown_seconds=cooldown_seconds)
+    if not claimed:
+        raise _unable(profile, shared)
+    await _start(activation, profile)
+    request = Intervention(activation.caller.actor, "activation was asked for again")
+    await answered(shared.activations.nudge(profile.order_id, request))
+
+
+async def _start(activation: _Activation, first: Profile) -> None:
+    """Start the workflow, or find the one that runs.
+
+    Raises:
+        Problem: 502 if the order's run has ended without a result and cannot be repeated.
+        EngineUnavailable: Temporal is away; nothing was promised.
+    """
+    activations, order_id = activation.shared.activations, activation.order_id
+    for start in (
+        partial(activations.start, order_id, first.plan_id),
+        partial(activations.restart, order_id),
+    ):
+        if await answered(start()) is Started.RUNNING:
+            return
+        # A run has ended: because it has just settled the row, or because it was terminated.
+        now = await _own_profile(activation)
+        if now.status in READY or has_settled(now, first):
+            return
+    raise Problem(502, "activation-ended", _UNABLE[ProfileStatus.PROVISIONING_FAILED])
+
+
+def _answer(profile: Profile, first: Profile, shared: Resources) -> Response:
+    if profile.status in READY:
+        return _ready(profile, {})
+    if profile.status in PARKED or profile.failed_rounds > first.failed_rounds:
+        raise _unable(profile, shared)
+    _refuse_what_cannot_start(profile)
+    return JSONResponse(
+        ActivationBody.of(profile).model_dump(mode="json"),
+        202,
+        headers={
+            "Location": f"/api/activations/{profile.order_id}",
+            "Retry-After": _POLL_AFTER_SECONDS,
+        },
+    )
+
+
+def _ready(profile: Profile, headers: dict[str, str]) -> Response:
+    body = EsimBody.of(profile).model_dump_json()
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _unable(profile: Profile, shared: Resources) -> Problem:
+    """502: what the customer may know of a failure; ops read the reason in the timeline."""
+    helps_itself = profile.status not in _NEEDS_A_PERSON
+    return Problem(
+        502,
+        profile.failure_code or "provisioning-failed",
+        _UNABLE.get(profile.status, _UNABLE[ProfileStatus.PENDING_ACTIVATION]),
+        retry_after_seconds=(
+            shared.settings.activation_nudge_cooldown_seconds if helps_itself else None
+        ),
+        esim_status=profile.status.value,
+        activation=f"/api/activations/{profile.order_id}",
+    )

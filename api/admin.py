@@ -1,0 +1,106 @@
+"""What ops ask and do: list activations, retry or cancel one. Never shows a code."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api import problems
+from api.auth import Admin
+from api.engine_calls import answered
+from api.ids import PathId
+from api.paging import AskedPage
+from api.problems import Problem
+from api.resources import Resources, Shared
+from api.schemas import (
+    ActivationBody,
+    ActivationDetailBody,
+    CancelRequest,
+    EngineBody,
+    RetryRequest,
+)
+from db import profiles
+from db.engine import transaction
+from db.profiles import Profile
+from domain.errors import EngineUnavailable, OrderNotFound
+from domain.profile_states import ProfileStatus
+from workflows.messages import Intervention
+
+router = APIRouter(prefix="/api/admin/activations", tags=["Admin"])
+
+# A query needs a live worker; a page of ops must not hang on it.
+_STATE_DEADLINE_SECONDS = 2.0
+_TOO_LATE = frozenset({ProfileStatus.ASSIGNED, ProfileStatus.ACTIVATED, ProfileStatus.EXPIRED})
+_INTERVENTION = problems.responses(401, 403, 404, 409, 413, 415, 422, 503)
+
+
+@router.get("", responses=problems.responses(401, 403, 422, 503))
+async def list_activations(
+    page: AskedPage,
+    _: Admin,
+    shared: Shared,
+    status: Annotated[list[ProfileStatus] | None, Query(max_length=len(ProfileStatus))] = None,
+) -> list[ActivationBody]:
+    """Activations in any of these states (all without one), newest first."""
+    async with transaction(shared.engine) as connection:
+        found = await profiles.with_status(
+            connection, frozenset(status or ProfileStatus), before_id=page.after, limit=page.limit
+        )
+    page.shows([profile.id for profile in found])
+    return [ActivationBody.of(profile) for profile in found]
+
+
+@router.get(
+    "/{order_id:id}",
+    responses=problems.responses(401, 403, 404, 422, 503),
+)
+async def get_activation_detail(order_id: PathId, _: Admin, shared: Shared) -> ActivationDetailBody:
+    """One activation, with what Temporal alone knows of it if it answers at once."""
+    profile = await _profile(shared, order_id)
+    return ActivationDetailBody(
+        **ActivationBody.of(profile).model_dump(),
+        user_id=profile.user_id,
+        engine=await _engine_state(shared, order_id),
+    )
+
+
+@router.post("/{order_id:id}/retry", status_code=202, responses=_INTERVENTION)
+async def retry_activation(
+    order_id: PathId, body: RetryRequest, caller: Admin, shared: Shared
+) -> ActivationBody:
+    """Make a waiting activation try again now, if need be at another provider."""
+    await _profile(shared, order_id)
+    request = Intervention(caller.email, body.reason, body.provider)
+    await answered(shared.activations.retry(order_id, request))
+    return ActivationBody.of(await _profile(shared, order_id))
+
+
+@router.post("/{order_id:id}/cancel", status_code=202, responses=_INTERVENTION)
+async def cancel_activation(
+    order_id: PathId, body: CancelRequest, caller: Admin, shared: Shared
+) -> ActivationBody:
+    """End an activation whose eSIM is not assigned yet. Repeating it changes nothing."""
+    profile = await _profile(shared, order_id)
+    if profile.status in _TOO_LATE:
+        raise Problem(409, "already-assigned", f"The eSIM is {profile.status} already.")
+    await answered(shared.activations.cancel(order_id, Intervention(caller.email, body.reason)))
+    return ActivationBody.of(await _profile(shared, order_id))
+
+
+async def _profile(shared: Resources, order_id: int) -> Profile:
+    async with transaction(shared.engine) as connection:
+        profile = await profiles.find(connection, order_id)
+    if profile is None:
+        raise OrderNotFound("Order not found")
+    return profile
+
+
+async def _engine_state(shared: Resources, order_id: int) -> EngineBody | None:
+    try:
+        state = await answered(
+            shared.activations.state(order_id), deadline_seconds=_STATE_DEADLINE_SECONDS
+        )
+    except EngineUnavailable:
+        return None
+    if state is None:
+        return None
+    return EngineBody(step=state.step, provider=state.provider, next_round_at=state.next_round_at)

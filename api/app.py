@@ -1,0 +1,146 @@
+"""The HTTP API: wires settings, database, Temporal and notifications to the handlers.
+
+Run it with `uvicorn --factory api.app:create_app`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from api import (
+    activate,
+    activations,
+    admin,
+    document,
+    esims,
+    health,
+    orders,
+    payments,
+    problems,
+)
+from api.bodies import JsonBodyMiddleware
+from api.limits import Admission, RateLimit
+from api.request_id import RequestIdMiddleware
+from api.resources import Resources
+from api.shutdown import notice_of_shutdown
+from api.tokens import KnownUsers, Tokens
+from db.engine import create_engine
+from db.notifications import Notifications
+from db.shared_reads import SharedReads
+from logs import configure_logging
+from settings import (
+    ApiSettings,
+    AuthSettings,
+    DatabaseSettings,
+    LogSettings,
+    TemporalSettings,
+    load,
+)
+from workflows.client import Activations
+from workflows.connection import connect
+
+# `activate` comes before `esims`, whose paths would take its place.
+_ROUTERS = (activate, esims, activations, admin, orders, payments, health)
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """Everything that an API process is told."""
+
+    api: ApiSettings
+    auth: AuthSettings
+    database: DatabaseSettings
+    temporal: TemporalSettings
+
+
+def create_app() -> FastAPI:
+    """The app as the environment describes it.
+
+    Raises:
+        Misconfigured: names the variable that is missing or wrong.
+    """
+    configure_logging(load(LogSettings))
+    return build_app(
+        AppSettings(
+            api=load(ApiSettings),
+            auth=load(AuthSettings),
+            database=load(DatabaseSettings),
+            temporal=load(TemporalSettings),
+        )
+    )
+
+
+def build_app(settings: AppSettings) -> FastAPI:
+    """The app as these settings describe it; connections open when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _resources(settings) as app.state.resources:
+            yield
+
+    app = FastAPI(
+        title="eSIM activation",
+        version="1",
+        summary="Turns a paid order into an installable eSIM, once.",
+        lifespan=lifespan,
+        generate_unique_id_function=document.operation_id,
+        redirect_slashes=False,
+    )
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    problems.install(app)
+    document.install(app)
+    app.add_middleware(JsonBodyMiddleware, max_bytes=settings.api.api_max_body_bytes)
+    app.add_middleware(RequestIdMiddleware)
+    return app
+
+
+@asynccontextmanager
+async def _resources(settings: AppSettings) -> AsyncIterator[Resources]:
+    engine = _engine(settings.database)
+    reads = SharedReads(engine)
+    notifications = Notifications(
+        settings.database.database_url.get_secret_value(),
+        connect_timeout_seconds=settings.database.database_connect_timeout_seconds,
+    )
+    client = await _client(settings.temporal)
+    try:
+        async with notifications.running():
+            with notice_of_shutdown(notifications.close):
+                yield Resources(
+                    settings=settings.api,
+                    engine=engine,
+                    reads=reads,
+                    activations=Activations(client, settings.temporal.temporal_task_queue),
+                    notifications=notifications,
+                    tokens=Tokens(settings.auth),
+                    users=KnownUsers(reads),
+                    rate_limit=RateLimit(settings.api.rate_limit_per_minute),
+                    admission=Admission(settings.api.activation_admission_limit),
+                )
+    finally:
+        await engine.dispose()
+
+
+def _engine(settings: DatabaseSettings) -> AsyncEngine:
+    return create_engine(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool_size,
+        connect_timeout_seconds=settings.database_connect_timeout_seconds,
+    )
+
+
+async def _client(settings: TemporalSettings) -> Client:
+    """A client that connects when it is first needed: reads work without Temporal."""
+    key = settings.temporal_api_key
+    return await connect(
+        settings.temporal_address,
+        settings.temporal_namespace,
+        tls=settings.temporal_tls,
+        api_key=key.get_secret_value() if key else None,
+        lazy=True,
+    )

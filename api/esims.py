@@ -1,0 +1,89 @@
+"""A customer's own eSIMs, with the codes: nobody else's request reaches them."""
+
+import asyncio
+import io
+from typing import Literal
+
+import segno
+from fastapi import APIRouter, Response
+
+from api import problems
+from api.auth import User
+from api.ids import PathId
+from api.paging import AskedPage
+from api.problems import Problem
+from api.resources import Shared
+from api.schemas import EsimBody
+from db import profiles
+from db.engine import transaction
+from db.profiles import Profile
+
+router = APIRouter(prefix="/api/esims", tags=["eSIMs"])
+
+_QR_SCALE = {"svg": 4, "png": 8}
+_MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png"}
+
+
+@router.get("/mine", responses=problems.responses(401, 422, 503))
+async def list_my_esims(page: AskedPage, caller: User, shared: Shared) -> list[EsimBody]:
+    """The caller's eSIMs, newest first."""
+    async with transaction(shared.engine) as connection:
+        found = await profiles.owned_by(
+            connection, caller.user_id, before_id=page.after, limit=page.limit
+        )
+    page.shows([profile.id for profile in found])
+    return [EsimBody.of(profile) for profile in found]
+
+
+@router.get("/{esim_id:id}", responses=problems.responses(401, 404, 422, 503))
+async def get_esim(esim_id: PathId, caller: User, shared: Shared) -> EsimBody:
+    """One of the caller's eSIMs."""
+    return EsimBody.of(await _own(esim_id, caller, shared))
+
+
+@router.get(
+    "/{esim_id:id}/qr.svg",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}},
+        **problems.responses(401, 404, 409, 422, 503),
+    },
+)
+async def get_esim_qr_svg(esim_id: PathId, caller: User, shared: Shared) -> Response:
+    """The QR code that a phone scans to install the eSIM, as SVG."""
+    return await _qr(await _own(esim_id, caller, shared), "svg")
+
+
+@router.get(
+    "/{esim_id:id}/qr.png",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+        **problems.responses(401, 404, 409, 422, 503),
+    },
+)
+async def get_esim_qr_png(esim_id: PathId, caller: User, shared: Shared) -> Response:
+    """The QR code that a phone scans to install the eSIM, as PNG."""
+    return await _qr(await _own(esim_id, caller, shared), "png")
+
+
+async def _own(esim_id: int, caller: User, shared: Shared) -> Profile:
+    async with transaction(shared.engine) as connection:
+        profile = await profiles.find_by_id(connection, esim_id, user_id=caller.user_id)
+    if profile is None:
+        raise Problem(404, "esim-not-found", "eSIM not found")
+    return profile
+
+
+async def _qr(profile: Profile, kind: Literal["svg", "png"]) -> Response:
+    if profile.qr_payload is None:
+        raise Problem(409, "esim-not-ready", "The eSIM is not ready yet.")
+    # Milliseconds of pure computing, which would hold up every other request.
+    image = await asyncio.to_thread(_draw, profile.qr_payload, kind)
+    return Response(image, media_type=_MEDIA_TYPES[kind])
+
+
+def _draw(payload: str, kind: Literal["svg", "png"]) -> bytes:
+    image = io.BytesIO()
+    segno.make(payload, micro=False, error="m").save(image, kind=kind, scale=_QR_SCALE[kind])
+    return image.getvalue()

@@ -1,0 +1,66 @@
+"""Server-sent events: an order's timeline as it happens."""
+
+from collections.abc import AsyncIterator
+
+from fastapi.sse import format_sse_event
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.ids import MAXIMUM_ID
+from api.resources import Resources
+from api.schemas import EventBody
+from db import events, profiles
+from db.events import Event
+from domain.errors import StorageUnavailable
+from domain.profile_states import ProfileStatus
+
+MEDIA_TYPE = "text/event-stream"
+HEARTBEAT_SECONDS = 15.0
+
+_PAGE = 200
+_RECONNECT_AFTER_MILLISECONDS = 2000
+_ENDED = frozenset({ProfileStatus.ACTIVATED, ProfileStatus.CANCELLED, ProfileStatus.EXPIRED})
+
+
+def position(last_event_id: str | None) -> int:
+    """Where a client left off; anything that is not one of our ids means the beginning."""
+    text = last_event_id or ""
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0  # noqa: PLR2004
+    return number if number <= MAXIMUM_ID else 0
+
+
+async def follow(
+    shared: Resources, order_id: int, *, after_id: int, for_ops: bool
+) -> AsyncIterator[bytes]:
+    """Every event after `after_id` as it is committed, a heartbeat in between, then `end`.
+
+    Stops without `end` when the server shuts down or Postgres is away: the client reconnects.
+    """
+    yield format_sse_event(retry=_RECONNECT_AFTER_MILLISECONDS)
+    with shared.notifications.subscribe(order_id) as subscription:
+        while not shared.notifications.closing:
+            try:
+                ended, page = await _read(shared, order_id, after_id)
+            except StorageUnavailable:
+                return
+            for event in page:
+                after_id = event.id
+                body = EventBody.of(event, for_ops=for_ops).model_dump_json()
+                yield format_sse_event(data_str=body, event=event.kind, id=str(event.id))
+            if len(page) == _PAGE:
+                continue
+            if ended:
+                yield format_sse_event(data_str="{}", event="end")
+                return
+            if not await subscription.wait(HEARTBEAT_SECONDS):
+                yield format_sse_event(comment="heartbeat")
+
+
+async def _read(shared: Resources, order_id: int, after_id: int) -> tuple[bool, list[Event]]:
+    """Whether the activation has ended, then its events: in this order none is left behind."""
+
+    async def read(connection: AsyncConnection) -> tuple[bool, list[Event]]:
+        profile = await profiles.find(connection, order_id)
+        ended = profile is None or profile.status in _ENDED
+        return ended, await events.timeline(connection, order_id, after_id=after_id, limit=_PAGE)
+
+    return await shared.reads.read(("events", order_id, after_id), read)

@@ -1,0 +1,97 @@
+"""Placing orders and reading one's own."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+from pydantic import StringConstraints
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api import problems
+from api.auth import RateLimitedUser, User
+from api.ids import PathId
+from api.paging import AskedPage
+from api.problems import Problem
+from api.resources import Shared
+from api.schemas import OrderBody, OrderRequest
+from db import orders, plans, profiles
+from db.engine import transaction
+from db.orders import Order
+from db.plans import Plan
+from domain.errors import OrderNotFound
+
+router = APIRouter(prefix="/api/orders", tags=["Orders"])
+
+IdempotencyKey = Annotated[
+    Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")] | None,
+    Header(description="The same key and body give the same order, however often they are sent."),
+]
+
+
+@router.post(
+    "",
+    responses=problems.responses(401, 404, 413, 415, 422, 429, 503),
+)
+async def create_order(
+    response: Response,
+    body: OrderRequest,
+    caller: RateLimitedUser,
+    shared: Shared,
+    idempotency_key: IdempotencyKey = None,
+) -> OrderBody:
+    """Order a plan. The order is to be paid next; its eSIM is pre-registered."""
+    async with transaction(shared.engine) as connection:
+        order, replayed = await _place(connection, body, caller.user_id, idempotency_key)
+        profile = await profiles.find(connection, order.id)
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return OrderBody.of(order, profile)
+
+
+@router.get("/mine", responses=problems.responses(401, 422, 503))
+async def list_my_orders(page: AskedPage, caller: User, shared: Shared) -> list[OrderBody]:
+    """The caller's orders, newest first."""
+    async with transaction(shared.engine) as connection:
+        found = await orders.owned_by(
+            connection, caller.user_id, before_id=page.after, limit=page.limit
+        )
+        esims = await orders.profiles_of(connection, [order.id for order in found])
+    page.shows([order.id for order in found])
+    return [OrderBody.of(order, esims.get(order.id)) for order in found]
+
+
+@router.get("/{order_id:id}", responses=problems.responses(401, 404, 422, 503))
+async def get_order(order_id: PathId, caller: User, shared: Shared) -> OrderBody:
+    """One of the caller's orders."""
+    async with transaction(shared.engine) as connection:
+        order = await orders.find(connection, order_id, user_id=caller.user_id)
+        if order is None:
+            raise OrderNotFound("Order not found")
+        return OrderBody.of(order, await profiles.find(connection, order_id))
+
+
+async def _place(
+    connection: AsyncConnection, body: OrderRequest, user_id: int, key: str | None
+) -> tuple[Order, bool]:
+    """The order, and whether it is an earlier one that had this key."""
+    earlier = await orders.find_by_key(connection, user_id, key) if key else None
+    if earlier is None:
+        plan = await _plan(connection, body)
+        placed = await orders.place(connection, user_id=user_id, plan=plan, idempotency_key=key)
+        if placed is not None:
+            return placed, False
+        # Somebody placed it under the same key a moment ago: wins who committed first.
+        earlier = await orders.find_by_key(connection, user_id, key or "")
+    if earlier is None or (earlier.plan_id, earlier.currency) != (body.plan_id, body.currency):
+        detail = "This Idempotency-Key was used for another order."
+        raise Problem(422, "idempotency-key-reused", detail)
+    return earlier, True
+
+
+async def _plan(connection: AsyncConnection, body: OrderRequest) -> Plan:
+    plan = await plans.find(connection, body.plan_id)
+    if plan is None:
+        raise Problem(404, "plan-not-found", "Plan not found")
+    if plan.currency != body.currency:
+        detail = f"This plan is sold in {plan.currency}."
+        raise Problem(422, "currency-mismatch", detail)
+    return plan

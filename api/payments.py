@@ -1,0 +1,74 @@
+"""Paying for an order, as far as activation needs it: the MOCK provider, for development.
+
+MOCK reports carry no signature: whoever knows an intent's unguessable id may settle it. A
+provider of real money brings a signed webhook of its own.
+"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from api import problems
+from api.auth import RateLimitedUser
+from api.engine_calls import answered
+from api.problems import Problem
+from api.resources import Shared
+from api.schemas import PaymentBody, PaymentReport, PaymentRequest, ReportBody
+from db import orders, payments
+from db.engine import transaction
+from domain.errors import OrderNotFound
+from domain.order_states import OrderStatus, PaymentStatus
+from workflows.messages import Intervention
+
+router = APIRouter(prefix="/api/payments", tags=["Payments"])
+
+_REFUNDED = Intervention(actor="payment-webhook", reason="payment refunded")
+_SETTLED = {
+    OrderStatus.PAID: ("order-already-paid", "The order is paid already."),
+    OrderStatus.REFUNDED: ("order-refunded", "The order was refunded; place a new one."),
+}
+
+
+@router.post(
+    "/create",
+    responses=problems.responses(401, 404, 409, 413, 415, 422, 429, 503),
+)
+async def create_payment(
+    body: PaymentRequest, caller: RateLimitedUser, shared: Shared
+) -> PaymentBody:
+    """Begin to pay for an order, or find the payment that is under way."""
+    provider = body.provider or shared.settings.payment_provider
+    async with transaction(shared.engine) as connection:
+        if await orders.find(connection, body.order_id, user_id=caller.user_id) is None:
+            raise OrderNotFound("Order not found")
+        order = await orders.lock(connection, body.order_id)
+        if order is None:
+            raise OrderNotFound("Order not found")
+        if order.status in _SETTLED:
+            raise Problem(409, *_SETTLED[order.status])
+        return PaymentBody.of(await payments.pending_for(connection, order, provider))
+
+
+@router.post(
+    "/webhook",
+    responses=problems.responses(404, 413, 415, 422, 503),
+)
+async def report_payment(
+    body: PaymentReport,
+    shared: Shared,
+    provider: Annotated[Literal["MOCK"] | None, Query()] = None,  # noqa: ARG001 - only one exists
+) -> ReportBody:
+    """Take a payment provider's report. Idempotent, in any order.
+
+    A refund also ends the activation; if that cannot be asked for now, the answer is 503, and
+    the sender repeats the report.
+    """
+    status = PaymentStatus(body.status)
+    async with transaction(shared.engine) as connection:
+        payment = await payments.report(connection, body.provider, body.intent_id, status)
+    if payment is None:
+        raise Problem(404, "payment-not-found", "Payment not found")
+    if status is PaymentStatus.REFUNDED:
+        # After the commit: a workflow must never act on a refund that was rolled back.
+        await answered(shared.activations.cancel(payment.order_id, _REFUNDED))
+    return ReportBody(intent_status=payment.status)

@@ -1,0 +1,152 @@
+"""Errors as RFC 9457 problem documents: one shape for every status that is not a success.
+
+`detail` is for people (the shop's apps match words of it), `code` for programs, and
+`retryable` says whether the same request can succeed later without anybody's help.
+"""
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from domain import errors
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5.0
+
+
+class ProblemBody(BaseModel):
+    """What went wrong (RFC 9457). Some problems carry further fields."""
+
+    model_config = ConfigDict(title="Problem", extra="allow")
+
+    type: str = Field(examples=["urn:esim:problem:order-not-found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(description="For people.", examples=["Order not found"])
+    code: str = Field(description="For programs.", examples=["order-not-found"])
+    retryable: bool = Field(description="The same request can succeed later by itself.")
+    request_id: str | None = Field(description="Quote it when you ask for support.")
+
+
+class Problem(Exception):
+    """An answer that is not a success, raised from anywhere in a handler."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        retry_after_seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extra: object,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.retryable = retry_after_seconds is not None
+        self.headers = dict(headers or {})
+        self.extra = extra
+        if retry_after_seconds is not None:
+            self.headers["Retry-After"] = str(math.ceil(retry_after_seconds))
+
+
+# What a domain error means to a client, if it is the client's business at all.
+_STATUSES: dict[type[errors.EsimError], int] = {
+    errors.InvalidInput: 422,
+    errors.OrderNotFound: 404,
+    errors.OrderNotPaid: 400,
+    errors.ActivationCancelled: 409,
+    errors.IllegalTransition: 409,
+    errors.NotWaiting: 409,
+}
+_AWAY = {
+    errors.StorageUnavailable: "The service is busy. Please try again in a moment.",
+    errors.EngineUnavailable: "Activation is not available right now. Please try again shortly.",
+    errors.StaleWrite: "Somebody else changed the same thing. Please try again.",
+}
+
+
+def to_problem(error: Exception) -> Problem:
+    """The problem that stands for any exception."""
+    if isinstance(error, Problem):
+        return error
+    for kind, detail in _AWAY.items():
+        if isinstance(error, kind):
+            return Problem(503, kind.code, detail, retry_after_seconds=RETRY_AFTER_SECONDS)
+    for kind, status in _STATUSES.items():
+        if isinstance(error, kind):
+            return Problem(status, error.code, error.message)
+    return Problem(500, "internal-error", "Something went wrong on our side.")
+
+
+def render(problem: Problem, request: Request) -> JSONResponse:
+    """A problem as an HTTP answer; its code goes into the request's log line too."""
+    request.scope["problem_code"] = problem.code
+    body = {
+        "type": f"urn:esim:problem:{problem.code}",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "retryable": problem.retryable,
+        "request_id": request.scope.get("request_id"),
+        **problem.extra,
+    }
+    return JSONResponse(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem document."""
+    app.add_exception_handler(Problem, _on_known_error)
+    app.add_exception_handler(errors.EsimError, _on_known_error)
+    app.add_exception_handler(RequestValidationError, _on_bad_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of the problems that an operation may answer with."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+async def _on_known_error(request: Request, error: Exception) -> JSONResponse:
+    return render(to_problem(error), request)
+
+
+async def _on_bad_request(request: Request, error: Exception) -> JSONResponse:
+    """Say which fields are wrong and why; what was sent is not quoted."""
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    fields = [
+        {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+        for fault in faults
+    ]
+    summary = "; ".join(f"{fault['field']}: {fault['message']}" for fault in fields)
+    problem = Problem(422, "invalid-request", summary or "The request is invalid.", errors=fields)
+    return render(problem, request)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    """What the framework itself refuses: unknown paths, wrong methods, unreadable bodies."""
+    if not isinstance(error, HTTPException):  # pragma: no cover - the registration says so
+        raise error
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        problem = Problem(422, "invalid-request", "The body is not readable JSON.")
+    else:
+        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        problem = Problem(error.status_code, code, str(error.detail), headers=error.headers)
+    return render(problem, request)

@@ -1,0 +1,38 @@
+"""What the handlers of one API process share; made when it starts, released when it ends."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.limits import Admission, RateLimit
+from api.tokens import KnownUsers, Tokens
+from db.notifications import Notifications
+from db.shared_reads import SharedReads
+from settings import ApiSettings
+from workflows.client import Activations
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Connections and counters of this process."""
+
+    settings: ApiSettings
+    engine: AsyncEngine
+    reads: SharedReads
+    activations: Activations
+    notifications: Notifications
+    tokens: Tokens
+    users: KnownUsers
+    rate_limit: RateLimit
+    admission: Admission
+
+
+async def _resources(request: Request) -> Resources:
+    found: Resources = request.app.state.resources
+    return found
+
+
+Shared = Annotated[Resources, Depends(_resources)]
+"""The type of a handler's parameter that wants the shared resources."""

@@ -1,0 +1,203 @@
+"""Where an activation stands, its timeline, and its timeline as it happens."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.pause_points import PausePoint
+from tests.api.asking import DOWN, activate
+from tests.api.tokens import admin
+from tests.holds import Hold
+from tests.providers.partner_server import PartnerServer
+from tests.rows import paid_order, rows, run, stock_item
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One server-sent event."""
+
+    event: str
+    id: int | None
+    data: dict[str, object]
+
+
+@asynccontextmanager
+async def events(
+    client: httpx.AsyncClient, order_id: int, **headers: str
+) -> AsyncIterator[AsyncIterator[Sent]]:
+    """An open stream of an order's events."""
+    path = f"/api/activations/{order_id}/events"
+    async with client.stream("GET", path, headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield _parse(answer.aiter_lines())
+
+
+async def _parse(lines: AsyncIterator[str]) -> AsyncIterator[Sent]:
+    fields: dict[str, str] = {}
+    async for line in lines:
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "event" in fields:
+            id_ = int(fields["id"]) if "id" in fields else None
+            yield Sent(fields["event"], id_, json.loads(fields["data"]))
+            fields = {}
+
+
+async def test_a_finished_activation_is_described_without_its_code(
+    customer: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """Status, times and links; no code anywhere, in status, timeline or stream."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    esim = (await activate(customer, order_id)).json()
+    status = await customer.get(f"/api/activations/{order_id}")
+    body = status.json()
+    assert (body["order_id"], body["id"], body["status"]) == (order_id, esim["id"], "activated")
+    assert (body["failure"], body["failed_rounds"]) == (None, 0)
+    assert body["activated_at"] >= body["provisioned_at"] >= body["started_at"]
+    assert (await customer.get(body["links"]["esim"])).json() == esim
+    timeline = await customer.get(body["links"]["timeline"])
+    assert [event["kind"] for event in timeline.json()] == [
+        "activation_started",
+        "inventory_reserved",
+        "profile_assigned",
+        "profile_activated",
+    ]
+    stream = await customer.get(body["links"]["events"])
+    for answer in (status, timeline, stream):
+        assert "STOCK-1" not in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_failure_says_why(
+    customer: httpx.AsyncClient, engine: AsyncEngine, partner: PartnerServer
+) -> None:
+    """Code, reason and the number of failed rounds, while the activation goes on."""
+    partner.answer = DOWN
+    order_id = await paid_order(engine)
+    await activate(customer, order_id)
+    body = (await customer.get(f"/api/activations/{order_id}")).json()
+    assert (body["status"], body["failed_rounds"]) == ("pending_activation", 1)
+    assert body["failure"]["code"] == "provider-unavailable"
+    assert body["failure"]["reason"]
+
+
+async def test_staff_and_machinery_are_for_ops_alone(
+    customer: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """A customer's timeline leaves out who did it and where; an admin's does not."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await activate(customer, order_id)
+    path = f"/api/activations/{order_id}/timeline"
+    theirs = (await customer.get(path)).json()[0]
+    ours = (await customer.get(path, headers=admin(1))).json()[0]
+    assert (theirs["actor"], theirs["workflow_id"], theirs["payload"]) == (None, None, None)
+    assert ours["workflow_id"] == f"activate-esim-{order_id}"
+    assert ours["actor"]
+
+
+async def test_a_timeline_comes_in_pages(customer: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    """The pages together are the whole, oldest first."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await activate(customer, order_id)
+    path = f"/api/activations/{order_id}/timeline"
+    whole = [event["id"] for event in (await customer.get(path)).json()]
+    seen: list[int] = []
+    following: str | None = f"{path}?limit=3"
+    while following:
+        page = await customer.get(following)
+        seen += [event["id"] for event in page.json()]
+        following = page.links.get("next", {}).get("url")
+    assert seen == whole
+
+
+async def test_a_stream_tells_what_happens_while_it_happens(
+    customer: httpx.AsyncClient, engine: AsyncEngine, pause_points_dir: Path
+) -> None:
+    """Events come before the activation has ended; `end` closes the stream."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.BEFORE_APPLY_COMMIT, order_id)
+    seen = []
+    async with asyncio.timeout(30), events(customer, order_id) as stream:
+        await activate(customer, order_id, "respond-async")
+        async for event in stream:
+            seen.append(event.event)
+            if event.event == "inventory_reserved":
+                hold.release()
+    assert seen == [
+        "activation_started",
+        "inventory_reserved",
+        "profile_assigned",
+        "profile_activated",
+        "end",
+    ]
+
+
+async def test_a_stream_resumes_where_it_left_off(
+    customer: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """With `Last-Event-ID` nothing is missed and nothing comes twice."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await activate(customer, order_id)
+    async with events(customer, order_id) as stream:
+        whole = [event async for event in stream]
+    async with events(customer, order_id, **{"Last-Event-ID": str(whole[1].id)}) as stream:
+        rest = [event async for event in stream]
+    async with events(customer, order_id, **{"Last-Event-ID": "not-ours"}) as stream:
+        again = [event async for event in stream]
+    assert rest == whole[2:]
+    assert again == whole
+    recorded = await rows(engine, "SELECT id FROM esim_provisioning_events ORDER BY id")
+    assert [event.id for event in whole[:-1]] == [row["id"] for row in recorded]
+
+
+async def test_a_stream_ends_when_the_activation_is_cancelled(
+    customer: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """Whoever opens it later gets what there was and the end."""
+    order_id = await paid_order(engine)
+    await run(engine, "UPDATE esim_profiles SET status = 'CANCELLED'")
+    async with events(customer, order_id) as stream:
+        assert [event.event async for event in stream] == ["end"]
+
+
+async def test_many_streams_of_one_order_all_hear_of_it(
+    customer: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """A hundred streams, one LISTEN connection."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    opened = asyncio.Semaphore(0)
+
+    async def last_word() -> str:
+        async with events(customer, order_id) as stream:
+            opened.release()
+            return [event.event async for event in stream][-1]
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        listeners = [group.create_task(last_word()) for _ in range(100)]
+        for _ in listeners:
+            await opened.acquire()
+        await activate(customer, order_id)
+    assert {listener.result() for listener in listeners} == {"end"}
+    [feeding] = await rows(
+        engine,
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE application_name = 'esim-notifications' AND datname = current_database()",
+    )
+    assert feeding["count"] == 1

@@ -1,0 +1,145 @@
+"""What ops see and do."""
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.api.asking import DOWN, activate, parked
+from tests.api.server import app_settings, serving
+from tests.api.tokens import admin
+from tests.providers.partner_server import PartnerServer, answering
+from tests.rows import paid_order, rows, stock_item, value
+from tests.workflows.conftest import Watch
+from workflows.messages import Step
+
+PATH = "/api/admin/activations"
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_retry_completes_a_parked_activation(
+    ops: httpx.AsyncClient,
+    customer: httpx.AsyncClient,
+    engine: AsyncEngine,
+    partner: PartnerServer,
+    watch: Watch,
+) -> None:
+    """202, then the eSIM; the audit trail names who asked and why."""
+    partner.answer = answering(401, {"error": "bad key"})
+    order_id = await paid_order(engine)
+    refused = await activate(customer, order_id)
+    assert refused.json()["esim_status"] == "provisioning_failed"
+    await watch.step(order_id, Step.PARKED)
+    partner.answer = partner.sell
+    answer = await ops.post(f"{PATH}/{order_id}/retry", json={"reason": "the key is renewed"})
+    assert answer.status_code == 202, answer.text
+    await watch.until(order_id, "status = 'ACTIVATED'")
+    [asked] = await rows(
+        engine,
+        "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'retry_requested'",
+    )
+    assert asked["actor"] == "ana@example.com"
+    assert asked["payload"]["reason"] == "the key is renewed"
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_retry_of_what_does_not_wait_is_409(
+    ops: httpx.AsyncClient, customer: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """The answer says why."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await activate(customer, order_id)
+    answer = await ops.post(f"{PATH}/{order_id}/retry", json={"reason": "impatience"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "not-waiting")
+    assert answer.json()["detail"]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_cancel_ends_a_waiting_activation(
+    ops: httpx.AsyncClient,
+    customer: httpx.AsyncClient,
+    engine: AsyncEngine,
+    partner: PartnerServer,
+    watch: Watch,
+) -> None:
+    """202 and cancelled; a second cancel is harmless; an assigned one cannot be cancelled."""
+    partner.answer = DOWN
+    order_id = await paid_order(engine)
+    assert (await activate(customer, order_id)).status_code == 502
+    answer = await ops.post(f"{PATH}/{order_id}/cancel", json={"reason": "fraud"})
+    assert answer.status_code == 202
+    assert await watch.ended(order_id) == "cancelled"
+    again = await ops.post(f"{PATH}/{order_id}/cancel", json={"reason": "fraud"})
+    assert (again.status_code, again.json()["status"]) == (202, "cancelled")
+    await stock_item(engine)
+    done = await paid_order(engine)
+    await activate(customer, done)
+    late = await ops.post(f"{PATH}/{done}/cancel", json={"reason": "too late"})
+    assert (late.status_code, late.json()["code"]) == (409, "already-assigned")
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_detail_says_what_temporal_alone_knows(
+    ops: httpx.AsyncClient,
+    customer: httpx.AsyncClient,
+    engine: AsyncEngine,
+    partner: PartnerServer,
+    watch: Watch,
+) -> None:
+    """Step, provider and the time of the next round, while something runs."""
+    partner.answer = DOWN
+    order_id = await paid_order(engine)
+    await activate(customer, order_id)
+    await watch.step(order_id, Step.WAITING)
+    engine_state = (await ops.get(f"{PATH}/{order_id}")).json()["engine"]
+    assert engine_state["step"] == "waiting_for_next_round"
+    assert engine_state["provider"] == "CONNECTED_YOU"
+    assert engine_state["next_round_at"]
+
+
+async def test_a_list_is_by_status_in_pages_without_codes(
+    ops: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """Newest first, only the states asked for, each page naming the next, no code in any."""
+    parked_ids = []
+    for _ in range(3):
+        order_id = await paid_order(engine)
+        await parked(engine, order_id, "EXHAUSTED", "provider-out-of-stock")
+        parked_ids.append(order_id)
+    pending = await paid_order(engine)
+    seen, path, pages = [], f"{PATH}?status=exhausted&status=needs_review&limit=2", 0
+    while path:
+        page = await ops.get(path)
+        assert all("activation_code" not in item for item in page.json())
+        seen += [item["order_id"] for item in page.json()]
+        path = page.links.get("next", {}).get("url", "")
+        pages += 1
+    assert (seen, pages) == (parked_ids[::-1], 2)
+    everything = (await ops.get(PATH)).json()
+    assert [item["order_id"] for item in everything] == [pending, *parked_ids[::-1]]
+
+
+async def test_unknown_orders_and_states_are_refused(ops: httpx.AsyncClient) -> None:
+    """404 for an order, 422 for a state or a body."""
+    reason = {"reason": "because"}
+    assert (await ops.get(f"{PATH}/42")).status_code == 404
+    assert (await ops.post(f"{PATH}/42/retry", json=reason)).status_code == 404
+    assert (await ops.post(f"{PATH}/42/cancel", json=reason)).status_code == 404
+    assert (await ops.get(f"{PATH}?status=unheard-of")).status_code == 422
+    for bad in ({}, {"reason": ""}, {"reason": "a\u0000b"}, {"reason": "x", "provider": "a b"}):
+        assert (await ops.post(f"{PATH}/42/retry", json=bad)).status_code == 422
+
+
+async def test_without_temporal_ops_still_read(
+    engine: AsyncEngine, database_url: str, catalogue: None
+) -> None:
+    """A detail leaves Temporal's part out; an intervention is 503."""
+    del catalogue
+    order_id = await paid_order(engine)
+    with serving(app_settings(database_url, "127.0.0.1:1")) as url:
+        async with httpx.AsyncClient(base_url=url, timeout=30, headers=admin(1)) as ops:
+            detail = await ops.get(f"{PATH}/{order_id}")
+            retry = await ops.post(f"{PATH}/{order_id}/retry", json={"reason": "now"})
+    assert (detail.status_code, detail.json()["engine"]) == (200, None)
+    assert (retry.status_code, retry.json()["code"]) == (503, "engine-unavailable")
+    assert await value(engine, "SELECT count(*) FROM esim_provisioning_events") == 0

@@ -1,0 +1,47 @@
+"""Alive and ready."""
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from cli.stack.temporal import TemporalServer
+from tests.api.server import app_settings, serving
+from tests.rows import value
+
+
+async def test_an_app_with_everything_is_ready(anybody: httpx.AsyncClient) -> None:
+    """Both answers are 200, and neither wants a token."""
+    assert (await anybody.get("/healthz")).json()["status"] == "ok"
+    ready = await anybody.get("/readyz")
+    assert (ready.status_code, ready.json()["checks"]["postgres"]) == (200, "ok")
+    assert ready.json()["checks"]["temporal"] == "ok"
+
+
+async def test_without_postgres_or_temporal_it_is_alive_and_not_ready(
+    database_url: str, temporal_server: TemporalServer
+) -> None:
+    """503 names what is missing; liveness does not depend on it."""
+    nowhere = "postgresql+psycopg://esim:canary-password@127.0.0.1:1/esim"
+    for settings, missing in (
+        (app_settings(nowhere, temporal_server.address), "postgres"),
+        (app_settings(database_url, "127.0.0.1:1"), "temporal"),
+    ):
+        with serving(settings) as url:
+            async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+                assert (await client.get("/healthz")).status_code == 200
+                ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["code"]) == (503, "not-ready")
+        assert ready.json()["checks"][missing] != "ok"
+        assert "canary" not in ready.text
+
+
+async def test_a_pool_outlives_its_connections(
+    anybody: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """Every backend of the app is killed; the next request is served all the same."""
+    assert (await anybody.get("/readyz")).status_code == 200
+    await value(
+        engine,
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    assert (await anybody.get("/readyz")).status_code == 200

@@ -1,0 +1,46 @@
+"""Store the history of an activation, so that later code must still replay it.
+
+    ./dev esimctl status 42            # an activation that took the path worth keeping
+    .venv/bin/python -m tests.replay.record activate-esim-42 refunded-while-buying
+
+reads Temporal at TEMPORAL_ADDRESS (default 127.0.0.1:7233). Histories are added, never replaced:
+a workflow change that breaks one needs `workflow.patched`, not a new recording.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from temporalio.client import Client
+
+HISTORIES = Path(__file__).parent / "histories"
+
+
+async def record(client: Client, workflow_id: str, name: str) -> Path:
+    """Write one history; refuse to replace one."""
+    path = HISTORIES / f"{name}.json"
+    if path.exists():
+        raise SystemExit(f"{path} exists: histories are added, never replaced.")
+    history = await client.get_workflow_handle(workflow_id).fetch_history()
+    path.write_text(history.to_json() + "\n")
+    return path
+
+
+async def _main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("workflow_id")
+    parser.add_argument("name", help="the path it took, in words-with-hyphens")
+    arguments = parser.parse_args()
+    address = os.environ.get("TEMPORAL_ADDRESS", "127.0.0.1:7233")
+    client = await Client.connect(address)
+    print(await record(client, arguments.workflow_id, arguments.name))  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,58 @@
+"""Every stored history replays on today's workflow code."""
+
+import json
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from tests.replay.record import HISTORIES
+from workflows.activate_esim import ActivateEsimWorkflow
+
+STORED = sorted(HISTORIES.glob("*.json"))
+PATHS = {
+    "stock-hit",
+    "bought",
+    "failed-then-retried",
+    "parked-then-retried",
+    "cancelled-while-reserved",
+    "cancelled-while-parked",
+}
+
+
+def test_every_path_that_an_activation_can_take_is_stored() -> None:
+    """A path without a history is one that a deploy could break unseen."""
+    assert {path.stem for path in STORED} >= PATHS
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+async def test_it_replays(path: Path) -> None:
+    """The same commands in the same order: what runs in production goes on after a deploy."""
+    history = WorkflowHistory.from_json(f"replay-{path.stem}", path.read_text())
+    result = await Replayer(workflows=[ActivateEsimWorkflow]).replay_workflow(
+        history, raise_on_replay_failure=False
+    )
+    assert result.replay_failure is None
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_it_holds_no_code(path: Path) -> None:
+    """Payloads are ids, states and reasons."""
+    text = path.read_text()
+    assert "LPA:" not in text
+    assert "1$" not in json.dumps(json.loads(text))
+
+
+async def test_a_change_of_the_workflow_is_noticed() -> None:
+    """The check itself can fail: a history whose steps come in another order is refused."""
+    events = json.loads((HISTORIES / "bought.json").read_text())
+    for event in events["events"]:
+        scheduled = event.get("activityTaskScheduledEventAttributes")
+        if scheduled:
+            scheduled["activityType"]["name"] = "another_step"
+    history = WorkflowHistory.from_json("replay-broken", events)
+    result = await Replayer(workflows=[ActivateEsimWorkflow]).replay_workflow(
+        history, raise_on_replay_failure=False
+    )
+    assert result.replay_failure is not None
