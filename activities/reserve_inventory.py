@@ -60,8 +60,7 @@ class InventoryActivities:
             OrderNotFound, OrderNotPaid, ActivationCancelled, StorageUnavailable.
         """
         async with transaction(self._engine) as connection:
-            await profiles.ensure(connection, order_id)
-            profile = await profiles.lock(connection, order_id)
+            profile = await profiles.lock_or_add(connection, order_id)
             _check_may_activate(profile)
             item_id = await self._hold(connection, profile)
             await self._pause.reach(PausePoint.BEFORE_RESERVE_COMMIT, order_id)

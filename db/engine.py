@@ -17,10 +17,16 @@ _SESSION_OPTIONS = (
 
 
 def create_engine(
-    url: str, *, pool_size: int = 10, connect_timeout_seconds: float = 5
+    url: str,
+    *,
+    pool_size: int = 10,
+    connect_timeout_seconds: float = 5,
+    check_connections: bool = True,
 ) -> AsyncEngine:
     """Build a pool of connections; none is opened yet.
 
+    `check_connections` asks each one whether it still lives before it is used: for callers who
+    would show a lost one to somebody. Steps that are repeated anyway save the round trip.
     `hide_parameters` keeps codes out of SQLAlchemy's messages; `db/failures.py` drops what
     the driver itself would quote.
     """
@@ -29,7 +35,7 @@ def create_engine(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=connect_timeout_seconds,
-        pool_pre_ping=True,
+        pool_pre_ping=check_connections,
         hide_parameters=True,
         connect_args={
             "connect_timeout": max(1, round(connect_timeout_seconds)),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import esim_inventory as inventory
@@ -47,6 +47,22 @@ class Purchase:
 
 
 _COLUMNS = tuple(inventory.c[name] for name in Item.__dataclass_fields__)
+
+
+# Built once: building a statement costs the worker more than sending it.
+_HELD = select(*_COLUMNS).where(
+    inventory.c.order_id == bindparam("order_id"),
+    inventory.c.status.in_([InventoryStatus.RESERVED, InventoryStatus.ASSIGNED]),
+)
+_ASSIGN = (
+    update(inventory)
+    .where(
+        inventory.c.id == bindparam("item_id"),
+        inventory.c.order_id == bindparam("order"),
+        inventory.c.status == InventoryStatus.RESERVED,
+    )
+    .values(status=InventoryStatus.ASSIGNED, assigned_at=func.now(), updated_at=func.now())
+)
 
 
 def _probe(plan: str, carrier: str, country: str) -> str:
@@ -114,8 +130,7 @@ async def take(
 
 async def held_by(connection: AsyncConnection, order_id: int) -> Item | None:
     """The item reserved for or assigned to an order."""
-    held = inventory.c.status.in_([InventoryStatus.RESERVED, InventoryStatus.ASSIGNED])
-    rows = await connection.execute(select(*_COLUMNS).where(inventory.c.order_id == order_id, held))
+    rows = await connection.execute(_HELD, {"order_id": order_id})
     row = rows.mappings().one_or_none()
     return Item(**row) if row else None
 
@@ -139,7 +154,10 @@ async def add_bought(connection: AsyncConnection, purchase: Purchase) -> int:
 
 async def assign(connection: AsyncConnection, item: Item) -> None:
     """Give a reserved item to its order for good. Raises as `_move`."""
-    await _move(connection, item, InventoryStatus.ASSIGNED, assigned_at=func.now())
+    check_transition(item.status, InventoryStatus.ASSIGNED)
+    moved = await connection.execute(_ASSIGN, {"item_id": item.id, "order": item.order_id})
+    if moved.rowcount != 1:
+        raise StaleWrite(f"Stock item {item.id} changed meanwhile.")
 
 
 async def release(connection: AsyncConnection, item: Item) -> None:

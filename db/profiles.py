@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ClauseElement, Select, Update, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,9 +48,16 @@ class Profile:
     plan_snapshot: Mapping[str, object]
 
 
-_READ: Select[tuple[object, ...]] = select(
-    *profiles.c, orders.c.status.label("order_status"), orders.c.plan_snapshot
+# In the order of Profile's fields, so that a row can become one without naming each column.
+_READ: Select[Any] = select(
+    *(profiles.c[name] for name in Profile.__dataclass_fields__ if name in profiles.c),
+    orders.c.status.label("order_status"),
+    orders.c.plan_snapshot,
 ).join(orders, orders.c.id == profiles.c.order_id)
+
+# Built once: building a statement costs the worker more than sending it.
+# NO KEY UPDATE: writers of events (a foreign key to the order) need not wait.
+_LOCK = _READ.where(profiles.c.order_id == bindparam("order_id")).with_for_update(key_share=True)
 
 
 async def ensure(connection: AsyncConnection, order_id: int) -> None:
@@ -120,12 +129,23 @@ async def lock(connection: AsyncConnection, order_id: int) -> Profile:
     Raises:
         OrderNotFound: there is no such order, or it has no profile.
     """
-    # NO KEY UPDATE: writers of events (a foreign key to the order) need not wait.
-    statement = _READ.where(profiles.c.order_id == order_id).with_for_update(key_share=True)
-    profile = _one(await _rows(connection, statement))
+    profile = await _locked(connection, order_id)
     if profile is None:
         raise OrderNotFound("Order not found.")
     return profile
+
+
+async def lock_or_add(connection: AsyncConnection, order_id: int) -> Profile:
+    """As `lock`; an order that was written by hand gets its profile first.
+
+    Raises:
+        OrderNotFound: there is no such order.
+    """
+    profile = await _locked(connection, order_id)
+    if profile is not None:
+        return profile
+    await ensure(connection, order_id)
+    return await lock(connection, order_id)
 
 
 async def move(
@@ -205,25 +225,45 @@ async def note_start(connection: AsyncConnection, profile: Profile, origin: Orig
     await events.append(connection, profile.order_id, EventKind.ACTIVATION_STARTED, origin)
 
 
+async def _locked(connection: AsyncConnection, order_id: int) -> Profile | None:
+    return _one(await _rows(connection, _LOCK, order_id=order_id))
+
+
 async def _write(connection: AsyncConnection, profile: Profile, **columns: object) -> None:
+    stamped = frozenset(name for name in columns if isinstance(columns[name], ClauseElement))
+    values = {name: value for name, value in columns.items() if name not in stamped}
     changed = await connection.execute(
-        update(profiles)
-        .where(profiles.c.id == profile.id, profiles.c.status == profile.status)
-        .values(updated_at=func.now(), **columns)
+        _update(frozenset(values), stamped),
+        {"profile_id": profile.id, "profile_status": profile.status, **values},
     )
     if changed.rowcount != 1:
         raise StaleWrite(f"The profile of order {profile.order_id} changed meanwhile.")
 
 
+@cache
+def _update(names: frozenset[str], stamped: frozenset[str]) -> Update:
+    """Sets these columns to parameters of their names, and those to the time."""
+    return (
+        update(profiles)
+        .where(
+            profiles.c.id == bindparam("profile_id"),
+            profiles.c.status == bindparam("profile_status", type_=profiles.c.status.type),
+        )
+        .values(
+            {"updated_at": func.now()}
+            | dict.fromkeys(stamped, func.now())
+            | {name: bindparam(name, type_=profiles.c[name].type) for name in names}
+        )
+    )
+
+
 async def _rows(
-    connection: AsyncConnection, statement: Select[tuple[object, ...]]
+    connection: AsyncConnection, statement: Select[Any], **values: object
 ) -> list[Profile]:
-    return [Profile(**row) for row in (await connection.execute(statement)).mappings()]
+    return [Profile(*row) for row in await connection.execute(statement, values)]
 
 
-def _page(
-    statement: Select[tuple[object, ...]], before_id: int | None, limit: int
-) -> Select[tuple[object, ...]]:
+def _page(statement: Select[Any], before_id: int | None, limit: int) -> Select[Any]:
     if before_id is not None:
         statement = statement.where(profiles.c.id < before_id)
     return statement.order_by(profiles.c.id.desc()).limit(limit)
