@@ -15,6 +15,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+ROOT = Path(__file__).parents[2]
 HISTORIES = Path(__file__).parent / "histories"
 
 
@@ -24,7 +25,8 @@ async def record(client: Client, workflow_id: str, name: str) -> Path:
     if path.exists():
         raise SystemExit(f"{path} exists: histories are added, never replaced.")
     history = await client.get_workflow_handle(workflow_id).fetch_history()
-    path.write_text(history.to_json() + "\n")
+    # Stack traces name files: where they lay on one machine is nobody else's business.
+    path.write_text(history.to_json().replace(f"{ROOT}/", "") + "\n")
     return path
 
 
