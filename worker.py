@@ -65,7 +65,7 @@ def build_workers(
     """
     folder = settings.pause_points_dir
     pause = PausePoints(Path(folder) if folder else None)
-    inventory = InventoryActivities(engine, pause, default_provider)
+    inventory = InventoryActivities(engine, pause, default_provider, frozenset(providers))
     profile = ProfileActivities(engine, pause)
     delivery = DeliveryActivities(engine, pause, AnswerDelivery())
     progress = ProgressActivities(engine)

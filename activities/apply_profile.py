@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
@@ -76,7 +75,7 @@ class ProfileActivities:
             iccid=item.iccid,
             instructions=item.instructions,
             provider_reference=item.provider_reference,
-            provisioned_at=func.now(),
+            stamps=("provisioned_at",),
             failure_code=None,
             failure_reason=None,
         )

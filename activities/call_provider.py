@@ -10,8 +10,9 @@ with a bought item is all that can be undone without the provider.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -20,6 +21,7 @@ from temporalio import activity
 from activities.long_steps import heartbeats, to_the_end
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
+from activities.reserve_inventory import release_held
 from db import events, intents, inventory, profiles
 from db.engine import transaction
 from db.intents import Intent
@@ -35,7 +37,6 @@ from domain.errors import (
     ProviderOutcomeUnknown,
     ProviderRefused,
     ProviderUnavailable,
-    StaleWrite,
     StorageUnavailable,
 )
 from domain.order_states import OrderStatus
@@ -43,7 +44,9 @@ from domain.profile_states import ProfileStatus
 from domain.provider import EsimProvider, ProvisionedEsim, ProvisionRequest
 from domain.purchase import Ambiguity, IntentState
 
-_KEEP_PAUSES_SECONDS = (0.5, 1, 2, 4, 8, 8, 8)
+_PATIENCE_SECONDS = (0.5, 1, 2, 4, 8, 8, 8)
+
+ResultT = TypeVar("ResultT")
 
 log = structlog.get_logger(__name__)
 
@@ -155,21 +158,20 @@ class ProviderActivities:
             unknown = isinstance(error, ProviderOutcomeUnknown)
             if refused_again or (unknown and provider.ambiguity is Ambiguity.REVIEW):
                 raise _review(sending.intent) from None
+            if sending.again and not unknown:
+                # This call booked nothing; of the earlier one nobody knows yet.
+                raise ProviderOutcomeUnknown(
+                    error.message, retry_after_seconds=error.retry_after_seconds
+                ) from None
             raise
 
     async def _keep(self, order: PurchaseOrder, sending: _Sending, esim: ProvisionedEsim) -> int:
         """Commit what was bought. A code already in stock is never taken for a new one.
 
-        Tried for as long as it may take a database to come back: what was paid for is in our
-        hands only, and not every provider tells it twice.
+        What was paid for is in our hands only, and not every provider tells it twice.
         """
         try:
-            for pause_seconds in _KEEP_PAUSES_SECONDS:
-                try:
-                    return await self._commit(order, sending, esim)
-                except StorageUnavailable:
-                    await asyncio.sleep(pause_seconds)
-            return await self._commit(order, sending, esim)
+            return await _patiently(lambda: self._commit(order, sending, esim))
         except DuplicateStock:
             error = ProviderOutcomeUnknown(
                 "The provider sold an ICCID or code that is already in stock.", reply=esim.reply
@@ -194,6 +196,11 @@ class ProviderActivities:
             code=error.code,
             esim_provisioning="failure",
         )
+        await _patiently(lambda: self._settle(intent, state, kind, error))
+
+    async def _settle(
+        self, intent: Intent, state: IntentState, kind: EventKind, error: ProviderError
+    ) -> None:
         async with transaction(self._engine) as connection:
             await intents.close(
                 connection,
@@ -204,6 +211,16 @@ class ProviderActivities:
                 error=error.message,
             )
             await _record(connection, intent, kind, error)
+
+
+async def _patiently(write: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    """Write an outcome for as long as it may take a database to come back."""
+    for pause_seconds in _PATIENCE_SECONDS:
+        try:
+            return await write()
+        except StorageUnavailable:
+            await asyncio.sleep(pause_seconds)
+    return await write()
 
 
 def _outcome(error: ProviderError, *, again: bool) -> tuple[IntentState, EventKind]:
@@ -295,22 +312,8 @@ async def _store(
     )
     # A parked order waits for its next round with the item held; an ended one holds nothing.
     if profile.status in {ProfileStatus.CANCELLED, ProfileStatus.EXPIRED}:
-        await _retire(connection, order.order_id)
+        await release_held(connection, profile, reason="the activation had ended", ending=True)
     return item_id
-
-
-async def _retire(connection: AsyncConnection, order_id: int) -> None:
-    item = await inventory.held_by(connection, order_id)
-    if item is None:
-        raise StaleWrite(f"The profile bought for order {order_id} is gone.")
-    await inventory.retire(connection, item)
-    await events.append(
-        connection,
-        order_id,
-        EventKind.INVENTORY_RETIRED,
-        origin(),
-        payload={"item_id": item.id, "reason": "the activation had ended"},
-    )
 
 
 def _may_ask_again(earlier: Intent, provider: EsimProvider) -> bool:

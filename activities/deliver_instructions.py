@@ -1,7 +1,6 @@
 """Handing the eSIM over. Nothing undoes an assignment because a hand-over failed."""
 
 import structlog
-from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
@@ -47,5 +46,5 @@ class DeliveryActivities:
                 ProfileStatus.ACTIVATED,
                 EventKind.PROFILE_ACTIVATED,
                 origin(),
-                activated_at=func.now(),
+                stamps=("activated_at",),
             )

@@ -14,6 +14,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from domain.errors import (
     EsimError,
+    ProviderError,
     ProviderOutcomeUnknown,
     ProviderUnavailable,
     PurchaseUnderWay,
@@ -60,7 +61,7 @@ class _Translation(ActivityInboundInterceptor):
 
 def application_error(error: EsimError) -> ApplicationError:
     """A domain error as Temporal shows it: code as type, sentence as message."""
-    wait = getattr(error, "retry_after_seconds", None)
+    wait = error.retry_after_seconds if isinstance(error, ProviderError) else None
     expected = isinstance(error, ProviderUnavailable | StorageUnavailable)
     return ApplicationError(
         error.message,

@@ -7,10 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities.origin import origin
+from activities.reserve_inventory import release_held
 from db import events, profiles
 from db.engine import transaction
-from domain.audit import EventKind
-from domain.profile_states import PARKED, READY, ProfileStatus
+from domain.audit import EventKind, as_note
+from domain.profile_states import READY, TRANSITIONS, ProfileStatus
 
 log = structlog.get_logger(__name__)
 
@@ -102,38 +103,40 @@ class ProgressActivities:
     async def record_request(self, request: Request) -> None:
         """Write a person's retry or cancel, taken or ignored, into the audit trail."""
         async with transaction(self._engine) as connection:
+            # Locked like any change, so that an order's events commit in the order of their ids.
+            await profiles.lock_or_add(connection, request.order_id)
             await events.append(
                 connection,
                 request.order_id,
                 request.kind,
-                origin(request.actor),
-                payload={"reason": request.reason},
+                origin(as_note(request.actor)),
+                payload={"reason": as_note(request.reason)},
             )
 
     @activity.defn(name="cancel_activation")
     async def cancel_activation(self, ending: Ending) -> ProfileStatus:
-        """End the activation, unless the customer has the eSIM already; returns the state.
+        """Let go of what is held and end, unless the customer has the eSIM already.
 
-        Idempotent. What was held is released before, by `release_inventory`.
+        Returns the state it ends in. Idempotent, and whole: it needs no other undo to have run.
         """
+        by = origin(as_note(ending.actor))
         async with transaction(self._engine) as connection:
-            await profiles.ensure(connection, ending.order_id)
-            profile = await profiles.lock(connection, ending.order_id)
-            if profile.status in {ProfileStatus.PENDING_ACTIVATION} | PARKED:
+            profile = await profiles.lock_or_add(connection, ending.order_id)
+            profile = await release_held(
+                connection, profile, reason="the activation ended", ending=True
+            )
+            if profile.status in READY:
+                too_late = {"reason": "the eSIM was assigned already"}
+                await events.append(
+                    connection, ending.order_id, EventKind.REQUEST_IGNORED, by, payload=too_late
+                )
+            elif ProfileStatus.CANCELLED in TRANSITIONS[profile.status]:
                 profile = await profiles.move(
                     connection,
                     profile,
                     ProfileStatus.CANCELLED,
                     EventKind.CANCELLED,
-                    origin(ending.actor),
-                    payload={"reason": ending.reason},
-                )
-            elif profile.status in READY:
-                await events.append(
-                    connection,
-                    ending.order_id,
-                    EventKind.REQUEST_IGNORED,
-                    origin(ending.actor),
-                    payload={"reason": "the eSIM was assigned already"},
+                    by,
+                    payload={"reason": as_note(ending.reason)},
                 )
         return profile.status

@@ -11,9 +11,21 @@ from db import events, inventory, profiles
 from db.engine import transaction
 from db.profiles import Profile
 from domain.audit import EventKind
-from domain.errors import ActivationCancelled, OrderNotPaid
+from domain.errors import ActivationCancelled, OrderNotPaid, OrderNotYetPaid, ProviderRefused
 from domain.order_states import OrderStatus
 from domain.profile_states import PARKED, READY, ProfileStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationRequest:
+    """Which order wants an item.
+
+    Attributes:
+        provider: who to buy from without stock; None leaves it to the deployment's default.
+    """
+
+    order_id: int
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +57,42 @@ class Release:
 class InventoryActivities:
     """Reserve and release, each in one transaction with its audit event."""
 
-    def __init__(self, engine: AsyncEngine, pause: PausePoints, default_provider: str) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        pause: PausePoints,
+        default_provider: str,
+        providers: frozenset[str],
+    ) -> None:
         self._engine = engine
         self._pause = pause
         self._default_provider = default_provider
+        self._providers = providers
 
     @activity.defn(name="reserve_inventory")
-    async def reserve_inventory(self, order_id: int) -> Reservation:
+    async def reserve_inventory(self, request: ReservationRequest) -> Reservation:
         """Find what the order already holds, else take the most specific AVAILABLE item.
 
         Idempotent: a second call finds the first one's reservation. No stock is an answer.
 
         Raises:
-            OrderNotFound, OrderNotPaid, ActivationCancelled, StorageUnavailable.
+            OrderNotFound, OrderNotYetPaid: there is nothing to activate (yet).
+            OrderNotPaid, ActivationCancelled: it is over.
+            ProviderRefused: no stock, and nobody here buys from the provider asked for.
+            StorageUnavailable.
         """
+        order_id = request.order_id
         async with transaction(self._engine) as connection:
             profile = await profiles.lock_or_add(connection, order_id)
             _check_may_activate(profile)
             item_id = await self._hold(connection, profile)
             await self._pause.reach(PausePoint.BEFORE_RESERVE_COMMIT, order_id)
         await self._pause.reach(PausePoint.AFTER_RESERVE, order_id)
-        return Reservation(item_id, self._default_provider)
+        provider = request.provider or self._default_provider
+        if item_id is None and provider not in self._providers:
+            known = ", ".join(sorted(self._providers))
+            raise ProviderRefused(f"There is no provider {provider} here; there is: {known}.")
+        return Reservation(item_id, provider)
 
     async def _hold(self, connection: AsyncConnection, profile: Profile) -> int | None:
         if profile.status in READY | {ProfileStatus.RESERVED}:
@@ -103,32 +130,43 @@ class InventoryActivities:
         """
         async with transaction(self._engine) as connection:
             profile = await profiles.lock(connection, release.order_id)
-            if profile.status in READY:
-                return
-            item = await inventory.held_by(connection, release.order_id)
-            if profile.status is ProfileStatus.RESERVED:
-                await profiles.move(
-                    connection,
-                    profile,
-                    ProfileStatus.PENDING_ACTIVATION,
-                    EventKind.INVENTORY_RELEASED,
-                    origin(),
-                    payload={"item_id": profile.inventory_item_id, "reason": release.reason},
-                    inventory_item_id=None,
-                )
-            if item is None:
-                return
-            if item.provider is None:
-                await inventory.release(connection, item)
-            elif release.ending:
-                await inventory.retire(connection, item)
-                await events.append(
-                    connection,
-                    release.order_id,
-                    EventKind.INVENTORY_RETIRED,
-                    origin(),
-                    payload={"item_id": item.id, "reason": release.reason},
-                )
+            await release_held(connection, profile, reason=release.reason, ending=release.ending)
+
+
+async def release_held(
+    connection: AsyncConnection, profile: Profile, *, reason: str, ending: bool
+) -> Profile:
+    """Let go of what a locked profile's order holds; returns the profile as it is then.
+
+    Harmless if nothing is held, or if the customer has the eSIM already.
+    """
+    if profile.status in READY:
+        return profile
+    item = await inventory.held_by(connection, profile.order_id)
+    if profile.status is ProfileStatus.RESERVED:
+        profile = await profiles.move(
+            connection,
+            profile,
+            ProfileStatus.PENDING_ACTIVATION,
+            EventKind.INVENTORY_RELEASED,
+            origin(),
+            payload={"item_id": profile.inventory_item_id, "reason": reason},
+            inventory_item_id=None,
+        )
+    if item is None:
+        return profile
+    if item.provider is None:
+        await inventory.release(connection, item)
+    elif ending:
+        await inventory.retire(connection, item)
+        await events.append(
+            connection,
+            profile.order_id,
+            EventKind.INVENTORY_RETIRED,
+            origin(),
+            payload={"item_id": item.id, "reason": reason},
+        )
+    return profile
 
 
 async def _take(connection: AsyncConnection, profile: Profile) -> int | None:
@@ -146,5 +184,7 @@ def _check_may_activate(profile: Profile) -> None:
         return
     if profile.status in {ProfileStatus.CANCELLED, ProfileStatus.EXPIRED}:
         raise ActivationCancelled(f"The activation of order {profile.order_id} has ended.")
+    if profile.order_status is OrderStatus.REFUNDED:
+        raise OrderNotPaid("Order was refunded before its eSIM was activated.")
     if profile.order_status is not OrderStatus.PAID:
-        raise OrderNotPaid("Order must be paid before activating eSIM.")
+        raise OrderNotYetPaid("Order must be paid before activating eSIM.")

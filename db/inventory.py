@@ -1,6 +1,5 @@
 """Stock: taken, held, given, put back. An item is held for at most one order."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -43,7 +42,6 @@ class Purchase:
     instructions: str | None = field(default=None, repr=False)
     confirmation_code: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
-    metadata: Mapping[str, object] = field(default_factory=dict)
 
 
 _COLUMNS = tuple(inventory.c[name] for name in Item.__dataclass_fields__)
@@ -142,7 +140,6 @@ async def add_bought(connection: AsyncConnection, purchase: Purchase) -> int:
         DuplicateStock: another item already has this ICCID or code.
     """
     columns = {name: getattr(purchase, name) for name in Purchase.__dataclass_fields__}
-    columns["metadata"] = dict(purchase.metadata)
     added = await connection.execute(
         insert(inventory)
         .values(status=InventoryStatus.RESERVED, reserved_at=func.now(), **columns)

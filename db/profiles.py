@@ -1,12 +1,12 @@
 """Profiles: one per order, moved along the state machine together with their audit event."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ClauseElement, Select, Update, bindparam, func, select, update
+from sqlalchemy import Select, Update, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -109,6 +109,12 @@ async def owned_by(
     return await _rows(connection, _page(statement, before_id, limit))
 
 
+async def of_orders(connection: AsyncConnection, order_ids: Sequence[int]) -> dict[int, Profile]:
+    """The profiles of several orders, by order id; orders without one are left out."""
+    found = await _rows(connection, _READ.where(profiles.c.order_id.in_(order_ids)))
+    return {profile.order_id: profile for profile in found}
+
+
 async def with_status(
     connection: AsyncConnection,
     statuses: frozenset[ProfileStatus],
@@ -156,18 +162,20 @@ async def move(
     origin: Origin,
     *,
     payload: Mapping[str, object] | None = None,
+    stamps: tuple[str, ...] = (),
     **columns: object,
 ) -> Profile:
     """Move a locked profile to another state, set columns with it, and record it.
 
-    Returns the profile with its new state; other columns are as they were read.
+    `stamps` names the columns that are set to the present time. Returns the profile with its
+    new state; other columns are as they were read.
 
     Raises:
         IllegalTransition: the state machine has no such edge.
         StaleWrite: the profile is not in the state it was read in.
     """
     check_transition(profile.status, target)
-    await _write(connection, profile, status=target, **columns)
+    await _write(connection, profile, stamps, status=target, **columns)
     await events.append(
         connection,
         profile.order_id,
@@ -221,7 +229,7 @@ async def note_start(connection: AsyncConnection, profile: Profile, origin: Orig
     """
     if profile.started_at is not None:
         return
-    await _write(connection, profile, started_at=func.now())
+    await _write(connection, profile, ("started_at",))
     await events.append(connection, profile.order_id, EventKind.ACTIVATION_STARTED, origin)
 
 
@@ -229,20 +237,20 @@ async def _locked(connection: AsyncConnection, order_id: int) -> Profile | None:
     return _one(await _rows(connection, _LOCK, order_id=order_id))
 
 
-async def _write(connection: AsyncConnection, profile: Profile, **columns: object) -> None:
-    stamped = frozenset(name for name in columns if isinstance(columns[name], ClauseElement))
-    values = {name: value for name, value in columns.items() if name not in stamped}
+async def _write(
+    connection: AsyncConnection, profile: Profile, stamps: tuple[str, ...] = (), **columns: object
+) -> None:
     changed = await connection.execute(
-        _update(frozenset(values), stamped),
-        {"profile_id": profile.id, "profile_status": profile.status, **values},
+        _update(frozenset(columns), stamps),
+        {"profile_id": profile.id, "profile_status": profile.status, **columns},
     )
     if changed.rowcount != 1:
         raise StaleWrite(f"The profile of order {profile.order_id} changed meanwhile.")
 
 
 @cache
-def _update(names: frozenset[str], stamped: frozenset[str]) -> Update:
-    """Sets these columns to parameters of their names, and those to the time."""
+def _update(names: frozenset[str], stamps: tuple[str, ...]) -> Update:
+    """Sets these columns to parameters of their names, and those to the present time."""
     return (
         update(profiles)
         .where(
@@ -251,7 +259,7 @@ def _update(names: frozenset[str], stamped: frozenset[str]) -> Update:
         )
         .values(
             {"updated_at": func.now()}
-            | dict.fromkeys(stamped, func.now())
+            | dict.fromkeys(stamps, func.now())
             | {name: bindparam(name, type_=profiles.c[name].type) for name in names}
         )
     )

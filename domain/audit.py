@@ -31,6 +31,14 @@ class EventKind(StrEnum):
     CANCELLED = "cancelled"
 
 
+_NOTE_LENGTH = 500
+
+
+def as_note(text: str) -> str:
+    """What a person wrote, so that the trail can hold it: Postgres refuses NUL and surrogates."""
+    return text.replace("\0", "").encode(errors="replace").decode()[:_NOTE_LENGTH]
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Who caused a change, and from where.

@@ -6,7 +6,8 @@ EsimError
 │   ├── InvalidActivationCode
 │   └── InvalidIccid
 ├── OrderNotFound
-├── OrderNotPaid
+├── OrderNotPaid                refunded, or not paid where it must be
+├── OrderNotYetPaid             it may be paid later, and activated then
 ├── ActivationCancelled         the activation ended; it never starts again by itself
 ├── IllegalTransition           the state machine has no such edge
 ├── NotWaiting                  a retry was asked of an activation that does not wait for one
@@ -77,6 +78,12 @@ class OrderNotPaid(EsimError):
     """The order is not paid, or not paid any more."""
 
     code = "order-not-paid"
+
+
+class OrderNotYetPaid(EsimError):
+    """The order may be paid later; until then there is nothing to activate."""
+
+    code = "order-not-yet-paid"
 
 
 class ActivationCancelled(EsimError):
@@ -150,33 +157,27 @@ class ProviderError(EsimError):
 
     Attributes:
         reply: what came back, without secrets, kept for ops; None if nothing did.
-    """
-
-    code = "provider-error"
-
-    def __init__(self, message: str, *, reply: Mapping[str, object] | None = None) -> None:
-        super().__init__(message)
-        self.reply = reply
-
-
-class ProviderUnavailable(ProviderError):
-    """Nothing was booked; the same call is safe later.
-
-    Attributes:
         retry_after_seconds: the wait the provider asked for; None if it named none.
     """
 
-    code = "provider-unavailable"
+    code = "provider-error"
 
     def __init__(
         self,
         message: str,
         *,
-        retry_after_seconds: float | None = None,
         reply: Mapping[str, object] | None = None,
+        retry_after_seconds: float | None = None,
     ) -> None:
-        super().__init__(message, reply=reply)
+        super().__init__(message)
+        self.reply = reply
         self.retry_after_seconds = retry_after_seconds
+
+
+class ProviderUnavailable(ProviderError):
+    """Nothing was booked; the same call is safe later."""
+
+    code = "provider-unavailable"
 
 
 class ProviderRefused(ProviderError):

@@ -11,14 +11,14 @@ with workflow.unsafe.imports_passed_through():
     from activities.apply_profile import Assignment
     from activities.call_provider import PurchaseOrder
     from activities.record_progress import Ending, FailedRound, Request
-    from activities.reserve_inventory import Release
+    from activities.reserve_inventory import Release, ReservationRequest
     from domain.audit import EventKind
-    from domain.errors import NotWaiting, OrderNotFound
+    from domain.errors import NotWaiting, ProviderRefused
     from domain.profile_states import ProfileStatus
 
 from workflows import details, messages, policies, steps
 from workflows.compensation import UndoStack, shielded
-from workflows.failures import ENDS_THE_ACTIVATION, classify, parked_state
+from workflows.failures import ENDS_THE_ACTIVATION, FAILS_THE_RUN, classify, parked_state
 from workflows.messages import (
     ActivationRequest,
     ActivationResult,
@@ -83,8 +83,8 @@ class ActivateEsimWorkflow:
             if is_cancelled_exception(error):
                 raise
             failure = classify(error)
-            if failure.code == OrderNotFound.code:
-                raise  # there is nothing to activate, and nobody to wait for
+            if failure.code in FAILS_THE_RUN:
+                raise
             await self._fail(failure)
             return False
         return True
@@ -92,9 +92,11 @@ class ActivateEsimWorkflow:
     async def _reserve(self) -> int | None:
         await self._check_requests(Step.RESERVING)
         self._undo.push(self._release)
-        reservation = await steps.reserve_inventory(self._order_id)
+        request = ReservationRequest(self._order_id, self._provider)
+        reservation = await steps.reserve_inventory(request)
         self._item_id = reservation.item_id
-        self._seller = self._provider or reservation.provider
+        if reservation.item_id is None:
+            self._seller = reservation.provider
         return reservation.item_id
 
     async def _buy(self) -> int:
@@ -126,8 +128,10 @@ class ActivateEsimWorkflow:
         self._failed_rounds += 1
         if failure.parks_as is None and not self._rounds_left:
             failure = Failure(failure.code, failure.reason, parked_state(failure))
+        if failure.code == ProviderRefused.code:
+            self._provider = None  # a retry that names nobody goes back to the default
         self._failure = failure
-        delay = None if failure.parks_as else self._rounds_left[0]
+        delay = None if failure.parks_as else self._next_delay(failure)
         await steps.record_failed_round(
             FailedRound(
                 self._order_id,
@@ -139,14 +143,22 @@ class ActivateEsimWorkflow:
             )
         )
 
+    def _next_delay(self, failure: Failure) -> timedelta:
+        """The pause of this round, or longer if the provider asked for it."""
+        asked = timedelta(seconds=failure.retry_after_seconds or 0)
+        return max(self._rounds_left[0], asked)
+
     async def _wait_for_the_next_round(self) -> None:
+        self._stop_if_cancelled()
         failure = self._failure
         if failure is None or failure.parks_as is not None:
             await self._wait_for_a_person(failure)
         else:
-            await self._pause(failure, self._rounds_left.pop(0))
+            await self._pause(failure, self._next_delay(failure))
+            del self._rounds_left[:1]
         self._failure = None
         self._next_round_at = None
+        details.trying_again(self._state())
 
     async def _pause(self, failure: Failure, delay: timedelta) -> None:
         """Wait for the next automatic round; a retry ends the wait."""
@@ -203,13 +215,19 @@ class ActivateEsimWorkflow:
     async def _check_requests(self, step: Step) -> None:
         """Before a step: a cancel ends the activation, a retry has nothing to retry."""
         self._step = step
-        if workflow.cancellation_reason() is not None:
-            # Heard while a provider call had to end first, and swallowed by its success.
-            raise asyncio.CancelledError
+        self._stop_if_cancelled()
         for name, request in self._drain():
             if name == messages.CANCEL:
                 raise _Cancelled(request)
             await self._record(EventKind.REQUEST_IGNORED, request)
+
+    def _stop_if_cancelled(self) -> None:
+        """Act on a cancellation in Temporal that came while something had to end first.
+
+        A provider call or an undo swallows it: they finish, and their outcome comes back instead.
+        """
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
 
     def _drain(self) -> Iterator[tuple[str, Intervention]]:
         while self._requests:

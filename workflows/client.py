@@ -15,7 +15,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import EngineUnavailable, NotWaiting
@@ -60,7 +60,8 @@ class Activations:
                 messages.RETRY, request, result_type=ActivationState
             )
         except WorkflowUpdateFailedError as error:
-            raise NotWaiting(str(error.cause)) from None
+            reason = error.cause.message if isinstance(error.cause, FailureError) else ""
+            raise NotWaiting(reason or "The activation does not wait for a retry.") from None
         except WorkflowUpdateRPCTimeoutOrCancelledError:
             raise _unavailable() from None
         except RPCError as error:
@@ -155,4 +156,4 @@ def _search_attributes(order_id: int, plan_id: int | None) -> TypedSearchAttribu
 
 
 def _unavailable() -> EngineUnavailable:
-    return EngineUnavailable("Temporal cannot be reached; nothing was changed.")
+    return EngineUnavailable("Temporal cannot be reached; it is safe to ask again.")

@@ -56,8 +56,25 @@ def parked(state: ActivationState, failure: Failure | None) -> None:
     )
 
 
+def trying_again(state: ActivationState) -> None:
+    """A wait is over."""
+    workflow.upsert_search_attributes(
+        [
+            messages.ESIM_STATUS.value_set(ProfileStatus.PENDING_ACTIVATION.value),
+            messages.FAILURE_CODE.value_unset(),
+        ]
+    )
+    workflow.set_current_details(f"Trying again after {state.failed_rounds} failed rounds.")
+
+
 def ended(state: ActivationState, status: ProfileStatus) -> None:
     """The activation is over."""
-    workflow.upsert_search_attributes([messages.ESIM_STATUS.value_set(status.value)])
+    workflow.upsert_search_attributes(
+        [
+            messages.ESIM_STATUS.value_set(status.value),
+            messages.PROVIDER.value_set(state.provider or "stock"),
+            messages.FAILURE_CODE.value_unset(),
+        ]
+    )
     item = f" with item {state.item_id}" if state.item_id else ""
     workflow.set_current_details(f"**Ended** as `{status.value}`{item}.")

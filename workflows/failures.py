@@ -1,5 +1,7 @@
 """What a failed step means for the activation: wait and try again, or wait for a person."""
 
+from datetime import timedelta
+
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.exceptions import TimeoutError as StepTimeout
 
@@ -7,7 +9,9 @@ from domain.errors import (
     ActivationCancelled,
     FaultyStock,
     NeedsReview,
+    OrderNotFound,
     OrderNotPaid,
+    OrderNotYetPaid,
     ProviderOutcomeUnknown,
     ProviderOutOfStock,
     ProviderUnavailable,
@@ -19,6 +23,9 @@ from domain.profile_states import ProfileStatus
 from workflows.messages import Failure
 
 STEP_TIMED_OUT = "step-timed-out"
+
+FAILS_THE_RUN = frozenset({OrderNotFound.code, OrderNotYetPaid.code})
+"""There is nothing to activate (yet): a later start is a new run."""
 
 ENDS_THE_ACTIVATION = frozenset({OrderNotPaid.code, ActivationCancelled.code})
 """There is nothing to wait for any more: the activation is cancelled."""
@@ -45,12 +52,11 @@ _PARKS_AS = {
 def classify(error: FailureError) -> Failure:
     """Name a step's failure; `parks_as` is None if a later round may succeed by itself."""
     cause = cause_of(error)
+    if isinstance(cause, StepTimeout) and isinstance(cause.cause, ApplicationError):
+        cause = cause.cause  # what the step failed with before its budget ran out
     if isinstance(cause, ApplicationError):
-        return _failure(cause.type or "unknown", cause.message)
+        return _failure(cause.type or "unknown", cause.message, cause.next_retry_delay)
     if isinstance(cause, StepTimeout):
-        # With its last error kept, where the step failed before its budget ran out.
-        if isinstance(cause.cause, ApplicationError):
-            return _failure(cause.cause.type or "unknown", cause.cause.message)
         return _failure(STEP_TIMED_OUT, "The step did not finish in time.")
     return _failure("unknown", "The step failed for an unknown reason.")
 
@@ -65,7 +71,8 @@ def parked_state(failure: Failure) -> ProfileStatus:
     return failure.parks_as or _PARKS_AS.get(failure.code, ProfileStatus.PROVISIONING_FAILED)
 
 
-def _failure(code: str, reason: str) -> Failure:
+def _failure(code: str, reason: str, retry_after: timedelta | None = None) -> Failure:
     if code in _WAITING_HELPS:
-        return Failure(code, reason)
+        wait = retry_after.total_seconds() if retry_after else None
+        return Failure(code, reason, retry_after_seconds=wait)
     return Failure(code, reason, _PARKS_AS.get(code, ProfileStatus.PROVISIONING_FAILED))

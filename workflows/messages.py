@@ -43,11 +43,13 @@ class Failure:
     Attributes:
         code: an `EsimError.code`.
         parks_as: the state to wait in for a person; None if waiting alone may help.
+        retry_after_seconds: the wait that a provider asked for.
     """
 
     code: str
     reason: str
     parks_as: ProfileStatus | None = None
+    retry_after_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Intervention:
     """What a person (or the system in their name) says with a retry or a cancel.
 
     Attributes:
-        provider: retry only: buy from this provider instead of the plan's first.
+        provider: retry only: buy from this provider instead of the deployment's default.
     """
 
     actor: str = "unnamed"

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
+from domain.errors import StaleWrite
+
 LOCAL_STEP_TIMEOUT = timedelta(seconds=4)
 """One attempt of a database step inside the workflow task."""
 
@@ -11,14 +13,20 @@ LOCAL_STEP_BUDGET = timedelta(seconds=5)
 """All attempts of it: well under the workflow task's own 10 s."""
 
 LOCAL_STEP_RETRY = RetryPolicy(
-    initial_interval=timedelta(milliseconds=50), maximum_interval=timedelta(seconds=1)
+    initial_interval=timedelta(milliseconds=50),
+    maximum_interval=timedelta(seconds=1),
+    # Needed beside the budget, which the SDK does not look at between quick failures.
+    maximum_attempts=6,
 )
 
 PATIENT_STEP_TIMEOUT = timedelta(seconds=30)
 """One attempt of a database step once the database was found away."""
 
 PATIENT_STEP_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)
+    initial_interval=timedelta(seconds=1),
+    maximum_interval=timedelta(seconds=30),
+    # What another hand has changed does not change back: the round fails and starts afresh.
+    non_retryable_error_types=[StaleWrite.code],
 )
 """As long as it takes: an accepted order outlasts any outage of the database."""
 

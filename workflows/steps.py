@@ -13,8 +13,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.call_provider import ProviderActivities, PurchaseOrder
     from activities.deliver_instructions import DeliveryActivities
     from activities.record_progress import Ending, FailedRound, ProgressActivities, Request
-    from activities.reserve_inventory import InventoryActivities, Release, Reservation
-    from domain.errors import StaleWrite, StorageUnavailable
+    from activities.reserve_inventory import (
+        InventoryActivities,
+        Release,
+        Reservation,
+        ReservationRequest,
+    )
+    from domain.errors import StorageUnavailable
     from domain.profile_states import ProfileStatus
 
 from workflows import policies
@@ -24,13 +29,11 @@ from workflows.messages import provider_queue
 ArgumentT = TypeVar("ArgumentT")
 ResultT = TypeVar("ResultT")
 
-_TRANSIENT = {StorageUnavailable.code, StaleWrite.code}
 
-
-async def reserve_inventory(order_id: int) -> Reservation:
+async def reserve_inventory(request: ReservationRequest) -> Reservation:
     """Hold an item of stock; says who to buy from if there is none."""
     return await _database_step(
-        InventoryActivities.reserve_inventory, order_id, "Reserve an item from stock"
+        InventoryActivities.reserve_inventory, request, "Reserve an item from stock"
     )
 
 
@@ -117,5 +120,5 @@ async def _database_step(
 def _database_is_away(error: FailureError) -> bool:
     cause = cause_of(error)
     if isinstance(cause, ApplicationError):
-        return cause.type in _TRANSIENT
+        return cause.type == StorageUnavailable.code
     return isinstance(cause, StepTimeout)

@@ -54,7 +54,7 @@ plan_codes = Table(
     Column("plan_id", ForeignKey("plans.id"), nullable=False),
     Column("provider", Text, nullable=False),
     Column("plan_code", Text, nullable=False),
-    # Lowest first: the order in which providers are tried for this plan.
+    # Which provider is preferred, lowest first. Today ESIM_PROVIDER alone decides.
     Column("priority", Integer, nullable=False, server_default="100"),
     PrimaryKeyConstraint("plan_id", "provider"),
 )

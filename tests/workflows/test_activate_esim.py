@@ -1,10 +1,18 @@
 """The activation against real Postgres, real Temporal and a partner on loopback."""
 
-import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+import asyncio
+from pathlib import Path
 
+import pytest
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import WorkflowFailureError
+
+from activities.pause_points import PausePoint
+from db.engine import create_engine
 from domain.errors import NotWaiting
 from domain.purchase import Ambiguity
+from tests.holds import Hold
 from tests.providers.partner_server import PartnerServer, answering
 from tests.rows import paid_order, rows, run, stock_item, value
 from tests.workflows.conftest import Watch
@@ -185,16 +193,100 @@ async def test_a_retry_of_what_does_not_wait_says_why(
         await activations.retry(order_id, ANA)
 
 
-async def test_a_retry_may_name_another_provider_only_if_there_is_one(
+async def test_a_provider_that_nobody_serves_is_refused_at_once(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
-    """A provider nobody built is a definite refusal that says which ones exist."""
+    """The reason says which ones there are, and the next retry goes to the default again."""
     partner.answer = DOWN
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.step(order_id, Step.WAITING)
-    await activations.retry(order_id, Intervention("ana", "try", provider="CONNECTED_YOU"))
-    await watch.until(order_id, "failed_rounds = 2")
+    await activations.retry(order_id, Intervention("ana", "try", provider="AIRALO"))
+    await watch.until(order_id, "status = 'PROVISIONING_FAILED'")
+    reason = await value(engine, "SELECT failure_reason FROM esim_profiles")
+    assert "AIRALO" in reason
+    assert "CONNECTED_YOU" in reason
+    partner.answer = partner.sell
+    await watch.step(order_id, Step.PARKED)
+    await activations.retry(order_id, ANA)
+    assert await watch.ended(order_id) == "activated"
+
+
+async def test_an_order_that_is_not_paid_yet_can_be_activated_later(
+    engine: AsyncEngine, activations: Activations, watch: Watch
+) -> None:
+    """Started too early, the run fails and the profile stays as it was; paid, it activates."""
+    await stock_item(engine)
+    order_id = await paid_order(engine, status="CREATED")
+    await activations.start(order_id, 123)
+    with pytest.raises(WorkflowFailureError):
+        await watch.handle(order_id).result()
+    assert await watch.status(order_id) == "PENDING_ACTIVATION"
+    await run(engine, "UPDATE orders SET status = 'PAID', paid_at = now()")
+    assert await activations.restart(order_id) is Started.RUNNING
+    assert await watch.ended(order_id) == "activated"
+
+
+async def test_a_held_item_that_another_hand_took_is_replaced_in_the_next_round(
+    engine: AsyncEngine, activations: Activations, watch: Watch, pause_points_dir: Path
+) -> None:
+    """Retired by hand between reserve and apply: the round fails, the next takes another item."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_RESERVE, order_id)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    await run(engine, "UPDATE esim_inventory SET status = 'RETIRED', order_id = NULL")
+    second = await stock_item(engine, 2)
+    hold.release()
+    await watch.step(order_id, Step.WAITING)
+    await activations.retry(order_id, ANA)
+    assert await watch.ended(order_id) == "activated"
+    assert await value(engine, "SELECT inventory_item_id FROM esim_profiles") == second
+
+
+async def test_while_the_database_is_away_the_step_waits_outside_the_workflow_task(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    postgres_url: str,
+    database_url: str,
+) -> None:
+    """It becomes an activity of its own, which finishes the order once the database is back."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    name = make_url(database_url).database
+    admin = create_engine(postgres_url)
+    async with admin.connect() as connection:
+        direct = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await direct.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await direct.exec_driver_sql(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        await activations.start(order_id, 123)
+        async with asyncio.timeout(60):
+            while "activity_task_scheduled_event_attributes" not in (
+                await watch.history_types(order_id)
+            ):
+                await asyncio.sleep(0.2)
+        await direct.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    await admin.dispose()
+    assert await watch.ended(order_id) == "activated"
+
+
+async def test_a_reason_that_postgres_cannot_store_does_not_end_the_wait(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """NUL and half a surrogate pair come by Temporal's CLI; the order completes all the same."""
+    partner.answer = answering(401, {})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.step(order_id, Step.PARKED)
+    partner.answer = partner.sell
+    await watch.handle(order_id).signal("retry", Intervention("a\0na", "because\0"))
+    assert await watch.ended(order_id) == "activated"
+    query = "SELECT actor FROM esim_provisioning_events WHERE kind = 'retry_requested'"
+    assert await value(engine, query) == "ana"
 
 
 async def test_starting_twice_runs_once(

@@ -1,5 +1,6 @@
 """Refunds and cancellations at every stage: stock goes back, and nothing is assigned."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,61 @@ async def test_a_cancelled_activation_stays_cancelled(
     await watch.ended(order_id)
     assert await activations.start(order_id, 123) is Started.ENDED
     assert await _free(engine)
+
+
+async def test_a_cancel_lets_go_of_what_a_lost_run_held(
+    engine: AsyncEngine, activations: Activations, watch: Watch, pause_points_dir: Path
+) -> None:
+    """Reserved, then terminated: a new run that only cancels frees the item all the same."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_RESERVE, order_id)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    await watch.handle(order_id).terminate("by mistake")
+    assert await watch.status(order_id) == "RESERVED"
+    await activations.cancel(order_id, ANA)
+    assert await watch.ended(order_id) == "cancelled"
+    hold.release()
+    assert await watch.status(order_id) == "CANCELLED"
+    assert await _free(engine)
+
+
+async def test_a_cancel_of_a_parked_order_retires_what_was_bought_for_it(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """A purchase that turned up while the order was parked is not left reserved."""
+    partner.answer = answering(401, {})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.step(order_id, Step.PARKED)
+    await run(
+        engine,
+        "INSERT INTO esim_inventory (plan_id, activation_code, status, order_id, reserved_at,"
+        " provider) VALUES (123, '1$smdp.example.com$LATE', 'RESERVED', :id, now(), 'PARTNER')",
+        id=order_id,
+    )
+    await activations.cancel(order_id, ANA)
+    assert await watch.ended(order_id) == "cancelled"
+    [item] = await rows(engine, "SELECT status, order_id FROM esim_inventory")
+    assert (item["status"], item["order_id"]) == ("RETIRED", order_id)
+
+
+async def test_a_cancel_in_temporal_is_heard_although_the_purchase_fails(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    pause_points_dir: Path,
+    partner: PartnerServer,
+) -> None:
+    """The refusal that comes back does not park what was cancelled meanwhile."""
+    partner.answer = answering(401, {})
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.BEFORE_SEND, order_id)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    await watch.handle(order_id).cancel()
+    hold.release()
+    with pytest.raises(WorkflowFailureError):
+        await asyncio.wait_for(watch.handle(order_id).result(), 30)
+    assert await watch.status(order_id) == "CANCELLED"
