@@ -1,6 +1,7 @@
 """Real parts for every test: Postgres, Temporal and a worker, started once, kept apart by name."""
 
 import os
+import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -162,3 +163,20 @@ def _admin(url: str, statement: str) -> None:
     with engine.connect() as connection:
         connection.execute(text(statement))
     engine.dispose()
+
+
+_exit_status = 0
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Remember how the run went, for the very last hook."""
+    global _exit_status  # noqa: PLW0603 - pytest's hooks share nothing else
+    _exit_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Leave at once: temporalio can abort while the interpreter unwinds (sdk-python#300)."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_exit_status)
