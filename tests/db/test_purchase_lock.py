@@ -1,0 +1,41 @@
+"""One purchase of an order at a time, whoever holds which connection."""
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.engine import create_engine
+from db.purchase_lock import PurchaseLock
+from domain.errors import PurchaseUnderWay, StorageUnavailable
+
+
+async def test_a_second_holder_of_the_same_order_is_refused(engine: AsyncEngine) -> None:
+    """Two workers, one order: the second learns that a purchase is under way."""
+    async with PurchaseLock(engine).hold(42):
+        with pytest.raises(PurchaseUnderWay):
+            async with PurchaseLock(engine).hold(42):
+                pass
+
+
+async def test_other_orders_are_not_held_up(engine: AsyncEngine) -> None:
+    """The lock is the order's, not the table's."""
+    async with PurchaseLock(engine).hold(42), PurchaseLock(engine).hold(43):
+        pass
+
+
+async def test_it_ends_with_its_block_even_if_that_fails(engine: AsyncEngine) -> None:
+    """A failed purchase leaves no lock behind, and its own error comes through."""
+    lock = PurchaseLock(engine)
+    with pytest.raises(ValueError, match="the purchase failed"):
+        async with lock.hold(42):
+            raise ValueError("the purchase failed")
+    async with lock.hold(42):
+        pass
+
+
+async def test_a_database_that_is_away_is_said_so() -> None:
+    """Nothing may be bought without the lock."""
+    away = create_engine("postgresql+psycopg://esim@127.0.0.1:9/esim", connect_timeout_seconds=1)
+    with pytest.raises(StorageUnavailable):
+        async with PurchaseLock(away).hold(42):
+            pass
+    await away.dispose()
