@@ -1,0 +1,13 @@
+"""A rival of our workflow that does nothing. The sandbox loads this file for next to nothing."""
+
+from temporalio import workflow
+
+
+@workflow.defn(name="NoOpWorkflow")
+class NoOpWorkflow:
+    """What one workflow costs at least."""
+
+    @workflow.run
+    async def run(self, order_id: int) -> int:
+        """Return at once."""
+        return order_id
