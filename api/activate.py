@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from api import preferences, problems
 from api.auth import Caller, RateLimitedUser
 from api.engine_calls import answered
+from api.failures import sentence
 from api.problems import Problem
 from api.resources import Resources, Shared
 from api.schemas import ActivateRequest, ActivationBody, EsimBody
@@ -31,19 +32,6 @@ router = APIRouter(tags=["eSIMs"])
 
 _POLL_AFTER_SECONDS = "2"
 _NEEDS_A_PERSON = frozenset({ProfileStatus.PROVISIONING_FAILED, ProfileStatus.NEEDS_REVIEW})
-
-_UNABLE = {
-    ProfileStatus.PENDING_ACTIVATION: (
-        "Unable to provision eSIM right now. We keep trying; please check again in a few minutes."
-    ),
-    ProfileStatus.EXHAUSTED: (
-        "Unable to provision eSIM: this plan is out of stock. It follows as soon as there is more."
-    ),
-    ProfileStatus.PROVISIONING_FAILED: (
-        "Unable to provision eSIM. Our team looks into it; there is nothing you need to do."
-    ),
-    ProfileStatus.NEEDS_REVIEW: ("Unable to provision eSIM until our team has checked the order."),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +163,7 @@ async def _start(activation: _Activation, first: Profile) -> None:
         now = await _own_profile(activation)
         if now.status in READY or has_settled(now, first):
             return
-    raise Problem(502, "activation-ended", _UNABLE[ProfileStatus.PROVISIONING_FAILED])
+    raise Problem(502, "activation-ended", sentence(ProfileStatus.PROVISIONING_FAILED))
 
 
 def _answer(profile: Profile, first: Profile, shared: Resources) -> Response:
@@ -185,7 +173,7 @@ def _answer(profile: Profile, first: Profile, shared: Resources) -> Response:
         raise _unable(profile, shared)
     _refuse_what_cannot_start(profile)
     return JSONResponse(
-        ActivationBody.of(profile).model_dump(mode="json"),
+        ActivationBody.of(profile, for_ops=False).model_dump(mode="json"),
         202,
         headers={
             "Location": f"/api/activations/{profile.order_id}",
@@ -205,7 +193,7 @@ def _unable(profile: Profile, shared: Resources) -> Problem:
     return Problem(
         502,
         profile.failure_code or "provisioning-failed",
-        _UNABLE.get(profile.status, _UNABLE[ProfileStatus.PENDING_ACTIVATION]),
+        sentence(profile.status),
         retry_after_seconds=(
             shared.settings.activation_nudge_cooldown_seconds if helps_itself else None
         ),

@@ -22,14 +22,14 @@ from db import profiles
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import EngineUnavailable, OrderNotFound
-from domain.profile_states import ProfileStatus
+from domain.interventions import check_retry
+from domain.profile_states import OPEN, ProfileStatus
 from workflows.messages import Intervention
 
 router = APIRouter(prefix="/api/admin/activations", tags=["Admin"])
 
 # A query needs a live worker; a page of ops must not hang on it.
 _STATE_DEADLINE_SECONDS = 2.0
-_TOO_LATE = frozenset({ProfileStatus.ASSIGNED, ProfileStatus.ACTIVATED, ProfileStatus.EXPIRED})
 _INTERVENTION = problems.responses(401, 403, 404, 409, 413, 415, 422, 503)
 
 
@@ -46,7 +46,7 @@ async def list_activations(
             connection, frozenset(status or ProfileStatus), before_id=page.after, limit=page.limit
         )
     page.shows([profile.id for profile in found])
-    return [ActivationBody.of(profile) for profile in found]
+    return [ActivationBody.of(profile, for_ops=True) for profile in found]
 
 
 @router.get(
@@ -57,7 +57,7 @@ async def get_activation_detail(order_id: PathId, _: Admin, shared: Shared) -> A
     """One activation, with what Temporal alone knows of it if it answers at once."""
     profile = await _profile(shared, order_id)
     return ActivationDetailBody(
-        **ActivationBody.of(profile).model_dump(),
+        **ActivationBody.of(profile, for_ops=True).model_dump(),
         user_id=profile.user_id,
         engine=await _engine_state(shared, order_id),
     )
@@ -68,10 +68,11 @@ async def retry_activation(
     order_id: PathId, body: RetryRequest, caller: Admin, shared: Shared
 ) -> ActivationBody:
     """Make a waiting activation try again now, if need be at another provider."""
-    await _profile(shared, order_id)
+    profile = await _profile(shared, order_id)
+    check_retry(profile.order_status, profile.status)
     request = Intervention(caller.email, body.reason, body.provider)
     await answered(shared.activations.retry(order_id, request))
-    return ActivationBody.of(await _profile(shared, order_id))
+    return ActivationBody.of(await _profile(shared, order_id), for_ops=True)
 
 
 @router.post("/{order_id:id}/cancel", status_code=202, responses=_INTERVENTION)
@@ -80,10 +81,10 @@ async def cancel_activation(
 ) -> ActivationBody:
     """End an activation whose eSIM is not assigned yet. Repeating it changes nothing."""
     profile = await _profile(shared, order_id)
-    if profile.status in _TOO_LATE:
+    if profile.status not in OPEN | {ProfileStatus.CANCELLED}:
         raise Problem(409, "already-assigned", f"The eSIM is {profile.status} already.")
     await answered(shared.activations.cancel(order_id, Intervention(caller.email, body.reason)))
-    return ActivationBody.of(await _profile(shared, order_id))
+    return ActivationBody.of(await _profile(shared, order_id), for_ops=True)
 
 
 async def _profile(shared: Resources, order_id: int) -> Profile:

@@ -11,14 +11,13 @@ from api.schemas import EventBody
 from db import events, profiles
 from db.events import Event
 from domain.errors import StorageUnavailable
-from domain.profile_states import ProfileStatus
+from domain.profile_states import ENDED
 
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT_SECONDS = 15.0
 
 _PAGE = 200
 _RECONNECT_AFTER_MILLISECONDS = 2000
-_ENDED = frozenset({ProfileStatus.ACTIVATED, ProfileStatus.CANCELLED, ProfileStatus.EXPIRED})
 
 
 def position(last_event_id: str | None) -> int:
@@ -60,7 +59,7 @@ async def _read(shared: Resources, order_id: int, after_id: int) -> tuple[bool, 
 
     async def read(connection: AsyncConnection) -> tuple[bool, list[Event]]:
         profile = await profiles.find(connection, order_id)
-        ended = profile is None or profile.status in _ENDED
+        ended = profile is None or profile.status in ENDED
         return ended, await events.timeline(connection, order_id, after_id=after_id, limit=_PAGE)
 
     return await shared.reads.read(("events", order_id, after_id), read)

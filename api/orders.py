@@ -54,7 +54,7 @@ async def list_my_orders(page: AskedPage, caller: User, shared: Shared) -> list[
         found = await orders.owned_by(
             connection, caller.user_id, before_id=page.after, limit=page.limit
         )
-        esims = await orders.profiles_of(connection, [order.id for order in found])
+        esims = await profiles.of_orders(connection, [order.id for order in found])
     page.shows([order.id for order in found])
     return [OrderBody.of(order, esims.get(order.id)) for order in found]
 

@@ -14,10 +14,11 @@ from api.engine_calls import answered
 from api.problems import Problem
 from api.resources import Shared
 from api.schemas import PaymentBody, PaymentReport, PaymentRequest, ReportBody
-from db import orders, payments
+from db import orders, payments, profiles
 from db.engine import transaction
 from domain.errors import OrderNotFound
 from domain.order_states import OrderStatus, PaymentStatus
+from domain.profile_states import ProfileStatus
 from workflows.messages import Intervention
 
 router = APIRouter(prefix="/api/payments", tags=["Payments"])
@@ -27,6 +28,10 @@ _SETTLED = {
     OrderStatus.PAID: ("order-already-paid", "The order is paid already."),
     OrderStatus.REFUNDED: ("order-refunded", "The order was refunded; place a new one."),
 }
+_CANCELLED = (
+    "activation-cancelled",
+    "The activation of this order was cancelled; place a new one.",
+)
 
 
 @router.post(
@@ -46,6 +51,9 @@ async def create_payment(
             raise OrderNotFound("Order not found")
         if order.status in _SETTLED:
             raise Problem(409, *_SETTLED[order.status])
+        profile = await profiles.find(connection, order.id)
+        if profile is not None and profile.status is ProfileStatus.CANCELLED:
+            raise Problem(409, *_CANCELLED)
         return PaymentBody.of(await payments.pending_for(connection, order, provider))
 
 
@@ -60,15 +68,15 @@ async def report_payment(
 ) -> ReportBody:
     """Take a payment provider's report. Idempotent, in any order.
 
-    A refund also ends the activation; if that cannot be asked for now, the answer is 503, and
-    the sender repeats the report.
+    A refund of the payment that counts also ends the activation; if that cannot be asked for
+    now, the answer is 503, and the sender repeats the report.
     """
     status = PaymentStatus(body.status)
     async with transaction(shared.engine) as connection:
-        payment = await payments.report(connection, body.provider, body.intent_id, status)
-    if payment is None:
+        report = await payments.report(connection, body.provider, body.intent_id, status)
+    if report is None:
         raise Problem(404, "payment-not-found", "Payment not found")
-    if status is PaymentStatus.REFUNDED:
+    if status is PaymentStatus.REFUNDED and report.order_status is OrderStatus.REFUNDED:
         # After the commit: a workflow must never act on a refund that was rolled back.
-        await answered(shared.activations.cancel(payment.order_id, _REFUNDED))
-    return ReportBody(intent_status=payment.status)
+        await answered(shared.activations.cancel(report.payment.order_id, _REFUNDED))
+    return ReportBody(intent_status=report.payment.status)

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
+from api.failures import sentence
 from api.ids import Id
 from db.events import Event
 from db.orders import Order
@@ -44,6 +45,9 @@ Text = Annotated[
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,31}$")]
 
 
+_ELSEWHERE = "Buy here instead of the deployment's default (ESIM_PROVIDER)."
+
+
 class ActivateRequest(BaseModel):
     """Which paid order to turn into an eSIM."""
 
@@ -76,7 +80,7 @@ class RetryRequest(BaseModel):
     """Why somebody wants a waiting activation to try again now."""
 
     reason: Text
-    provider: ProviderName | None = Field(None, description="Buy here instead of the plan's first.")
+    provider: ProviderName | None = Field(None, description=_ELSEWHERE)
 
 
 class CancelRequest(BaseModel):
@@ -172,8 +176,20 @@ class OrderBody(BaseModel):
 class FailureBody(BaseModel):
     """Why the last round of attempts gave no eSIM."""
 
-    code: str
-    reason: str | None
+    code: str = Field(description="For programs.")
+    detail: str = Field(description="For the customer.")
+    reason: str | None = Field(description="For ops alone: null for everybody else.")
+
+    @classmethod
+    def of(cls, profile: Profile, *, for_ops: bool) -> "FailureBody | None":
+        """Show a profile's failure, if it has one."""
+        if profile.failure_code is None:
+            return None
+        return cls(
+            code=profile.failure_code,
+            detail=sentence(profile.status),
+            reason=profile.failure_reason if for_ops else None,
+        )
 
 
 class LinksBody(BaseModel):
@@ -203,14 +219,14 @@ class ActivationBody(BaseModel):
     links: LinksBody
 
     @classmethod
-    def of(cls, profile: Profile) -> "ActivationBody":
-        """Show a profile without its codes."""
+    def of(cls, profile: Profile, *, for_ops: bool) -> "ActivationBody":
+        """Show a profile without its codes; why it failed in detail is for ops."""
         return cls(
             id=profile.id,
             order_id=profile.order_id,
             plan_id=profile.plan_id,
             status=profile.status,
-            failure=_failure(profile),
+            failure=FailureBody.of(profile, for_ops=for_ops),
             failed_rounds=profile.failed_rounds,
             inventory_item_id=profile.inventory_item_id,
             created_at=profile.created_at,
@@ -238,7 +254,7 @@ class ActivationDetailBody(ActivationBody):
 
 
 class EventBody(BaseModel):
-    """One line of an order's timeline. Who did it and where is for ops alone."""
+    """One line of an order's timeline. Who did it, where, and why it failed is for ops alone."""
 
     id: int
     kind: str
@@ -259,14 +275,11 @@ class EventBody(BaseModel):
         shown = {name: getattr(event, name) for name in Event.__dataclass_fields__}
         shown["payload"] = dict(event.payload)
         if not for_ops:
-            shown |= dict.fromkeys(("actor", "attempt", "workflow_id", "run_id", "payload"))
+            shown |= dict.fromkeys(_FOR_OPS)
         return cls(**shown)
 
 
-def _failure(profile: Profile) -> FailureBody | None:
-    if profile.failure_code is None:
-        return None
-    return FailureBody(code=profile.failure_code, reason=profile.failure_reason)
+_FOR_OPS = ("error", "actor", "attempt", "workflow_id", "run_id", "payload")
 
 
 def _links(profile: Profile) -> LinksBody:

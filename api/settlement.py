@@ -14,13 +14,11 @@ from db.notifications import Notifications, Subscription
 from db.profiles import Profile
 from db.shared_reads import SharedReads
 from domain.errors import StorageUnavailable
-from domain.profile_states import PARKED, ProfileStatus
+from domain.profile_states import ENDED, PARKED, ProfileStatus
 
 SLOW_POLL_SECONDS = 2.0
 DELIVERY_GRACE_SECONDS = 5.0
 """How long an assigned eSIM waits for its delivery before it is shown as it is."""
-
-_ENDED = frozenset({ProfileStatus.ACTIVATED, ProfileStatus.CANCELLED, ProfileStatus.EXPIRED})
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +27,7 @@ def has_settled(profile: Profile, first: Profile) -> bool:
     """Whether there is something to tell that was not so when `first` was read."""
     newly_parked = profile.status in PARKED and first.status not in PARKED
     failed_again = profile.failed_rounds > first.failed_rounds
-    return profile.status in _ENDED or newly_parked or failed_again
+    return profile.status in ENDED or newly_parked or failed_again
 
 
 async def read_profile(reads: SharedReads, order_id: int, user_id: int | None) -> Profile | None:

@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import events, profiles
 from db.plans import Plan
-from db.profiles import Profile
-from db.tables import esim_profiles, orders
+from db.tables import orders
 from domain.audit import EventKind, Origin
 from domain.errors import StaleWrite
 from domain.order_states import OrderStatus
@@ -57,17 +56,6 @@ async def owned_by(
         statement = statement.where(orders.c.id < before_id)
     rows = await connection.execute(statement.order_by(orders.c.id.desc()).limit(limit))
     return [Order(**row) for row in rows.mappings()]
-
-
-async def profiles_of(connection: AsyncConnection, order_ids: list[int]) -> dict[int, Profile]:
-    """The profiles of these orders, by order id; orders without one are left out."""
-    statement = (
-        select(*esim_profiles.c, orders.c.status.label("order_status"), orders.c.plan_snapshot)
-        .join(orders, orders.c.id == esim_profiles.c.order_id)
-        .where(orders.c.id.in_(order_ids))
-    )
-    rows = await connection.execute(statement)
-    return {row["order_id"]: Profile(**row) for row in rows.mappings()}
 
 
 async def lock(connection: AsyncConnection, order_id: int) -> Order | None:

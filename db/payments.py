@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import events, orders
+from db import events, orders, profiles
 from db.orders import Order
-from db.tables import payments
+from db.tables import esim_provisioning_events, payments
 from domain.audit import EventKind, Origin
 from domain.errors import StaleWrite
 from domain.order_states import OrderStatus, PaymentStatus
+from domain.profile_states import ProfileStatus
 
 _PROGRESS = (
     PaymentStatus.PENDING,
@@ -27,6 +28,7 @@ _PROGRESS = (
 _UNPAID = frozenset({OrderStatus.CREATED, OrderStatus.PAYMENT_FAILED})
 _INTENT_BYTES = 24
 _ORIGIN = Origin(actor="payment-webhook")
+_SECOND_PAYMENT = "second-payment"
 
 _EVENTS = {
     PaymentStatus.SUCCEEDED: EventKind.PAYMENT_SUCCEEDED,
@@ -51,6 +53,14 @@ class Payment:
     status: PaymentStatus
     amount_minor_units: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a report led to: its payment and that payment's order, as they are now."""
+
+    payment: Payment
+    order_status: OrderStatus
 
 
 _COLUMNS = tuple(payments.c[name] for name in Payment.__dataclass_fields__)
@@ -83,56 +93,62 @@ async def pending_for(connection: AsyncConnection, order: Order, provider: str) 
 
 async def report(
     connection: AsyncConnection, provider: str, intent_id: str, status: PaymentStatus
-) -> Payment | None:
+) -> Report | None:
     """Apply what the provider says of an intent; None if there is no such intent.
 
-    Idempotent. The order follows its payment, with an event, in the same transaction. A
-    payment that must not count (a second success) is put on record for a person to refund.
+    Idempotent. The order follows its payment, with an event, in the same transaction. Money
+    that buys nothing is put on record for a person to refund: a second success does not count,
+    one after the activation was cancelled does.
     """
     mine = _READ.where(payments.c.provider == provider, payments.c.intent_id == intent_id)
     found = (await connection.execute(mine)).mappings().one_or_none()
     if found is None:
         return None
     order = await orders.lock(connection, found["order_id"])
+    if order is None:  # a foreign key says that it is there
+        return None
     # Read again: another report may have been applied while we waited for the order's lock.
     payment = Payment(**(await connection.execute(mine)).mappings().one())
-    if order is None or _PROGRESS.index(status) <= _PROGRESS.index(payment.status):
-        return payment
+    if _PROGRESS.index(status) <= _PROGRESS.index(payment.status):
+        return Report(payment, order.status)
     return await _advance(connection, order, payment, status)
 
 
 async def _advance(
     connection: AsyncConnection, order: Order, payment: Payment, status: PaymentStatus
-) -> Payment:
+) -> Report:
     if status is PaymentStatus.SUCCEEDED and order.status not in _UNPAID:
         await _put_on_record(connection, payment)
-        return payment
-    follows = await _order_follows(connection, order, payment, status)
+        return Report(payment, order.status)
     await _settle(connection, payment, status)
-    if follows:
-        await orders.mark(connection, order, _ORDER_STATES[status])
+    order_status = order.status
+    if _decides(payment, order) and order_status is not _ORDER_STATES[status]:
+        order_status = _ORDER_STATES[status]
+        await orders.mark(connection, order, order_status)
+    await _record(connection, payment, status)
+    return Report(replace(payment, status=status), order_status)
+
+
+def _decides(payment: Payment, order: Order) -> bool:
+    """Whether the order follows this payment: a paid one only follows what paid for it."""
+    paid_for_it = order.status is OrderStatus.PAID and payment.status is PaymentStatus.SUCCEEDED
+    return order.status in _UNPAID or paid_for_it
+
+
+async def _record(connection: AsyncConnection, payment: Payment, status: PaymentStatus) -> None:
+    """One event; a success says so if it came too late to buy anything."""
+    profile = await profiles.find(connection, payment.order_id)
+    cancelled = profile is not None and profile.status is ProfileStatus.CANCELLED
+    too_late = cancelled and status is PaymentStatus.SUCCEEDED
     await events.append(
-        connection, order.id, _EVENTS[status], _ORIGIN, payload={"payment_id": payment.id}
+        connection,
+        payment.order_id,
+        _EVENTS[status],
+        _ORIGIN,
+        error_code="paid-after-cancellation" if too_late else None,
+        error="The activation was cancelled: this payment is to be refunded." if too_late else None,
+        payload={"payment_id": payment.id},
     )
-    return replace(payment, status=status)
-
-
-async def _order_follows(
-    connection: AsyncConnection, order: Order, payment: Payment, status: PaymentStatus
-) -> bool:
-    """Whether this payment decides the order's state: another one may have paid for it."""
-    if order.status in _UNPAID:
-        return order.status is not _ORDER_STATES[status]
-    if status is not PaymentStatus.REFUNDED or order.status is OrderStatus.REFUNDED:
-        return False
-    paid_by_another = await connection.scalar(
-        select(payments.c.id).where(
-            payments.c.order_id == order.id,
-            payments.c.id != payment.id,
-            payments.c.status == PaymentStatus.SUCCEEDED,
-        )
-    )
-    return paid_by_another is None
 
 
 async def _settle(connection: AsyncConnection, payment: Payment, status: PaymentStatus) -> None:
@@ -146,12 +162,24 @@ async def _settle(connection: AsyncConnection, payment: Payment, status: Payment
 
 
 async def _put_on_record(connection: AsyncConnection, payment: Payment) -> None:
+    """Once per payment: its state does not change, so nothing else tells a repeat."""
+    recorded = await connection.scalar(
+        select(esim_provisioning_events.c.id)
+        .where(
+            esim_provisioning_events.c.order_id == payment.order_id,
+            esim_provisioning_events.c.error_code == _SECOND_PAYMENT,
+            esim_provisioning_events.c.payload.contains({"payment_id": payment.id}),
+        )
+        .limit(1)
+    )
+    if recorded is not None:
+        return
     await events.append(
         connection,
         payment.order_id,
         EventKind.REQUEST_IGNORED,
         _ORIGIN,
-        error_code="second-payment",
+        error_code=_SECOND_PAYMENT,
         error="The order needs no further payment: this one is to be refunded.",
         payload={"payment_id": payment.id},
     )

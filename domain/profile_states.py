@@ -33,6 +33,12 @@ READY = frozenset({_P.ASSIGNED, _P.ACTIVATED})
 PARKED = frozenset({_P.PROVISIONING_FAILED, _P.EXHAUSTED, _P.NEEDS_REVIEW})
 """The activation waits for stock, for a person, or for a signal."""
 
+OPEN = frozenset({_P.PENDING_ACTIVATION, _P.RESERVED}) | PARKED
+"""No eSIM is assigned yet: the activation can be retried or cancelled."""
+
+ENDED = frozenset({_P.ACTIVATED, _P.CANCELLED, _P.EXPIRED})
+"""The activation has nothing left to do."""
+
 TRANSITIONS: Mapping[ProfileStatus, frozenset[ProfileStatus]] = MappingProxyType(
     {
         _P.PENDING_ACTIVATION: frozenset({_P.RESERVED, _P.CANCELLED}) | PARKED,

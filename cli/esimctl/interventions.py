@@ -20,8 +20,8 @@ from domain.errors import (
     NotWaiting,
     OrderNotFound,
 )
-from domain.order_states import OrderStatus
-from domain.profile_states import READY, ProfileStatus
+from domain.interventions import check_retry
+from domain.profile_states import OPEN, ProfileStatus
 from settings import ProviderSettings
 from workflows.client import Activations, Started
 from workflows.messages import Intervention
@@ -33,7 +33,6 @@ T = TypeVar("T")
 
 _ANSWER_SECONDS = 10.0
 _LARGEST_ID = 2**63 - 1
-_ENDED = READY | {ProfileStatus.CANCELLED, ProfileStatus.EXPIRED}
 
 _PROVIDERS = get_args(ProviderSettings.model_fields["esim_provider"].annotation)
 
@@ -48,7 +47,8 @@ def retry(
     reason: ReasonOption,
     actor: ActorOption = operating_user(),
     provider: Annotated[
-        str | None, typer.Option(help="Buy from this provider instead of the plan's first.")
+        str | None,
+        typer.Option(help="Buy here instead of the deployment's default (ESIM_PROVIDER)."),
     ] = None,
 ) -> None:
     """Make waiting activations try again now."""
@@ -109,10 +109,7 @@ async def _profile(engine: AsyncEngine, order_id: int) -> Profile | None:
 
 
 async def _retry(known: Activations, profile: Profile, request: Intervention) -> str:
-    if profile.status in _ENDED:
-        raise NotWaiting(f"the eSIM is {profile.status}: there is nothing to retry.")
-    if profile.order_status is not OrderStatus.PAID:
-        raise NotWaiting(f"the order is {profile.order_status}, not paid.")
+    check_retry(profile.order_status, profile.status)
     await _answered(known.retry(profile.order_id, request))
     return "trying again."
 
@@ -120,7 +117,7 @@ async def _retry(known: Activations, profile: Profile, request: Intervention) ->
 async def _cancel(known: Activations, profile: Profile, request: Intervention) -> str:
     if profile.status is ProfileStatus.CANCELLED:
         return "is cancelled already."
-    if profile.status in _ENDED:
+    if profile.status not in OPEN:
         raise NotWaiting(f"the eSIM is {profile.status}: it is too late to cancel.")
     if await _answered(known.cancel(profile.order_id, request)) is Started.ENDED:
         raise NotWaiting("the activation has ended already.")

@@ -22,14 +22,13 @@ from db.events import Event
 from db.profiles import Profile
 from db.tables import orders
 from domain.errors import EngineUnavailable, OrderNotFound
-from domain.profile_states import READY, ProfileStatus
+from domain.profile_states import OPEN
 from workflows.messages import ActivationState, workflow_id
 
 EXAMPLE = "Example: esimctl status 42 --json"
 
 _LIVE_SECONDS = 5.0
 _LARGEST_ID = 2**63 - 1
-_ENDED = READY | {ProfileStatus.CANCELLED, ProfileStatus.EXPIRED}
 _SHOWN = (
     "iccid",
     "inventory_item_id",
@@ -103,7 +102,7 @@ def _of_event(event: Event) -> Report:
 async def _live(order_id: int, profile: Profile | None) -> Report:
     """What Temporal alone knows of a running activation; why not, if it cannot be asked."""
     known: Report = {"id": workflow_id(order_id)}
-    if profile is None or profile.status in _ENDED:
+    if profile is None or profile.status not in OPEN:
         return known
     try:
         state = await asyncio.wait_for(_ask(order_id), _LIVE_SECONDS)

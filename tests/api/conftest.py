@@ -9,9 +9,9 @@ from api.app import AppSettings
 from cli.stack.temporal import TemporalServer
 from tests.api.server import app_settings, serving
 from tests.api.tokens import admin, bearer
-from tests.workflows.conftest import ambiguity, partner, providers, watch
+from tests.workflows.conftest import activations, ambiguity, partner, providers, watch
 
-__all__ = ["ambiguity", "partner", "providers", "watch"]  # fixtures, as tests/workflows has them
+__all__ = ["activations", "ambiguity", "partner", "providers", "watch"]  # as in tests/workflows
 
 _LIMITS = httpx.Limits(max_connections=200)
 

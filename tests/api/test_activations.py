@@ -16,7 +16,7 @@ from tests.api.asking import DOWN, activate
 from tests.api.tokens import admin
 from tests.holds import Hold
 from tests.providers.partner_server import PartnerServer
-from tests.rows import paid_order, rows, run, stock_item
+from tests.rows import paid_order, rows, run, stock_item, value
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -83,14 +83,29 @@ async def test_a_finished_activation_is_described_without_its_code(
 async def test_a_failure_says_why(
     customer: httpx.AsyncClient, engine: AsyncEngine, partner: PartnerServer
 ) -> None:
-    """Code, reason and the number of failed rounds, while the activation goes on."""
+    """Code, the sentence of the 502 and the failed rounds; the reason itself is for ops alone."""
     partner.answer = DOWN
     order_id = await paid_order(engine)
-    await activate(customer, order_id)
-    body = (await customer.get(f"/api/activations/{order_id}")).json()
-    assert (body["status"], body["failed_rounds"]) == ("pending_activation", 1)
-    assert body["failure"]["code"] == "provider-unavailable"
-    assert body["failure"]["reason"]
+    refused = (await activate(customer, order_id)).json()
+    path = f"/api/activations/{order_id}"
+    theirs = (await customer.get(path)).json()
+    assert (theirs["status"], theirs["failed_rounds"]) == ("pending_activation", 1)
+    assert theirs["failure"] == {
+        "code": "provider-unavailable",
+        "detail": refused["detail"],
+        "reason": None,
+    }
+    reason = await value(engine, "SELECT failure_reason FROM esim_profiles")
+    again = await activate(customer, order_id, "respond-async")
+    timeline = await customer.get(f"{path}/timeline")
+    async with asyncio.timeout(30), events(customer, order_id) as stream:
+        streamed = [await anext(stream) for _ in timeline.json()]
+    for said in (theirs, again.text, timeline.text, [event.data for event in streamed]):
+        assert reason not in str(said)
+    assert "provider-unavailable" in timeline.text
+    ours = (await customer.get(path, headers=admin(1))).json()
+    assert ours["failure"] == theirs["failure"] | {"reason": reason}
+    assert reason in (await customer.get(f"{path}/timeline", headers=admin(1))).text
 
 
 async def test_staff_and_machinery_are_for_ops_alone(

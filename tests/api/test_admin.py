@@ -8,8 +8,9 @@ from tests.api.asking import DOWN, activate, parked
 from tests.api.server import app_settings, serving
 from tests.api.tokens import admin
 from tests.providers.partner_server import PartnerServer, answering
-from tests.rows import paid_order, rows, stock_item, value
+from tests.rows import paid_order, rows, run, stock_item, value
 from tests.workflows.conftest import Watch
+from workflows.client import Activations
 from workflows.messages import Step
 
 PATH = "/api/admin/activations"
@@ -52,6 +53,41 @@ async def test_a_retry_of_what_does_not_wait_is_409(
     answer = await ops.post(f"{PATH}/{order_id}/retry", json={"reason": "impatience"})
     assert (answer.status_code, answer.json()["code"]) == (409, "not-waiting")
     assert answer.json()["detail"]
+
+
+async def test_a_retry_that_cannot_help_starts_nothing(
+    ops: httpx.AsyncClient, engine: AsyncEngine, activations: Activations
+) -> None:
+    """Neither paid nor paid any more, or cancelled: 409, a sentence, and no run."""
+    unpaid = await paid_order(engine, status="CREATED")
+    refunded = await paid_order(engine, status="REFUNDED")
+    await parked(engine, refunded, "EXHAUSTED", "provider-out-of-stock")
+    cancelled = await paid_order(engine)
+    await run(
+        engine, "UPDATE esim_profiles SET status = 'CANCELLED' WHERE order_id = :id", id=cancelled
+    )
+    expected = {
+        unpaid: "The order is created: only a paid one is activated.",
+        refunded: "The order is refunded: only a paid one is activated.",
+        cancelled: "The eSIM is cancelled: there is nothing to retry.",
+    }
+    for order_id, sentence in expected.items():
+        answer = await ops.post(f"{PATH}/{order_id}/retry", json={"reason": "impatience"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "not-waiting")
+        assert answer.json()["detail"] == sentence
+        assert await activations.state(order_id) is None
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_retry_starts_what_was_never_started(
+    ops: httpx.AsyncClient, engine: AsyncEngine, watch: Watch
+) -> None:
+    """A paid order without a run is activated."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    answer = await ops.post(f"{PATH}/{order_id}/retry", json={"reason": "lost"})
+    assert answer.status_code == 202, answer.text
+    assert await watch.ended(order_id) == "activated"
 
 
 @pytest.mark.usefixtures("worker")

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.api.asking import activate
 from tests.api.server import app_settings, serving
-from tests.rows import rows, stock_item, value
+from tests.rows import rows, run, stock_item, value
 from tests.workflows.conftest import Watch
 
 
@@ -113,15 +113,82 @@ async def test_a_second_payment_of_one_order_does_not_count(
     await report(customer, first, "failed")
     second = await intent(customer, order_id)
     await report(customer, second, "succeeded")
-    late = await report(customer, first, "succeeded")
-    assert (late.status_code, late.json()["intent_status"]) == (200, "failed")
+    for _ in range(3):  # a sender that heard no answer repeats itself
+        late = await report(customer, first, "succeeded")
+        assert (late.status_code, late.json()["intent_status"]) == (200, "failed")
     [note] = await rows(
         engine, "SELECT error_code FROM esim_provisioning_events WHERE kind = 'request_ignored'"
     )
     assert note["error_code"] == "second-payment"
-    refunded = await report(customer, first, "refunded")
-    assert refunded.status_code == 200
+
+
+@pytest.mark.usefixtures("worker")
+async def test_the_refund_of_a_second_payment_leaves_the_activation_alone(
+    customer: httpx.AsyncClient, engine: AsyncEngine, watch: Watch
+) -> None:
+    """The order stays paid and becomes an eSIM; a refund of the payment that counts ends it."""
+    order_id = await ordered(customer)
+    first = await intent(customer, order_id)
+    await report(customer, first, "failed")
+    second = await intent(customer, order_id)
+    await report(customer, second, "succeeded")
+    await report(customer, first, "succeeded")
+    for _ in range(2):
+        refunded = await report(customer, first, "refunded")
+        assert (refunded.status_code, refunded.json()["intent_status"]) == (200, "refunded")
     assert await value(engine, "SELECT status FROM orders") == "PAID"
+    await stock_item(engine)
+    assert (await activate(customer, order_id)).status_code == 200
+    assert await watch.ended(order_id) == "activated"
+    assert "cancel_requested" not in await watch.kinds(order_id)
+
+
+async def test_the_refund_of_a_payment_that_never_counted_leaves_a_paid_order(
+    customer: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """An order that was paid by other means is not undone by an intent that never succeeded."""
+    order_id = await ordered(customer)
+    never = await intent(customer, order_id)
+    await run(engine, "UPDATE orders SET status = 'PAID', paid_at = now()")
+    assert (await report(customer, never, "refunded")).status_code == 200
+    assert await value(engine, "SELECT status FROM orders") == "PAID"
+
+
+async def test_no_money_is_taken_for_a_cancelled_activation(
+    customer: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """409 instead of an intent: it could never become an eSIM."""
+    order_id = await ordered(customer)
+    await run(engine, "UPDATE esim_profiles SET status = 'CANCELLED'")
+    answer = await customer.post("/api/payments/create", json={"order_id": order_id})
+    assert (answer.status_code, answer.json()["code"]) == (409, "activation-cancelled")
+    assert await value(engine, "SELECT count(*) FROM payments") == 0
+
+
+@pytest.mark.usefixtures("worker")
+async def test_money_that_comes_after_a_cancel_is_marked_for_refund(
+    customer: httpx.AsyncClient, engine: AsyncEngine, watch: Watch
+) -> None:
+    """Payment and order say what happened, one event that it is to be refunded; no eSIM."""
+    await stock_item(engine)
+    order_id = await ordered(customer)
+    intent_id = await intent(customer, order_id)
+    await run(engine, "UPDATE esim_profiles SET status = 'CANCELLED'")
+    for _ in range(2):
+        paid = await report(customer, intent_id, "succeeded")
+        assert (paid.status_code, paid.json()["intent_status"]) == (200, "succeeded")
+    [note] = await rows(
+        engine, "SELECT * FROM esim_provisioning_events WHERE kind = 'payment_succeeded'"
+    )
+    assert note["error_code"] == "paid-after-cancellation"
+    assert "refund" in note["error"]
+    assert await value(engine, "SELECT status FROM orders") == "PAID"
+    answer = await activate(customer, order_id)
+    assert (answer.status_code, answer.json()["code"]) == (409, "activation-cancelled")
+    assert await value(engine, "SELECT status FROM esim_inventory") == "AVAILABLE"
+    assert (await report(customer, intent_id, "refunded")).status_code == 200
+    assert await watch.ended(order_id) == "cancelled"
+    assert await value(engine, "SELECT status FROM orders") == "REFUNDED"
 
 
 async def test_an_unknown_intent_is_404(customer: httpx.AsyncClient) -> None:

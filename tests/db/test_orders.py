@@ -58,16 +58,6 @@ async def test_marking_an_order_that_changed_meanwhile_is_an_error(engine: Async
     assert found["paid_at"] is not None
 
 
-async def test_profiles_are_found_by_order(engine: AsyncEngine) -> None:
-    """Only those asked for; nothing for nothing."""
-    first, second = await paid_order(engine), await paid_order(engine)
-    async with transaction(engine) as connection:
-        found = await orders.profiles_of(connection, [first])
-        assert await orders.profiles_of(connection, []) == {}
-    assert set(found) == {first}
-    assert found[first].order_id != second
-
-
 async def test_an_order_of_another_user_is_not_found(engine: AsyncEngine) -> None:
     """Ownership is in the query."""
     order_id = await paid_order(engine)

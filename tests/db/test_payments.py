@@ -22,9 +22,9 @@ async def _intent(engine: AsyncEngine, order_id: int) -> str:
 
 async def _report(engine: AsyncEngine, intent_id: str, status: PaymentStatus) -> PaymentStatus:
     async with transaction(engine) as connection:
-        payment = await payments.report(connection, "MOCK", intent_id, status)
-        assert payment is not None
-        return payment.status
+        report = await payments.report(connection, "MOCK", intent_id, status)
+        assert report is not None
+        return report.payment.status
 
 
 async def test_success_and_refund_in_a_race_end_refunded(engine: AsyncEngine) -> None:

@@ -10,6 +10,7 @@ NEED_POSTGRES = (
     ("list",),
     ("retry", "42", "--reason", "test"),
     ("cancel", "42", "--reason", "test"),
+    ("import-stock", "docs/sample-stock.csv"),
     ("token", "--email", "ana@example.com"),
     ("demo",),
     ("seed",),
@@ -24,6 +25,12 @@ def test_each_command_explains_itself_with_an_example(esimctl: Esimctl, command:
     assert f"esimctl {command}" in shown.out.partition("Example:")[2]
 
 
+def test_a_retry_names_the_provider_that_it_replaces(esimctl: Esimctl) -> None:
+    """There is one default per deployment; plans have none."""
+    shown = esimctl("retry", "--help")
+    assert "instead of the deployment's default (ESIM_PROVIDER)" in " ".join(shown.out.split())
+
+
 def test_without_arguments_every_command_is_listed(esimctl: Esimctl) -> None:
     """A newcomer who types the name alone sees what there is."""
     shown = esimctl()
@@ -32,10 +39,10 @@ def test_without_arguments_every_command_is_listed(esimctl: Esimctl) -> None:
 
 @pytest.mark.parametrize("arguments", NEED_POSTGRES)
 def test_an_unreachable_database_is_one_line_with_a_next_step(
-    esimctl: Esimctl, arguments: tuple[str, ...]
+    program: Esimctl, arguments: tuple[str, ...]
 ) -> None:
     """Exit code 1, one line on stderr that names DATABASE_URL, nothing on stdout."""
-    failed = esimctl(*arguments)
+    failed = program(*arguments)
     assert (failed.code, failed.out) == (1, "")
     assert len(failed.err.splitlines()) == 1
     assert "DATABASE_URL" in failed.err

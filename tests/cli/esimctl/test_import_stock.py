@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.cli.esimctl.conftest import ROOT, Esimctl, Ran
+from tests.cli.esimctl.conftest import Esimctl, Ran
+from tests.cli.esimctl.forking import ROOT
 from tests.cli.esimctl.stock_rows import CANARY, HEADER, csv_bytes, iccid, row, write
 from tests.rows import PLAN_ID, rows, run, value
 
@@ -319,16 +320,6 @@ def test_a_missing_file_is_one_line(
     failed = esimctl("import-stock", tmp_path / name)
     assert failed.code == 1
     assert reason in failed.err
-    assert len(failed.err.splitlines()) == 1
-
-
-def test_an_unreachable_database_is_one_line(esimctl: Esimctl, tmp_path: Path) -> None:
-    """Exit code 1, and the variable to look at."""
-    file = write(tmp_path / "stock.csv", [row(1)])
-    url = "postgresql+psycopg://esim:esim@127.0.0.1:1/esim"
-    failed = esimctl("import-stock", file, DATABASE_URL=url)
-    assert failed.code == 1
-    assert "DATABASE_URL" in failed.err
     assert len(failed.err.splitlines()) == 1
 
 

@@ -160,9 +160,9 @@ async def test_several_orders_get_a_result_each(
     )
     assert done.code == 1
     assert done.out == f"Order {exhausted}: trying again.\n"
-    assert f"Order {cancelled}: the eSIM is cancelled" in done.err
+    assert f"Order {cancelled}: The eSIM is cancelled" in done.err
     assert "Order 4711: there is no such order." in done.err
-    assert f"Order {unpaid}: the order is created, not paid." in done.err
+    assert f"Order {unpaid}: The order is created: only a paid one" in done.err
     assert "3 of 4 orders were left as they were." in done.err
     assert await watch.ended(exhausted) == ProfileStatus.ACTIVATED
 
