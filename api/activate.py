@@ -18,7 +18,7 @@ from api.failures import sentence
 from api.problems import Problem
 from api.resources import Resources, Shared
 from api.schemas import ActivateRequest, ActivationBody, EsimBody
-from api.settlement import Settlement, has_settled, read_profile
+from api.settlement import DELIVERY_GRACE_SECONDS, Settlement, has_settled, read_profile
 from db import nudges, orders, profiles
 from db.engine import transaction
 from db.profiles import Profile
@@ -73,12 +73,15 @@ async def _activate(activation: _Activation, wait_seconds: float) -> Response:
     shared = activation.shared
     # Subscribed before the first read: nothing that happens after it goes unheard.
     with shared.notifications.subscribe(activation.order_id) as subscription:
+        settlement = Settlement(shared.reads, shared.notifications, subscription)
         first = await _own_profile(activation)
+        if first.status is ProfileStatus.ASSIGNED:
+            # It is being handed over: a moment later the answer is the one that stays.
+            first = await settlement.wait(first, min(wait_seconds, DELIVERY_GRACE_SECONDS))
         if first.status in READY:
             return _ready(first, {"Idempotent-Replayed": "true"})
         _refuse_what_cannot_start(first)
         with shared.admission.slot():
-            settlement = Settlement(shared.reads, shared.notifications, subscription)
             if _has_failed(first):
                 await _nudge(activation, first)
             else:

@@ -212,6 +212,22 @@ async def test_a_terminated_run_is_started_again(
     assert len({answer.text for answer in answers}) == 1
 
 
+async def test_a_post_during_the_delivery_answers_as_every_later_one(
+    customer: httpx.AsyncClient, engine: AsyncEngine, pause_points_dir: Path
+) -> None:
+    """Assigned, but not handed over yet: the answer waits a moment and says activated."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_APPLY, order_id)
+    await activate(customer, order_id, "respond-async")
+    await hold.reached()
+    early = asyncio.create_task(activate(customer, order_id))
+    hold.release()
+    first, second = await early, await activate(customer, order_id)
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.text == second.text
+
+
 async def test_an_answer_needs_no_temporal_once_the_row_says_it(
     customer: httpx.AsyncClient,
     engine: AsyncEngine,
