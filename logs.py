@@ -6,7 +6,6 @@ driver or a validator says, because both quote the values they stumbled over.
 """
 
 import logging
-import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from types import TracebackType
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from domain.audit import without_codes
 from settings import LogSettings
 
 _OUR_CODE = Path(__file__).resolve().parent
@@ -23,9 +23,6 @@ _FOREIGN_CODE = ("site-packages", "dist-packages")
 
 # Their messages quote statements, parameters or input.
 _QUOTES_VALUES = frozenset({"sqlalchemy", "psycopg", "psycopg_pool", "pydantic", "pydantic_core"})
-
-# An activation code or LPA string that somebody's message quotes after all.
-_CODE = re.compile(r"(LPA:)?\b1\$\S+", re.IGNORECASE)
 
 # Loud or redundant at INFO: an access line of our own carries more.
 _QUIETER = ("uvicorn.access", "httpx", "httpcore", "asyncio")
@@ -125,6 +122,13 @@ def _frames(trace: TracebackType | None) -> Iterator[str]:
 def _headline(error: BaseException) -> str:
     kind = type(error)
     name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-    if any(base.__module__.partition(".")[0] in _QUOTES_VALUES for base in kind.__mro__):
+    quoting = any(base.__module__.partition(".")[0] in _QUOTES_VALUES for base in kind.__mro__)
+    if quoting or _raised_by_converter(error):
         return f"{name}: [text withheld, it may quote values]"
-    return f"{name}: {_CODE.sub('[code withheld]', str(error))}"
+    return f"{name}: {without_codes(str(error))}"
+
+
+def _raised_by_converter(error: BaseException) -> bool:
+    """Whether temporalio could not read a payload: its message quotes what somebody sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and "temporalio/converter" in frames[-1].filename.replace("\\", "/")

@@ -11,7 +11,7 @@ from db import events, inventory, profiles
 from db.engine import transaction
 from db.profiles import Profile
 from domain.audit import EventKind
-from domain.errors import ActivationCancelled, OrderNotPaid, OrderNotYetPaid, ProviderRefused
+from domain.errors import ActivationCancelled, OrderNotPaid, OrderNotYetPaid, UnknownProvider
 from domain.order_states import OrderStatus
 from domain.profile_states import PARKED, READY, ProfileStatus
 
@@ -78,7 +78,7 @@ class InventoryActivities:
         Raises:
             OrderNotFound, OrderNotYetPaid: there is nothing to activate (yet).
             OrderNotPaid, ActivationCancelled: it is over.
-            ProviderRefused: no stock, and nobody here buys from the provider asked for.
+            UnknownProvider: no stock, and nobody here buys from the provider asked for.
             StorageUnavailable.
         """
         order_id = request.order_id
@@ -91,7 +91,7 @@ class InventoryActivities:
         provider = request.provider or self._default_provider
         if item_id is None and provider not in self._providers:
             known = ", ".join(sorted(self._providers))
-            raise ProviderRefused(f"There is no provider {provider} here; there is: {known}.")
+            raise UnknownProvider(f"There is no provider {provider} here; there is: {known}.")
         return Reservation(item_id, provider)
 
     async def _hold(self, connection: AsyncConnection, profile: Profile) -> int | None:

@@ -89,6 +89,9 @@ def build_app(settings: AppSettings) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=document.operation_id,
         redirect_slashes=False,
+        # FastAPI's own pages load scripts from a CDN: blank without the internet.
+        docs_url=None,
+        redoc_url=None,
     )
     for module in _ROUTERS:
         app.include_router(module.router)

@@ -85,5 +85,7 @@ async def _qr(profile: Profile, kind: Literal["svg", "png"]) -> Response:
 
 def _draw(payload: str, kind: Literal["svg", "png"]) -> bytes:
     image = io.BytesIO()
-    segno.make(payload, micro=False, error="m").save(image, kind=kind, scale=_QR_SCALE[kind])
+    code = segno.make(payload, micro=False, error="m")
+    # A light ground of its own, or it cannot be scanned on a dark page.
+    code.save(image, kind=kind, scale=_QR_SCALE[kind], light="white")
     return image.getvalue()

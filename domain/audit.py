@@ -1,5 +1,6 @@
 """The kinds of event that an order's audit trail can hold."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,9 +35,21 @@ class EventKind(StrEnum):
 _NOTE_LENGTH = 500
 
 
+_CODE = re.compile(r"(LPA:)?\b1\$\S+", re.IGNORECASE)
+
+
+def without_codes(text: str) -> str:
+    """The text with anything in it that looks like an activation code withheld."""
+    return _CODE.sub("[code withheld]", text)
+
+
 def as_note(text: str) -> str:
-    """What a person wrote, so that the trail can hold it: Postgres refuses NUL and surrogates."""
-    return text.replace("\0", "").encode(errors="replace").decode()[:_NOTE_LENGTH]
+    """What a person wrote, so that the trail can hold it.
+
+    Postgres refuses NUL and surrogates; a code that was pasted must not become evidence for ever.
+    """
+    clean = text.replace("\0", "").encode(errors="replace").decode()
+    return without_codes(clean)[:_NOTE_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)

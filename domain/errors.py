@@ -15,6 +15,7 @@ EsimError
 ├── PurchaseUnderWay            another attempt is buying for the same order just now
 ├── StaleWrite                  an UPDATE that should have changed one row changed none
 ├── DuplicateStock              an ICCID or code that another item already has
+├── UnknownProvider             a retry named a provider that this deployment does not have
 ├── FaultyStock                 a reserved item turned out to be unusable and was retired
 ├── StorageFault                Postgres refused a statement: a defect, not a visitor's fault
 ├── StorageUnavailable          Postgres is away: the same step works later
@@ -126,6 +127,12 @@ class DuplicateStock(EsimError):
     """An ICCID or activation code that another inventory item already has."""
 
     code = "duplicate-stock"
+
+
+class UnknownProvider(EsimError):
+    """A retry named a provider that this deployment does not have; the default is asked next."""
+
+    code = "unknown-provider"
 
 
 class FaultyStock(EsimError):

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.record_progress import Ending, FailedRound, Request
     from activities.reserve_inventory import Release, ReservationRequest
     from domain.audit import EventKind
-    from domain.errors import NotWaiting, ProviderRefused
+    from domain.errors import NotWaiting, ProviderRefused, UnknownProvider
     from domain.profile_states import ProfileStatus
 
 from workflows import details, messages, policies, steps
@@ -128,8 +128,8 @@ class ActivateEsimWorkflow:
         self._failed_rounds += 1
         if failure.parks_as is None and not self._rounds_left:
             failure = Failure(failure.code, failure.reason, parked_state(failure))
-        if failure.code == ProviderRefused.code:
-            self._provider = None  # a retry that names nobody goes back to the default
+        if failure.code in {ProviderRefused.code, UnknownProvider.code}:
+            self._provider = None  # the next round goes back to the default
         self._failure = failure
         delay = None if failure.parks_as else self._next_delay(failure)
         await steps.record_failed_round(

@@ -18,6 +18,7 @@ from temporalio.common import (
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.audit import as_note
 from domain.errors import EngineUnavailable, NotWaiting
 from domain.profile_states import ProfileStatus
 from workflows import messages
@@ -57,7 +58,7 @@ class Activations:
         """
         try:
             await self._handle(order_id).execute_update(
-                messages.RETRY, request, result_type=ActivationState
+                messages.RETRY, _clean(request), result_type=ActivationState
             )
         except WorkflowUpdateFailedError as error:
             reason = error.cause.message if isinstance(error.cause, FailureError) else ""
@@ -72,7 +73,7 @@ class Activations:
 
     async def nudge(self, order_id: int, request: Intervention) -> None:
         """Ask for a retry without waiting for the answer; harmless if nothing waits."""
-        await self._signal(order_id, messages.RETRY, request)
+        await self._signal(order_id, messages.RETRY, _clean(request))
 
     async def cancel(self, order_id: int, request: Intervention) -> Started:
         """Cancel an activation, even one that was never started or was terminated.
@@ -83,7 +84,7 @@ class Activations:
             order_id,
             None,
             reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            cancel=request,
+            cancel=_clean(request),
         )
 
     async def state(self, order_id: int) -> ActivationState | None:
@@ -153,6 +154,11 @@ def _search_attributes(order_id: int, plan_id: int | None) -> TypedSearchAttribu
     if plan_id is not None:
         pairs.append(SearchAttributePair(messages.PLAN_ID, plan_id))
     return TypedSearchAttributes(pairs)
+
+
+def _clean(request: Intervention) -> Intervention:
+    """Histories are read by ops: no pasted code may get there."""
+    return Intervention(as_note(request.actor), as_note(request.reason), request.provider)
 
 
 def _unavailable() -> EngineUnavailable:

@@ -18,6 +18,7 @@ from domain.errors import (
     PurchaseUnderWay,
     StaleWrite,
     StorageUnavailable,
+    UnknownProvider,
 )
 from domain.profile_states import ProfileStatus
 from workflows.messages import Failure
@@ -38,6 +39,7 @@ _WAITING_HELPS = frozenset(
         PurchaseUnderWay.code,
         StaleWrite.code,
         FaultyStock.code,
+        UnknownProvider.code,
         STEP_TIMED_OUT,
     }
 )

@@ -22,12 +22,18 @@ EXAMPLE = 'Example: TOKEN="$(esimctl token --email ops@example.com --admin)"'
 _ADMIN_SCOPE = "admin"
 
 
+_TEN_YEARS_SECONDS = 10 * 365 * 24 * 3600
+
+
 def token(
     email: Annotated[str, typer.Option(help="Whose token; the user is created if need be.")],
     name: Annotated[str | None, typer.Option(help="The user's name.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="Give the admin scope.")] = False,
     lifetime_seconds: Annotated[
-        int | None, typer.Option(min=1, help="How long it is good; default JWT_LIFETIME_SECONDS.")
+        int | None,
+        typer.Option(
+            min=1, max=_TEN_YEARS_SECONDS, help="How long it is good; default JWT_LIFETIME_SECONDS."
+        ),
     ] = None,
 ) -> None:
     """Print a bearer token, and nothing else, on stdout."""

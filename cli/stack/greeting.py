@@ -5,7 +5,7 @@ import shlex
 from cli.stack.state import DEFAULT_DATA_DIR, DataFolder
 
 _TEXT = """
-API          {api_url}   (every call: {api_url}/docs)
+API          {api_url}   (every call: {api_url}/openapi.json)
 Temporal UI  {temporal_ui_url}
 Logs         {logs}
 

@@ -193,21 +193,22 @@ async def test_a_retry_of_what_does_not_wait_says_why(
         await activations.retry(order_id, ANA)
 
 
-async def test_a_provider_that_nobody_serves_is_refused_at_once(
+async def test_a_provider_that_nobody_serves_costs_a_round_and_no_more(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
-    """The reason says which ones there are, and the next retry goes to the default again."""
+    """The reason says which ones there are; the order stays on its way, to the default again."""
     partner.answer = DOWN
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.step(order_id, Step.WAITING)
     await activations.retry(order_id, Intervention("ana", "try", provider="AIRALO"))
-    await watch.until(order_id, "status = 'PROVISIONING_FAILED'")
+    await watch.until(order_id, "failure_code = 'unknown-provider'")
+    assert await watch.status(order_id) == "PENDING_ACTIVATION"
     reason = await value(engine, "SELECT failure_reason FROM esim_profiles")
     assert "AIRALO" in reason
     assert "CONNECTED_YOU" in reason
     partner.answer = partner.sell
-    await watch.step(order_id, Step.PARKED)
+    await watch.step(order_id, Step.WAITING)
     await activations.retry(order_id, ANA)
     assert await watch.ended(order_id) == "activated"
 
