@@ -27,6 +27,7 @@ from db.engine import transaction
 from db.intents import Intent
 from db.inventory import Purchase
 from db.plan_codes import provision_request
+from db.profiles import Profile
 from db.purchase_lock import PurchaseLock
 from domain.audit import EventKind
 from domain.errors import (
@@ -271,23 +272,7 @@ async def _store(
     connection: AsyncConnection, order: PurchaseOrder, intent: Intent, esim: ProvisionedEsim
 ) -> int:
     profile = await profiles.lock(connection, order.order_id)
-    item_id = await inventory.add_bought(
-        connection,
-        Purchase(
-            order_id=order.order_id,
-            plan_id=profile.plan_id,
-            carrier_id=profile.carrier_id,
-            country_id=profile.country_id,
-            provider=order.provider,
-            provider_reference=esim.reference,
-            iccid=esim.iccid,
-            activation_code=esim.activation_code,
-            qr_payload=esim.qr_payload,
-            instructions=esim.instructions,
-            confirmation_code=esim.confirmation_code,
-            expires_at=esim.expires_at,
-        ),
-    )
+    item_id = await inventory.add_bought(connection, _bought(order, profile, esim))
     await intents.close(
         connection,
         intent.id,
@@ -314,6 +299,23 @@ async def _store(
     if profile.status in {ProfileStatus.CANCELLED, ProfileStatus.EXPIRED}:
         await release_held(connection, profile, reason="the activation had ended", ending=True)
     return item_id
+
+
+def _bought(order: PurchaseOrder, profile: Profile, esim: ProvisionedEsim) -> Purchase:
+    return Purchase(
+        order_id=order.order_id,
+        plan_id=profile.plan_id,
+        carrier_id=profile.carrier_id,
+        country_id=profile.country_id,
+        provider=order.provider,
+        provider_reference=esim.reference,
+        iccid=esim.iccid,
+        activation_code=esim.activation_code,
+        qr_payload=esim.qr_payload,
+        instructions=esim.instructions,
+        confirmation_code=esim.confirmation_code,
+        expires_at=esim.expires_at,
+    )
 
 
 def _may_ask_again(earlier: Intent, provider: EsimProvider) -> bool:
