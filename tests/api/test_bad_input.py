@@ -84,7 +84,7 @@ async def test_json_as_curl_sends_it_by_default_is_understood(
 
 
 async def test_a_huge_body_is_413(customer: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    """Announced or sent in chunks: it is not read to its end."""
+    """Announced or sent in chunks: refused, and the client can read why."""
     before = await census(engine)
     huge = b'{"order_id": 1, "x": "' + b"x" * 200_000 + b'"}'
     headers = {"Content-Type": JSON}
