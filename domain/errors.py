@@ -12,6 +12,8 @@ EsimError
 ├── IllegalTransition           the state machine has no such edge
 ├── NotWaiting                  a retry was asked of an activation that does not wait for one
 ├── NeedsReview                 a person must decide before anything else is tried
+├── NotInReview                 a decision was given on a purchase that waits for none
+├── WebhookRefused              a notification that its provider did not sign, or that says nothing
 ├── PurchaseUnderWay            another attempt is buying for the same order just now
 ├── StaleWrite                  an UPDATE that should have changed one row changed none
 ├── DuplicateStock              an ICCID or code that another item already has
@@ -22,9 +24,11 @@ EsimError
 ├── EngineUnavailable           Temporal is away: the same call works later
 └── ProviderError               buying from a provider did not give an eSIM
     ├── ProviderUnavailable     nothing was booked; the same call is safe later
+    │   └── ProviderHeld        not even called: paused, cooling down, or over a limit
     ├── ProviderRefused         a definite no; the same call will be refused again
     │   └── ProviderOutOfStock  a definite no that more stock would turn into a yes
     └── ProviderOutcomeUnknown  it may have been booked: look it up before anything else
+        └── ProviderReplyUnusable   it was answered, and nothing of the answer may be delivered
 
 Messages are read by customers, ops and logs alike: they never hold an activation code, an LPA
 string, a credential or a provider's raw reply. `code` is the machine-readable name; it crosses
@@ -111,6 +115,18 @@ class NeedsReview(EsimError):
     code = "needs-review"
 
 
+class NotInReview(EsimError):
+    """A decision on a purchase that waits for none: settled already, or never in doubt."""
+
+    code = "not-in-review"
+
+
+class WebhookRefused(EsimError):
+    """A notification without its provider's signature, or one that nobody can read."""
+
+    code = "webhook-refused"
+
+
 class PurchaseUnderWay(EsimError):
     """Another attempt is buying for the same order just now; ask again later."""
 
@@ -187,6 +203,15 @@ class ProviderUnavailable(ProviderError):
     code = "provider-unavailable"
 
 
+class ProviderHeld(ProviderUnavailable):
+    """The provider was not called: paused, cooling down after failures, or over a limit.
+
+    `retry_after_seconds` says when it may be called again, as far as that is known.
+    """
+
+    code = "provider-held"
+
+
 class ProviderRefused(ProviderError):
     """A definite no: bad plan code, bad credentials, no credit."""
 
@@ -203,3 +228,19 @@ class ProviderOutcomeUnknown(ProviderError):
     """The request may have been booked; nobody can say without a look-up."""
 
     code = "provider-outcome-unknown"
+
+
+class ProviderReplyUnusable(ProviderOutcomeUnknown):
+    """The provider answered, most likely sold, and nothing of the answer may be delivered.
+
+    Attributes:
+        raw: what came back, secrets included: for quarantine alone, never for a message.
+    """
+
+    code = "provider-reply-unusable"
+
+    def __init__(
+        self, message: str, *, raw: str | None, reply: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(message, reply=reply)
+        self.raw = raw

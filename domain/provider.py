@@ -6,8 +6,10 @@ Adapters live in `providers/`; activities and workflows know only this Protocol.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from decimal import Decimal
+from typing import Protocol, TypeAlias
 
+from domain.provider_limits import ProviderLimits
 from domain.purchase import Ambiguity
 
 
@@ -20,6 +22,8 @@ class ProvisionRequest:
         plan_code: the provider's own name for the plan, None if we know none.
         country_iso2: the destination, None where the plan covers any.
         customer_email, customer_name: sent only where the provider's contract asks for them.
+        provider_order_id: what the provider called the order once it had accepted it; None
+            before that, and at providers that answer at once.
     """
 
     order_id: int
@@ -29,6 +33,7 @@ class ProvisionRequest:
     country_iso2: str | None = None
     customer_email: str | None = field(default=None, repr=False)
     customer_name: str | None = field(default=None, repr=False)
+    provider_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class ProvisionedEsim:
         qr_payload: the LPA string that a QR code shows.
         request, reply: what was sent and what came back, without codes, credentials or the
             customer's name and address; kept for ops.
+        raw: the reply as it came, secrets included: for quarantine alone.
     """
 
     reference: str
@@ -52,6 +58,40 @@ class ProvisionedEsim:
     expires_at: datetime | None = None
     request: Mapping[str, object] = field(default_factory=dict, repr=False)
     reply: Mapping[str, object] = field(default_factory=dict, repr=False)
+    raw: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedOrder:
+    """An order that the provider has taken on and delivers later.
+
+    Attributes:
+        provider_order_id: what the provider calls it. No secret.
+        reply: what came back, without secrets; kept for ops.
+    """
+
+    provider_order_id: str
+    reply: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A purchase that is committed on our side, as `release` and `cancel` need to name it."""
+
+    reference: str
+    provider_order_id: str | None
+    iccid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What is left at a prepaid provider, in its own currency's major units."""
+
+    amount: Decimal
+    currency: str
+
+
+Answer: TypeAlias = ProvisionedEsim | AcceptedOrder
 
 
 class EsimProvider(Protocol):
@@ -61,6 +101,7 @@ class EsimProvider(Protocol):
         ProviderUnavailable: nothing was booked or changed; safe to call again later.
         ProviderRefused: a definite no (`ProviderOutOfStock` where more stock would help).
         ProviderOutcomeUnknown: `provision` and `cancel` only: it may have happened.
+        ProviderReplyUnusable: `provision` and `lookup`: sold, and the reply cannot be delivered.
     No other exception leaves an adapter, and no message or reply holds a secret.
     """
 
@@ -74,24 +115,63 @@ class EsimProvider(Protocol):
         """What may be done when an outcome is unknown."""
         ...
 
+    @property
+    def settle_gap_seconds(self) -> float:
+        """Longer than a look-up can lag: two "absent" answers this far apart mean "not booked"."""
+        ...
+
+    @property
+    def limits(self) -> ProviderLimits:
+        """How hard it may be called."""
+        ...
+
+    @property
+    def resellable(self) -> bool:
+        """Whether a code that no customer has seen may be sold to another one."""
+        ...
+
+    @property
+    def releases(self) -> bool:
+        """Whether a code works only after `release`, which then follows our commit."""
+        ...
+
+    @property
+    def returnable(self) -> bool:
+        """Whether `cancel` can give an unused purchase back."""
+        ...
+
     def describe_request(self, request: ProvisionRequest) -> Mapping[str, object]:
         """The outbound body without secrets, to be committed as the intent before the send."""
         ...
 
-    async def provision(self, request: ProvisionRequest) -> ProvisionedEsim:
+    async def provision(self, request: ProvisionRequest) -> Answer:
         """Buy one profile. Costs money; idempotent only if `ambiguity` says so."""
         ...
 
-    async def lookup(self, request: ProvisionRequest) -> ProvisionedEsim | None:
-        """Find an earlier purchase by its reference; None if the provider has none.
+    async def lookup(self, request: ProvisionRequest) -> Answer | None:
+        """Find an earlier purchase by its reference, or by `provider_order_id` where that is known.
+
+        Buys nothing and is safe to repeat; where the provider delivers in steps, it may take the
+        next one. `AcceptedOrder` if it is not delivered yet; None if the provider has none.
 
         Raises:
-            ProviderRefused: this provider has no look-up.
+            ProviderRefused: this provider has no look-up, or the accepted order has failed for
+                good; both are definite for an accepted order only.
         """
         ...
 
-    async def cancel(self, reference: str) -> bool:
-        """Give a purchase back. True if it is undone, False if the provider does not take it."""
+    async def release(self, bought: Bought) -> None:
+        """Make a committed purchase installable. Idempotent; nothing to do at most providers."""
+        ...
+
+    async def cancel(self, bought: Bought) -> bool:
+        """Give an unused purchase back. True if it is undone (also if it was before), False if
+        the provider does not take it.
+        """
+        ...
+
+    async def balance(self) -> Balance | None:
+        """What is left to spend; None where the provider's API does not tell."""
         ...
 
     async def aclose(self) -> None:
