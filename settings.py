@@ -6,9 +6,11 @@ units are part of the name. A `.env` file in the working folder is read too; the
 wins over it.
 """
 
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import Misconfigured
@@ -80,28 +82,17 @@ class AuthSettings(_Section):
 
 
 class ProviderSettings(_Section):
-    """Which provider sells what stock does not hold, and how ConnectedYou is reached."""
+    """Which provider sells what stock does not hold, and how much may be spent.
 
-    esim_provider: Literal["LOCAL", "CONNECTED_YOU"] = "LOCAL"
+    Each provider's own variables are declared beside its adapter: see `load_config`.
+    """
+
+    esim_provider: str = "LOCAL"
     iccid_luhn_strict: bool = False
-    connected_you_base_url: str = "https://sandbox.api.connectedyou.com"
-    connected_you_api_key: SecretStr | None = None
-    connected_you_partner_id: str | None = None
-    connected_you_timeout_seconds: float = Field(default=15, gt=0, le=18)
-    connected_you_dry_run: bool = True
-    connected_you_ambiguity: Literal["review", "lookup", "idempotent"] = "review"
-
-    @model_validator(mode="after")
-    def _connected_you_is_complete(self) -> "ProviderSettings":
-        if self.esim_provider != "CONNECTED_YOU":
-            return self
-        if not self.connected_you_partner_id:
-            raise ValueError(
-                "CONNECTED_YOU_PARTNER_ID is required when ESIM_PROVIDER=CONNECTED_YOU"
-            )
-        if not self.connected_you_dry_run and not _filled(self.connected_you_api_key):
-            raise ValueError("CONNECTED_YOU_API_KEY is required when CONNECTED_YOU_DRY_RUN=false")
-        return self
+    # Put before every reference, so that two environments never share one at a provider.
+    purchase_reference_prefix: str = Field(default="", pattern=r"^[a-z0-9-]{0,16}$")
+    purchases_per_hour: int = Field(default=1000, ge=0)
+    purchases_per_hour_per_user: int = Field(default=50, ge=0)
 
 
 class LogSettings(_Section):
@@ -122,6 +113,7 @@ SECTIONS: tuple[type[_Section], ...] = (
 )
 
 SectionT = TypeVar("SectionT", bound=_Section)
+ConfigT = TypeVar("ConfigT")
 
 
 def load(section: type[SectionT]) -> SectionT:
@@ -137,15 +129,58 @@ def load(section: type[SectionT]) -> SectionT:
         raise Misconfigured(f"{faults}. See .env.example for every variable.") from None
 
 
+def load_config(
+    prefix: str, config: type[ConfigT], requires: Sequence[str], shared: Mapping[str, object]
+) -> ConfigT | None:
+    """Read a dataclass from the variables `<prefix>_<FIELD>`; None if none of `requires` is set.
+
+    Args:
+        prefix: the provider's name.
+        config: an adapter's configuration, whose fields are checked as a section's are.
+        requires: the fields that say whether the provider exists here.
+        shared: fields that have no variable of their own.
+
+    Raises:
+        Misconfigured: a sentence per fault that names the variable and never its value.
+    """
+    section = _section_of(config, shared)
+    try:
+        values = section(_env_prefix=f"{prefix}_").model_dump()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{prefix}_{_fault(item['loc'], item['msg'])}" for item in error.errors()
+        )
+        raise Misconfigured(f"{faults}. See .env.example for every variable.") from None
+    if not any(values[name] for name in requires):
+        return None
+    return config(**values, **shared)
+
+
+def _section_of(config: type[Any], shared: Mapping[str, object]) -> type[_Section]:
+    hints = get_type_hints(config, include_extras=True)
+    declared: dict[str, Any] = {
+        each.name: (hints[each.name], each.default)
+        for each in fields(config)
+        if each.name not in shared
+    }
+    return create_model(config.__name__, __base__=_Section, **declared)
+
+
 def variable_names() -> frozenset[str]:
     """The name of every environment variable that is read."""
-    return frozenset(name.upper() for section in SECTIONS for name in section.model_fields)
+    # Imported here: programs that buy nothing need not load every adapter.
+    from providers import ADAPTERS  # noqa: PLC0415
+
+    ours = {name.upper() for section in SECTIONS for name in section.model_fields}
+    theirs = {
+        f"{adapter.name}_{each.name.upper()}"
+        for adapter in ADAPTERS
+        for each in fields(adapter.config)
+        if each.name != "iccid_luhn_strict"  # ICCID_LUHN_STRICT, for all of them
+    }
+    return frozenset(ours | theirs)
 
 
 def _fault(location: tuple[int | str, ...], message: str) -> str:
     sentence = message.removeprefix("Value error, ")
     return f"{str(location[0]).upper()}: {sentence}" if location else sentence
-
-
-def _filled(secret: SecretStr | None) -> bool:
-    return secret is not None and bool(secret.get_secret_value().strip())

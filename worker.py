@@ -28,9 +28,8 @@ from activities.reserve_inventory import InventoryActivities
 from db.engine import create_engine
 from domain.errors import EsimError
 from domain.provider import EsimProvider
-from domain.purchase import Ambiguity
 from logs import configure_logging
-from providers import ConnectedYouConfig, build_providers
+from providers import ADAPTERS, ProviderConfig, build_providers
 from settings import (
     DatabaseSettings,
     LogSettings,
@@ -38,6 +37,7 @@ from settings import (
     TemporalSettings,
     WorkerSettings,
     load,
+    load_config,
 )
 from workflows.activate_esim import ActivateEsimWorkflow
 from workflows.client import Activations
@@ -108,24 +108,18 @@ def build_workers(
     return [steps, *calls]
 
 
-def providers_from(settings: ProviderSettings) -> dict[str, EsimProvider]:
-    """The providers that the settings name.
+def provider_configs(settings: ProviderSettings) -> dict[str, ProviderConfig]:
+    """The configuration of every provider whose variables are set, by name.
 
     Raises:
         Misconfigured: names the variable that is missing or wrong.
     """
-    key = settings.connected_you_api_key
-    partner = settings.connected_you_partner_id
-    connected_you = partner and ConnectedYouConfig(
-        base_url=settings.connected_you_base_url,
-        partner_id=partner,
-        api_key=key.get_secret_value() if key else None,
-        timeout_seconds=settings.connected_you_timeout_seconds,
-        dry_run=settings.connected_you_dry_run,
-        ambiguity=Ambiguity(settings.connected_you_ambiguity),
-        iccid_luhn_strict=settings.iccid_luhn_strict,
-    )
-    return build_providers(settings.esim_provider, connected_you or None)
+    shared = {"iccid_luhn_strict": settings.iccid_luhn_strict}
+    loaded = {
+        adapter.name: load_config(adapter.name, adapter.config, adapter.requires, shared)
+        for adapter in ADAPTERS
+    }
+    return {name: config for name, config in loaded.items() if config is not None}
 
 
 @asynccontextmanager
@@ -144,7 +138,9 @@ async def main() -> None:
     temporal = load(TemporalSettings)
     database = load(DatabaseSettings)
     provider_settings = load(ProviderSettings)
-    providers = providers_from(provider_settings)
+    providers = build_providers(
+        provider_settings.esim_provider, provider_configs(provider_settings)
+    )
     client = await connect(
         temporal.temporal_address,
         temporal.temporal_namespace,

@@ -165,8 +165,9 @@ class EsimProvider(Protocol):
         ...
 
     async def cancel(self, bought: Bought) -> bool:
-        """Give an unused purchase back. True if it is undone (also if it was before), False if
-        the provider does not take it.
+        """Give an unused purchase back. Idempotent.
+
+        True if it is undone (also if it was before), False if the provider does not take it.
         """
         ...
 

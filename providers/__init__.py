@@ -1,37 +1,61 @@
 """Where the concrete providers are built; everyone else knows only `domain.provider`."""
 
+from collections.abc import Mapping
+
 from domain.errors import Misconfigured
 from domain.provider import EsimProvider
-from providers.connected_you import ConnectedYouConfig, build_connected_you
+from domain.webhooks import WebhookReader
+from providers._config import Adapter, ProviderConfig
+from providers.connected_you import CONNECTED_YOU, ConnectedYouConfig
 from providers.local import LocalProvider
 
-__all__ = ["ConnectedYouConfig", "build_providers"]
+__all__ = [
+    "ADAPTERS",
+    "NAMES",
+    "Adapter",
+    "ConnectedYouConfig",
+    "ProviderConfig",
+    "build_providers",
+    "build_webhook_readers",
+]
+
+ADAPTERS: tuple[Adapter, ...] = (CONNECTED_YOU,)
+"""Every provider there is an adapter for."""
+
+NAMES = (LocalProvider.name, *(adapter.name for adapter in ADAPTERS))
+"""What `ESIM_PROVIDER` may be."""
 
 
-def build_providers(
-    default: str, connected_you: ConnectedYouConfig | None
-) -> dict[str, EsimProvider]:
+def build_providers(default: str, configs: Mapping[str, ProviderConfig]) -> dict[str, EsimProvider]:
     """Every provider this deployment can buy from, by name; the caller closes them.
 
     LOCAL exists only where it is the default: a shop must not sell made-up codes by accident.
 
     Args:
         default: `ESIM_PROVIDER`.
-        connected_you: None where no partner id is set.
+        configs: of the adapters that are configured, by name.
 
     Raises:
         Misconfigured: names the variable.
     """
+    if default not in NAMES:
+        raise Misconfigured(f"ESIM_PROVIDER must be one of {', '.join(NAMES)}.")
     providers: dict[str, EsimProvider] = {}
     if default == LocalProvider.name:
         providers[default] = LocalProvider()
-    if connected_you is not None:
-        partner = build_connected_you(connected_you)
-        providers[partner.name] = partner
-    if default == "CONNECTED_YOU" and connected_you is None:
-        raise Misconfigured(
-            "CONNECTED_YOU_PARTNER_ID is required when ESIM_PROVIDER=CONNECTED_YOU."
-        )
-    if default not in providers:
-        raise Misconfigured("ESIM_PROVIDER must be LOCAL or CONNECTED_YOU.")
+    for adapter in ADAPTERS:
+        if adapter.name in configs:
+            providers[adapter.name] = adapter.build(configs[adapter.name])
+        elif adapter.name == default:
+            missing = ", ".join(f"{adapter.name}_{field.upper()}" for field in adapter.requires)
+            raise Misconfigured(f"{missing} is required when ESIM_PROVIDER={default}.")
     return providers
+
+
+def build_webhook_readers(configs: Mapping[str, ProviderConfig]) -> dict[str, WebhookReader]:
+    """The readers of what configured providers may tell us, by provider name."""
+    return {
+        adapter.name: adapter.webhooks(configs[adapter.name])
+        for adapter in ADAPTERS
+        if adapter.webhooks is not None and adapter.name in configs
+    }

@@ -9,14 +9,16 @@ The question behind every line is whether a purchase may have been booked:
 | any other 4xx but 408 and 409                             | `ProviderRefused`        |
 | 408, 409, 3xx, any other 5xx                              | `ProviderOutcomeUnknown` |
 | the connection or the time ended after it was made        | `ProviderOutcomeUnknown` |
-| 2xx with a body that is cut off, too long or not JSON     | `ProviderOutcomeUnknown` |
+| 2xx with a body that is cut off, too long or not JSON     | `ProviderReplyUnusable`  |
 
-Where nothing can be booked (`get`), "unknown" is "unavailable". Reasons: docs/providers.md.
+An adapter may know better what a refusal's body means (`judge`). Where nothing can be booked
+(`get`, `ask`), "unknown" is "unavailable". Reasons: docs/providers.md.
 """
 
 import asyncio
 import ipaddress
 import json
+import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +33,7 @@ from domain.errors import (
     ProviderOutcomeUnknown,
     ProviderOutOfStock,
     ProviderRefused,
+    ProviderReplyUnusable,
     ProviderUnavailable,
 )
 from providers._redaction import redacted
@@ -65,9 +68,17 @@ MAYBE_SENT: frozenset[type[Exception]] = frozenset(
 _MAX_PORT = 65535
 _NOT_TAKEN_ON = frozenset({429, 503})
 # 408: parts may have arrived. 409: our reference may exist already, bought by an earlier attempt.
-_UNSURE_4XX = frozenset({408, 409})
+UNSURE_4XX = frozenset({408, 409})
 
 _Unsure: TypeAlias = type[ProviderOutcomeUnknown] | type[ProviderUnavailable]
+_MEANINGS: Mapping[type[ProviderError], str] = {
+    ProviderOutOfStock: "has sold out this plan.",
+    ProviderUnavailable: "cannot take this on now: try again later.",
+    ProviderOutcomeUnknown: "does not say what became of it: the outcome is not known.",
+}
+
+Judge: TypeAlias = Callable[[int, object], type[ProviderError] | None]
+"""What a failed reply's status and parsed body mean to this provider; None is "as the table"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +88,12 @@ class HttpReply:
     Attributes:
         body: the parsed JSON, secrets included.
         kept: `{"status", "body"}` without secrets, for ops.
+        raw: the body's text, secrets included, for quarantine alone.
     """
 
     body: object = field(repr=False)
     kept: Mapping[str, object] = field(repr=False)
+    raw: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,11 @@ class _RawReply:
     status: int
     headers: httpx.Headers = field(repr=False)
     content: bytes = field(repr=False)
+    whole: bool
+
+    @property
+    def text(self) -> str:
+        return self.content.decode(errors="replace")
 
 
 class ProviderHttp:
@@ -97,7 +115,9 @@ class ProviderHttp:
     that the end of the whole budget always means "sent".
 
     Args:
-        sold_out: whether the body of a refusal says that the plan is out of stock.
+        auth_headers: go with every request; their values are masked in whatever is kept.
+        judge: what the provider's own error codes mean.
+        verify: for mutual TLS, a context with our certificate; else the system's authorities.
     """
 
     def __init__(
@@ -107,14 +127,15 @@ class ProviderHttp:
         *,
         auth_headers: Mapping[str, str],
         timeout_seconds: float,
-        sold_out: Callable[[object], bool],
+        judge: Judge | None = None,
+        verify: ssl.SSLContext | bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._provider = provider
         self._base_url = base_url
         self._credentials = tuple(auth_headers.values())
         self._timeout_seconds = timeout_seconds
-        self._sold_out = sold_out
+        self._judge: Judge = judge or (lambda _status, _body: None)
         # Pool, TCP and TLS each have a turn: together at most three quarters of the budget.
         turn = timeout_seconds / 4
         self._client = httpx.AsyncClient(
@@ -122,11 +143,16 @@ class ProviderHttp:
             timeout=httpx.Timeout(timeout_seconds, connect=turn, pool=turn),
             follow_redirects=False,
             trust_env=False,
+            verify=verify,
             transport=transport,
         )
 
     async def post(
-        self, path: str, body: Mapping[str, object], secrets: Collection[str] = ()
+        self,
+        path: str,
+        body: Mapping[str, object],
+        secrets: Collection[str] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> HttpReply:
         """Send what may cost money, once.
 
@@ -134,29 +160,61 @@ class ProviderHttp:
             path: below the base URL, with a leading slash.
             body: sent as JSON.
             secrets: what of the body must not come back in a kept reply.
+            headers: for this request alone (a token).
 
         Raises:
-            ProviderUnavailable, ProviderRefused, ProviderOutcomeUnknown.
+            ProviderUnavailable, ProviderRefused, ProviderOutcomeUnknown, ProviderReplyUnusable.
         """
-        request = self._client.build_request(
-            "POST", self._url(path), content=json.dumps(body), headers=_JSON_HEADERS
+        return await self._exchange(
+            self._json_post(path, body, headers), ProviderOutcomeUnknown, secrets
         )
-        return await self._exchange(request, ProviderOutcomeUnknown, secrets)
+
+    async def ask(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        secrets: Collection[str] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> HttpReply:
+        """As `post`, for what books nothing and is safe to repeat.
+
+        Raises:
+            ProviderUnavailable, ProviderRefused.
+        """
+        return await self._exchange(
+            self._json_post(path, body, headers), ProviderUnavailable, secrets
+        )
 
     async def get(
-        self, path: str, params: Mapping[str, str], secrets: Collection[str] = ()
+        self,
+        path: str,
+        params: Mapping[str, str],
+        secrets: Collection[str] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> HttpReply:
         """Ask for something; safe to repeat. Arguments as `post`.
 
         Raises:
             ProviderUnavailable, ProviderRefused.
         """
-        request = self._client.build_request("GET", self._url(path), params=params)
+        request = self._client.build_request(
+            "GET", self._url(path), params=params, headers=dict(headers or {})
+        )
         return await self._exchange(request, ProviderUnavailable, secrets)
 
     async def aclose(self) -> None:
         """Close the connections. Idempotent."""
         await self._client.aclose()
+
+    def _json_post(
+        self, path: str, body: Mapping[str, object], headers: Mapping[str, str] | None
+    ) -> httpx.Request:
+        return self._client.build_request(
+            "POST",
+            self._url(path),
+            content=json.dumps(body),
+            headers={**_JSON_HEADERS, **(headers or {})},
+        )
 
     def _url(self, path: str) -> httpx.URL:
         # copy_with keeps scheme, host and port: the configured host is the whole allow-list.
@@ -172,30 +230,38 @@ class ProviderHttp:
                 raw = await self._receive(request)
         except Exception as error:  # noqa: BLE001 - whatever failed, money may have moved
             raise self._connection_failure(error, unsure) from None
-        body, is_json = _parsed(raw.content)
+        body, is_json = _parsed(raw)
         kept = {"status": raw.status, "body": redacted(body, [*self._credentials, *secrets])}
         if not httpx.codes.is_success(raw.status):
             raise self._status_failure(raw, body, kept, unsure)
         if not is_json:
-            raise unsure(
+            fault = (
                 f"{self._provider} answered HTTP {raw.status}, but not with JSON of at most"
-                f" {MAX_REPLY_BYTES} bytes.",
-                reply=kept,
+                f" {MAX_REPLY_BYTES} bytes."
             )
-        return HttpReply(body, kept)
+            if unsure is ProviderUnavailable:
+                raise ProviderUnavailable(fault, reply=kept)
+            raise ProviderReplyUnusable(fault, raw=raw.text, reply=kept)
+        return HttpReply(body, kept, raw.text)
 
     async def _receive(self, request: httpx.Request) -> _RawReply:
         response = await self._client.send(request, stream=True)
+        content = bytearray()
+        whole = True
         try:
-            content = bytearray()
             async for chunk in response.aiter_bytes():
                 content += chunk
                 if len(content) > MAX_REPLY_BYTES:
-                    content.clear()
+                    del content[MAX_REPLY_BYTES:]
+                    whole = False
                     break
-            return _RawReply(response.status_code, response.headers, bytes(content))
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            if not content:
+                raise
+            whole = False  # what came may name what was bought: it is kept
         finally:
             await response.aclose()
+        return _RawReply(response.status_code, response.headers, bytes(content), whole)
 
     def _connection_failure(self, error: Exception, unsure: _Unsure) -> ProviderError:
         if type(error) in NOTHING_SENT:
@@ -213,10 +279,13 @@ class ProviderHttp:
             return ProviderUnavailable(
                 f"{answered}: try again later.", retry_after_seconds=wait, reply=kept
             )
-        if not httpx.codes.is_client_error(raw.status) or raw.status in _UNSURE_4XX:
+        judged = self._judge(raw.status, body)  # before redaction, which may cut words
+        if judged is not None:
+            kind = unsure if judged is ProviderOutcomeUnknown else judged
+            meaning = _MEANINGS.get(judged, "refuses this request.")
+            return kind(f"{self._provider} answered HTTP {raw.status}: it {meaning}", reply=kept)
+        if not httpx.codes.is_client_error(raw.status) or raw.status in UNSURE_4XX:
             return unsure(f"{answered}: the outcome is not known.", reply=kept)
-        if self._sold_out(body):  # judged before redaction, which may cut words
-            return ProviderOutOfStock(f"{self._provider} has sold out this plan.", reply=kept)
         return ProviderRefused(f"{answered}: it refuses this request.", reply=kept)
 
 
@@ -261,10 +330,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _parsed(content: bytes) -> tuple[object, bool]:
-    """The JSON of a body and True, or None and False."""
+def _parsed(raw: _RawReply) -> tuple[object, bool]:
+    """The JSON of a whole body and True, or None and False."""
+    if not raw.whole:
+        return None, False
     try:
-        return json.loads(content), True
+        return json.loads(raw.content), True
     except (ValueError, RecursionError):
         return None, False
 

@@ -17,14 +17,23 @@ _MAX_NUMBER = 10**9
 
 # Keys are compared in lower case without underscores.
 _NAME = re.compile(r"[0-9A-Za-z._:-]{1,64}")
-_IDENTIFIERS = dict.fromkeys(("orderreference", "plancode", "requestid", "traceid"), _NAME) | {
-    "iccid": re.compile(r"[0-9]{18,20}F{0,2}")
-}
+_IDENTIFIERS = dict.fromkeys(
+    (
+        *("orderreference", "plancode", "requestid", "traceid", "packageid", "packagecode"),
+        *("orderno", "transactionid", "esimtranno", "description", "subjectcode", "reasoncode"),
+        *("functioncallidentifier", "profiletype", "esimstatus", "smdpstatus", "acceptedat"),
+    ),
+    _NAME,
+) | {"iccid": re.compile(r"[0-9]{18,20}F{0,2}")}
 _CONTAINERS_AND_TEXTS = frozenset(
     {"code", "data", "detail", "error", "errorcode", "errors", "field", "message", "quantity"}
-    | {"reason", "status", "success", "title", "type"}
+    | {"reason", "status", "success", "title", "type", "meta", "obj", "errormsg", "sims"}
+    | {"esimlist", "header", "functionexecutionstatus", "statuscodedata", "count"}
 )
-_SECRETS = frozenset({"activationcode", "confirmationcode", "customer", "instructions", "qrcode"})
+_SECRETS = frozenset(
+    {"activationcode", "confirmationcode", "customer", "instructions", "qrcode", "qrcodeurl"}
+    | {"ac", "lpa", "matchingid", "directappleinstallationurl", "accesstoken", "smdpaddress"}
+)
 
 _LPA_STRING = re.compile(r"(LPA(:|%3A)|\b1(\$|%24))\S*", re.IGNORECASE)
 _EMAIL = re.compile(r"\S+@\S+")

@@ -1,6 +1,7 @@
 """LOCAL: made-up profiles, so that the whole service runs without any partner."""
 
-from domain.provider import ProvisionedEsim, ProvisionRequest
+from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest
+from domain.provider_limits import ProviderLimits
 from domain.purchase import Ambiguity
 from providers._simulated import simulated_esim
 
@@ -15,6 +16,11 @@ class LocalProvider:
 
     name = NAME
     ambiguity = Ambiguity.IDEMPOTENT
+    settle_gap_seconds = 0.0
+    limits = ProviderLimits()  # nothing is called, nothing is spent
+    resellable = False
+    releases = False
+    returnable = True
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
         """What identifies the purchase; nothing is sent anywhere."""
@@ -32,9 +38,16 @@ class LocalProvider:
         """The reference's profile: every reference counts as sold. Raises nothing."""
         return await self.provision(request)
 
-    async def cancel(self, reference: str) -> bool:  # noqa: ARG002 - nothing to give back
+    async def release(self, bought: Bought) -> None:
+        """Nothing to do."""
+
+    async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - nothing to give back
         """True: a made-up profile costs nobody anything. Idempotent."""
         return True
+
+    async def balance(self) -> Balance | None:
+        """None: there is no money in it."""
+        return None
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,7 +22,7 @@ from domain.errors import (
 )
 from domain.interventions import check_retry
 from domain.profile_states import OPEN, ProfileStatus
-from settings import ProviderSettings
+from providers import NAMES
 from workflows.client import Activations, Started
 from workflows.messages import Intervention
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 _ANSWER_SECONDS = 10.0
 _LARGEST_ID = 2**63 - 1
 
-_PROVIDERS = get_args(ProviderSettings.model_fields["esim_provider"].annotation)
+_PROVIDERS = NAMES
 
 OrdersArgument = Annotated[
     list[int], typer.Argument(min=1, max=_LARGEST_ID, help="Order ids.", metavar="ORDER...")

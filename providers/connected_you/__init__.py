@@ -1,10 +1,17 @@
 """ConnectedYou, the partner whose draft contract docs/providers.md describes."""
 
+from providers._config import Adapter
 from providers.connected_you.config import ConnectedYouConfig
 from providers.connected_you.dry_run import ConnectedYouDryRun
 from providers.connected_you.live import ConnectedYou
 
-__all__ = ["ConnectedYou", "ConnectedYouConfig", "ConnectedYouDryRun", "build_connected_you"]
+__all__ = [
+    "CONNECTED_YOU",
+    "ConnectedYou",
+    "ConnectedYouConfig",
+    "ConnectedYouDryRun",
+    "build_connected_you",
+]
 
 
 def build_connected_you(config: ConnectedYouConfig) -> ConnectedYou | ConnectedYouDryRun:
@@ -14,3 +21,11 @@ def build_connected_you(config: ConnectedYouConfig) -> ConnectedYou | ConnectedY
         Misconfigured: names the variable.
     """
     return ConnectedYouDryRun(config) if config.dry_run else ConnectedYou(config)
+
+
+CONNECTED_YOU = Adapter(
+    name=ConnectedYou.name,
+    config=ConnectedYouConfig,
+    requires=("partner_id",),
+    build=build_connected_you,
+)

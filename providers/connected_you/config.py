@@ -3,29 +3,24 @@
 from dataclasses import dataclass, field
 
 from domain.errors import Misconfigured
-from domain.purchase import Ambiguity
+from providers._config import ProviderConfig
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectedYouConfig:
+class ConnectedYouConfig(ProviderConfig):
     """The `CONNECTED_YOU_*` variables.
 
-    Attributes:
-        ambiguity: what the partner has confirmed for an unknown outcome; the draft contract
-            documents neither look-up nor deduplication, hence a person by default.
-        iccid_luhn_strict: treat a reply whose ICCID fails its check digit as unusable.
+    `ambiguity` is what the partner has confirmed for an unknown outcome; the draft contract
+    documents neither look-up nor deduplication, hence a person by default.
 
     Raises:
         Misconfigured: the partner id is missing.
     """
 
-    base_url: str
-    partner_id: str
+    base_url: str = "https://sandbox.api.connectedyou.com"
+    partner_id: str = ""
     api_key: str | None = field(default=None, repr=False)
-    timeout_seconds: float = 15
     dry_run: bool = True
-    ambiguity: Ambiguity = Ambiguity.REVIEW
-    iccid_luhn_strict: bool = False
 
     def __post_init__(self) -> None:
         if not self.partner_id.strip():

@@ -2,7 +2,8 @@
 
 import structlog
 
-from domain.provider import ProvisionedEsim, ProvisionRequest
+from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest
+from domain.provider_limits import ProviderLimits
 from domain.purchase import Ambiguity
 from providers._simulated import simulated_esim
 from providers.connected_you.config import ConnectedYouConfig
@@ -21,6 +22,11 @@ class ConnectedYouDryRun:
 
     name = "CONNECTED_YOU"
     ambiguity = Ambiguity.IDEMPOTENT
+    settle_gap_seconds = 0.0
+    limits = ProviderLimits()  # nothing is called, nothing is spent
+    resellable = False
+    releases = False
+    returnable = False
 
     def __init__(self, config: ConnectedYouConfig) -> None:
         base_url(config.base_url)
@@ -40,9 +46,16 @@ class ConnectedYouDryRun:
         """The reference's profile: every reference counts as sold. Raises nothing."""
         return simulated_esim(self.name, request, self.describe_request(request))
 
-    async def cancel(self, reference: str) -> bool:  # noqa: ARG002 - as the live contract
+    async def release(self, bought: Bought) -> None:
+        """Nothing to do."""
+
+    async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - as the live contract
         """False, as live: the contract has no cancellation."""
         return False
+
+    async def balance(self) -> Balance | None:
+        """None: there is no money in it."""
+        return None
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -6,12 +6,14 @@ import httpx
 
 from domain.errors import (
     InvalidInput,
-    ProviderOutcomeUnknown,
+    ProviderError,
+    ProviderOutOfStock,
     ProviderRefused,
+    ProviderReplyUnusable,
 )
-from domain.provider import ProvisionedEsim, ProvisionRequest
+from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest
 from domain.purchase import Ambiguity
-from providers._http import HttpReply, ProviderHttp
+from providers._http import UNSURE_4XX, HttpReply, ProviderHttp
 from providers.connected_you.auth import auth_headers
 from providers.connected_you.config import ConnectedYouConfig
 from providers.connected_you.host import ORDERS_PATH, base_url
@@ -36,11 +38,16 @@ class ConnectedYou:
     """
 
     name = "CONNECTED_YOU"
+    releases = False
+    returnable = False
 
     def __init__(
         self, config: ConnectedYouConfig, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self.ambiguity = config.ambiguity
+        self.settle_gap_seconds = config.settle_gap_seconds
+        self.limits = config.limits
+        self.resellable = config.resale
         self._partner_id = config.partner_id
         self._strict_luhn = config.iccid_luhn_strict
         self._http = ProviderHttp(
@@ -48,7 +55,7 @@ class ConnectedYou:
             base_url(config.base_url),
             auth_headers=auth_headers(config.api_key),
             timeout_seconds=config.timeout_seconds,
-            sold_out=says_out_of_stock,
+            judge=_judge,
             transport=transport,
         )
 
@@ -65,8 +72,9 @@ class ConnectedYou:
         Raises:
             ProviderUnavailable, ProviderRefused, ProviderOutOfStock: nothing was bought; without
                 a plan code nothing is even sent.
-            ProviderOutcomeUnknown: no answer, or one that cannot be used: a wrong reference,
-                ICCID or code is never delivered.
+            ProviderOutcomeUnknown: no answer.
+            ProviderReplyUnusable: an answer that cannot be used: a wrong reference, ICCID or code
+                is never delivered.
         """
         if request.plan_code is None:
             raise ProviderRefused(f"{self.name} has no plan code for this plan: see plan_codes.")
@@ -75,10 +83,7 @@ class ConnectedYou:
         try:
             return self._esim(sold_order(reply.body), request, reply)
         except InvalidInput as fault:
-            raise ProviderOutcomeUnknown(
-                f"{self.name} took the order, but its reply cannot be used. {fault.message}",
-                reply=reply.kept,
-            ) from None
+            raise self._unusable(fault, reply) from None
 
     async def lookup(self, request: ProvisionRequest) -> ProvisionedEsim | None:
         """Find an earlier purchase: `GET /partners/orders?orderReference=`, safe to repeat.
@@ -89,6 +94,7 @@ class ConnectedYou:
         Raises:
             ProviderUnavailable: no answer.
             ProviderRefused: not confirmed, or an answer that settles nothing.
+            ProviderReplyUnusable: our order is there, and cannot be delivered as it is.
         """
         if self.ambiguity is not Ambiguity.LOOKUP:
             raise ProviderRefused(f"{self.name} has no confirmed look-up of orders.")
@@ -96,20 +102,37 @@ class ConnectedYou:
         reply = await self._http.get(ORDERS_PATH, params, _customer(request))
         try:
             order = found_order(reply.body, request.reference)
-            return None if order is None else self._esim(order, request, reply)
         except InvalidInput as fault:
             raise ProviderRefused(
                 f"{self.name} answered the look-up, but its reply cannot be used. {fault.message}",
                 reply=reply.kept,
             ) from None
+        try:
+            return None if order is None else self._esim(order, request, reply)
+        except InvalidInput as fault:
+            raise self._unusable(fault, reply) from None
 
-    async def cancel(self, reference: str) -> bool:  # noqa: ARG002 - the contract has none
+    async def release(self, bought: Bought) -> None:
+        """Nothing to do: a code works from the moment it is sold."""
+
+    async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - the contract has none
         """False: the draft contract has no cancellation. Sends nothing."""
         return False
+
+    async def balance(self) -> Balance | None:
+        """None: the draft contract tells none. Sends nothing."""
+        return None
 
     async def aclose(self) -> None:
         """Close the connections. Idempotent."""
         await self._http.aclose()
+
+    def _unusable(self, fault: InvalidInput, reply: HttpReply) -> ProviderReplyUnusable:
+        return ProviderReplyUnusable(
+            f"{self.name} took the order, but its reply cannot be used. {fault.message}",
+            raw=reply.raw,
+            reply=reply.kept,
+        )
 
     def _esim(
         self, order: Mapping[str, object], request: ProvisionRequest, reply: HttpReply
@@ -119,8 +142,13 @@ class ConnectedYou:
             request,
             strict_luhn=self._strict_luhn,
             sent=self.describe_request(request),
-            kept=reply.kept,
+            reply=reply,
         )
+
+
+def _judge(status: int, body: object) -> type[ProviderError] | None:
+    refused = httpx.codes.is_client_error(status) and status not in UNSURE_4XX
+    return ProviderOutOfStock if refused and says_out_of_stock(body) else None
 
 
 def _customer(request: ProvisionRequest) -> list[str]:

@@ -8,6 +8,7 @@ from domain.activation_code import install_codes
 from domain.errors import InvalidInput
 from domain.iccid import parse_iccid
 from domain.provider import ProvisionedEsim, ProvisionRequest
+from providers._http import HttpReply
 from providers._redaction import REDACTED
 
 log = structlog.get_logger(__name__)
@@ -72,11 +73,11 @@ def esim_of(
     *,
     strict_luhn: bool,
     sent: Mapping[str, object],
-    kept: Mapping[str, object],
+    reply: HttpReply,
 ) -> ProvisionedEsim:
     """The profile in an order of ours, every field checked.
 
-    `sent` and `kept` are request and reply without secrets, to be kept with the profile.
+    `sent` is the request without secrets, to be kept with the profile.
 
     Raises:
         InvalidInput: not our order, or an ICCID or code that cannot be used; quotes no code.
@@ -94,7 +95,8 @@ def esim_of(
         qr_payload=codes.qr_payload,
         instructions=_instructions(order.get("instructions")),
         request=sent,
-        reply=kept,
+        reply=reply.kept,
+        raw=reply.raw,
     )
 
 

@@ -45,7 +45,7 @@ def providers(partner: PartnerServer, ambiguity: Ambiguity) -> dict[str, EsimPro
         dry_run=False,
         ambiguity=ambiguity,
     )
-    return build_providers(PARTNER, config)
+    return build_providers(PARTNER, {PARTNER: config})
 
 
 @pytest.fixture
