@@ -75,6 +75,14 @@ class Activations:
         """Ask for a retry without waiting for the answer; harmless if nothing waits."""
         await self._signal(order_id, messages.RETRY, _clean(request))
 
+    async def tell_of_purchase(self, order_id: int) -> None:
+        """Make a running activation look at its purchase now; harmless if none runs."""
+        try:
+            await self._handle(order_id).signal(messages.PURCHASE_NEWS)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise _unavailable() from None
+
     async def cancel(self, order_id: int, request: Intervention) -> Started:
         """Cancel an activation, even one that was never started or was terminated.
 

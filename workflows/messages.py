@@ -16,6 +16,8 @@ RETRY = "retry"
 """Signal and update: try again now."""
 CANCEL = "cancel"
 """Signal: end the activation if the eSIM is not assigned yet."""
+PURCHASE_NEWS = "purchase_news"
+"""Signal: the provider said something of the order's purchase; look now."""
 STATE = "state"
 """Query: where the activation stands."""
 

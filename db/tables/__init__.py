@@ -3,8 +3,14 @@
 from db.tables.catalogue import carriers, countries, plan_codes, plans
 from db.tables.esims import esim_inventory, esim_profiles, inventory_imports
 from db.tables.metadata import metadata
+from db.tables.purchases import (
+    provider_gates,
+    provider_intents,
+    provider_webhooks,
+    quarantined_replies,
+)
 from db.tables.sales import orders, payments, users
-from db.tables.trail import esim_provisioning_events, provider_intents
+from db.tables.trail import esim_provisioning_events
 
 __all__ = [
     "carriers",
@@ -18,6 +24,9 @@ __all__ = [
     "payments",
     "plan_codes",
     "plans",
+    "provider_gates",
     "provider_intents",
+    "provider_webhooks",
+    "quarantined_replies",
     "users",
 ]

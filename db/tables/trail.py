@@ -1,4 +1,4 @@
-"""What was about to be bought, and everything that ever happened to an order."""
+"""Everything that ever happened to an order."""
 
 from sqlalchemy import (
     BigInteger,
@@ -14,43 +14,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from db.tables.metadata import created_at, identity, metadata, state
+from db.tables.metadata import identity, metadata, state
 from domain.profile_states import ProfileStatus
-from domain.purchase import IntentState
-
-provider_intents = Table(
-    "provider_intents",
-    metadata,
-    identity(),
-    Column("order_id", ForeignKey("orders.id"), nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("reference", Text, nullable=False),
-    Column("state", state(IntentState, "state"), nullable=False),
-    Column("attempts", Integer, nullable=False, server_default="1"),
-    # What was sent and what came back, without codes, credentials, names or addresses.
-    Column("request", JSONB, nullable=False),
-    Column("reply", JSONB),
-    Column("error_code", Text),
-    Column("error", Text),
-    Column("inventory_item_id", ForeignKey("esim_inventory.id"), unique=True),
-    created_at(),
-    Column("sent_at", DateTime(timezone=True)),
-    Column("closed_at", DateTime(timezone=True)),
-    # At most one purchase of an order may be open: a second one could be a second charge.
-    Index(
-        "uq_provider_intents_open",
-        "order_id",
-        unique=True,
-        postgresql_where=text("state IN ('INTENDED', 'SENT', 'UNKNOWN')"),
-    ),
-    Index(
-        "uq_provider_intents_confirmed",
-        "order_id",
-        unique=True,
-        postgresql_where=text("state = 'CONFIRMED'"),
-    ),
-    Index("ix_provider_intents_order_id", "order_id"),
-)
 
 esim_provisioning_events = Table(
     "esim_provisioning_events",
