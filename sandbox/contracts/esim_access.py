@@ -1,0 +1,260 @@
+"""ESIM_ACCESS: the open API v1 (docs.esimaccess.com, PyPI `esimaccess-python` 0.1.1).
+
+Every call is a POST that answers HTTP 200; `success` and `errorCode` say how it went. An order's
+profiles are handed out later: a query before that says 200010. Prices are USD times 10,000.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from sandbox.contracts.contract import Answer, Asked, Contract, Webhook, text
+from sandbox.contracts.esim_access_list import CANCELLED, PRICE, esim, package
+from sandbox.credentials import ESIM_ACCESS_ACCESS_CODE
+from sandbox.http import Reply, Request, json_object, json_reply
+from sandbox.ledger import Order, ProfileState
+from sandbox.misbehaviours import Trait
+from sandbox.shop import Purchase, Terms, Trouble, trouble_of
+
+ORDER, LOOKUP, CANCEL = "order", "lookup", "cancel"
+BALANCE, PACKAGES = "balance", "packages"
+
+_ALL_PACKAGES = ("SANDBOX-1GB", "SANDBOX-5GB", "SOLDOUT-1GB", "NOCREDIT-1GB")
+_MAX_TRANSACTION_ID = 50
+_MAX_COUNT = 30
+_UNITS_PER_CENT = 100
+
+_MISSING = ("000105", "The request is missing mandatory parameters")
+_TOO_LONG = ("000107", "A parameter is too long")
+_BAD_JSON = ("000104", "The request body is no JSON object")
+_WRONG_PRICE = ("200005", "The price of a package is not right")
+_WRONG_AMOUNT = ("200006", "The total amount is not right")
+_NOT_IN_THIS_STATE = ("200009", "The state of the order does not allow this")
+_NOT_YET = ("200010", "The profiles of the order are being allocated")
+_NO_SUCH_ORDER = ("310272", "The order does not exist")
+
+_ERRORS = {
+    Trouble.OUT_OF_STOCK: ("200011", "Not enough profiles in stock"),
+    Trouble.UNKNOWN_PLAN: ("310241", "The packageCode does not exist"),
+    Trouble.NO_CREDIT: ("200007", "The account balance is not sufficient"),
+    Trouble.BAD_CREDENTIALS: ("101003", "The signature or access code is not right"),
+    Trouble.RATE_LIMITED: ("900001", "The system is busy, please try again later"),
+}
+
+
+class EsimAccess(Contract):
+    """Sells now, hands out later."""
+
+    provider = "ESIM_ACCESS"
+    prefix = "/esim-access/api/v1/open"
+    base_path = "/esim-access/api/v1/open"
+    operations: ClassVar[Mapping[str, Trait]] = {
+        ORDER: Trait.CALL | Trait.BUY | Trait.SHOWN | Trait.DELIVERED_LATER | Trait.ANNOUNCED,
+        LOOKUP: Trait.CALL | Trait.LOOKUP | Trait.ECHO | Trait.ICCID | Trait.CODE,
+        CANCEL: Trait.CALL | Trait.STEP,
+        BALANCE: Trait.CALL,
+        PACKAGES: Trait.CALL,
+    }
+    paths: ClassVar[Mapping[tuple[str, str], str]] = {
+        ("POST", "/esim/order"): ORDER,
+        ("POST", "/esim/query"): LOOKUP,
+        ("POST", "/esim/cancel"): CANCEL,
+        ("POST", "/balance/query"): BALANCE,
+        ("POST", "/package/list"): PACKAGES,
+    }
+
+    def read(self, request: Request) -> Asked:
+        """Check access code and body; an order is known by its transaction id."""
+        operation = self.operation_of(request)
+        fields = json_object(request.body)
+        return Asked(
+            operation=operation,
+            reference=self._reference(fields or {}),
+            fields=fields or {},
+            fault=_fault(request, operation, fields),
+        )
+
+    def answer(self, asked: Asked, terms: Terms) -> Answer:
+        """Sell, query, cancel, or tell balance and packages."""
+        match asked.operation:
+            case "order":
+                return self._buy(asked.fields, terms)
+            case "lookup":
+                return Answer(self._query(asked.fields, terms))
+            case "cancel":
+                return Answer(self._cancel(asked.fields))
+            case "balance":
+                return Answer(_success({"balance": self.shop.balance_cents() * _UNITS_PER_CENT}))
+            case _:
+                return Answer(_packages(asked.fields))
+
+    def refusal(self, trouble: Trouble) -> Reply:
+        """`success: false` with a code."""
+        status = 429 if trouble is Trouble.RATE_LIMITED else 200
+        return _failure(*_ERRORS[trouble], status=status)
+
+    def failure(self, status: int) -> Reply:
+        """The same with an HTTP status."""
+        return _failure(*_ERRORS[Trouble.RATE_LIMITED], status=status)
+
+    def webhook(self, order: Order, told: Order) -> Webhook | None:
+        """Tells that the profiles are there; nothing is told of a failure."""
+        url = order.webhook_url
+        if url is None or order.failed:
+            return None
+        content = {
+            "orderNo": _order_no(told),
+            "transactionId": told.reference,
+            "orderStatus": "GOT_RESOURCE",
+        }
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(order.ready_at))
+        body = {
+            "notifyType": "ORDER_STATUS",
+            "eventGenerateTime": moment,
+            "notifyId": uuid.uuid4().hex,
+            "content": content,
+        }
+        return self.wrapped(json.dumps(body).encode(), url)
+
+    def _buy(self, fields: Mapping[str, Any], terms: Terms) -> Answer:
+        (line,) = fields["packageInfoList"]
+        purchase = Purchase(
+            reference=fields["transactionId"],
+            plan_code=_plan_code(line),
+            quantity=line.get("count", 1),
+            later=True,
+            webhook_url=self.webhook_url(),
+        )
+        earlier = self.shop.earlier(purchase.reference)
+        order = earlier or self.shop.sell(purchase, terms)
+        reply = _success({"orderNo": _order_no(terms.told(order))})
+        return Answer(reply, announces=None if earlier else order)
+
+    def _query(self, fields: Mapping[str, Any], terms: Terms) -> Reply:
+        orders = [order for order in self._orders(fields) if order.is_shown]
+        order_no = text(fields, "orderNo")
+        if order_no and not orders:
+            return _failure(*_NO_SUCH_ORDER)
+        if orders and all(order.failed for order in orders):
+            return _failure(*_NOT_IN_THIS_STATE)
+        ready = [order for order in orders if order.is_ready]
+        if orders and not ready:
+            return _failure(*_NOT_YET)
+        wanted = text(fields, "iccid")
+        return _success(_page(self._esims(ready, wanted, terms), fields["pager"]))
+
+    def _esims(self, orders: Iterable[Order], wanted: str, terms: Terms) -> list[dict[str, Any]]:
+        return [
+            esim(told, profile, self.ledger.state(profile.iccid), _order_no(told))
+            for order in orders
+            for told in [terms.told(order)]
+            for profile in told.profiles
+            if not wanted or profile.iccid == wanted or told is not order
+        ]
+
+    def _cancel(self, fields: Mapping[str, Any]) -> Reply:
+        named = text(fields, "iccid") or text(fields, "esimTranNo")
+        iccid = named.removeprefix("T")  # our esimTranNo is `T` and the ICCID
+        order = self.ledger.order_of(iccid)
+        if order is None or order.provider != self.provider:
+            return _failure(*_NO_SUCH_ORDER)
+        if not order.is_ready or self._is_cancelled(iccid):
+            return _failure(*_NOT_IN_THIS_STATE)
+        self.ledger.set_state(iccid, ProfileState(CANCELLED))
+        if all(self._is_cancelled(profile.iccid) for profile in order.profiles):
+            self.ledger.void(order)
+        return _success({})
+
+    def _is_cancelled(self, iccid: str) -> bool:
+        state = self.ledger.state(iccid)
+        return state is not None and state.state == CANCELLED
+
+    def _orders(self, fields: Mapping[str, Any]) -> list[Order]:
+        """What a query or a cancellation is about: by order, by profile, by reference, or all."""
+        if order_no := text(fields, "orderNo"):
+            orders = self.ledger.orders(self.provider)
+            return [order for order in orders if _order_no(order) == order_no]
+        if iccid := text(fields, "iccid"):
+            order = self.ledger.order_of(iccid)
+            return [order] if order and order.provider == self.provider else []
+        return self.ledger.orders(self.provider, text(fields, "transactionId") or None)
+
+    def _reference(self, fields: Mapping[str, Any]) -> str | None:
+        if transaction_id := text(fields, "transactionId"):
+            return transaction_id
+        named = {name: text(fields, name) for name in ("orderNo", "iccid") if text(fields, name)}
+        if tran_no := text(fields, "esimTranNo"):
+            named = {"iccid": tran_no.removeprefix("T")}
+        orders = self._orders(named) if named else []
+        return orders[0].reference if orders else None
+
+
+def _fault(request: Request, operation: str, fields: Mapping[str, Any] | None) -> Reply | None:
+    if request.headers.get("rt-accesscode") != ESIM_ACCESS_ACCESS_CODE:
+        return _failure(*_ERRORS[Trouble.BAD_CREDENTIALS])
+    if operation == BALANCE:  # the official client sends no body
+        return None
+    if fields is None:
+        return _failure(*_BAD_JSON)
+    if operation == LOOKUP and not _is_pager(fields.get("pager")):
+        return _failure(*_MISSING)
+    if operation == CANCEL and not (text(fields, "iccid") or text(fields, "esimTranNo")):
+        return _failure(*_MISSING)
+    return _order_fault(fields) if operation == ORDER else None
+
+
+def _order_fault(fields: Mapping[str, Any]) -> Reply | None:
+    lines = fields.get("packageInfoList")
+    if not text(fields, "transactionId") or not isinstance(lines, list) or len(lines) != 1:
+        return _failure(*_MISSING)
+    if len(fields["transactionId"]) > _MAX_TRANSACTION_ID:
+        return _failure(*_TOO_LONG)
+    line = lines[0]
+    count = line.get("count", 1) if isinstance(line, dict) else None
+    if type(count) is not int or not 0 < count <= _MAX_COUNT or not _plan_code(line):
+        return _failure(*_MISSING)
+    if line.get("price") not in (None, PRICE):
+        return _failure(*_WRONG_PRICE)
+    if fields.get("amount") not in (None, PRICE * count):
+        return _failure(*_WRONG_AMOUNT)
+    return None
+
+
+def _packages(fields: Mapping[str, Any]) -> Reply:
+    wanted = text(fields, "packageCode")
+    codes = [wanted] if wanted else _ALL_PACKAGES
+    listed = [package(code) for code in codes if trouble_of(code) is not Trouble.UNKNOWN_PLAN]
+    return _success({"packageList": listed})
+
+
+def _is_pager(pager: object) -> bool:
+    return isinstance(pager, dict) and all(
+        type(pager.get(name)) is int and pager[name] > 0 for name in ("pageNum", "pageSize")
+    )
+
+
+def _page(esims: list[dict[str, Any]], pager: Mapping[str, int]) -> dict[str, Any]:
+    number, size = pager["pageNum"], pager["pageSize"]
+    shown = esims[(number - 1) * size : number * size]
+    total = {"pageSize": size, "pageNum": number, "total": len(esims)}
+    return {"esimList": shown, "pager": total}
+
+
+def _plan_code(line: Mapping[str, Any]) -> str:
+    return text(line, "packageCode") or text(line, "slug")
+
+
+def _order_no(order: Order) -> str:
+    return f"B{time.strftime('%y%m%d', time.gmtime(order.booked_at))}{order.number:08d}"
+
+
+def _success(body: Mapping[str, Any]) -> Reply:
+    return json_reply(200, {"success": True, "errorCode": "0", "errorMsg": None, "obj": body})
+
+
+def _failure(code: str, message: str, *, status: int = 200) -> Reply:
+    return json_reply(
+        status, {"success": False, "errorCode": code, "errorMsg": message, "obj": None}
+    )
