@@ -6,7 +6,9 @@ from domain.errors import Misconfigured
 from domain.provider import EsimProvider
 from domain.webhooks import WebhookReader
 from providers._config import Adapter, ProviderConfig
+from providers.airalo import AIRALO
 from providers.connected_you import CONNECTED_YOU, ConnectedYouConfig
+from providers.esim_access import ESIM_ACCESS
 from providers.local import LocalProvider
 
 __all__ = [
@@ -19,7 +21,7 @@ __all__ = [
     "build_webhook_readers",
 ]
 
-ADAPTERS: tuple[Adapter, ...] = (CONNECTED_YOU,)
+ADAPTERS: tuple[Adapter, ...] = (CONNECTED_YOU, AIRALO, ESIM_ACCESS)
 """Every provider there is an adapter for."""
 
 NAMES = (LocalProvider.name, *(adapter.name for adapter in ADAPTERS))

@@ -29,6 +29,7 @@ _CONTAINERS_AND_TEXTS = frozenset(
     {"code", "data", "detail", "error", "errorcode", "errors", "field", "message", "quantity"}
     | {"reason", "status", "success", "title", "type", "meta", "obj", "errormsg", "sims"}
     | {"esimlist", "header", "functionexecutionstatus", "statuscodedata", "count"}
+    | {"id", "packagelist"}
 )
 _SECRETS = frozenset(
     {"activationcode", "confirmationcode", "customer", "instructions", "qrcode", "qrcodeurl"}

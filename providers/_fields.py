@@ -1,0 +1,79 @@
+"""Reading a provider's JSON: a field is what we take it for, or the reply cannot be used."""
+
+import re
+from collections.abc import Mapping
+
+import structlog
+
+from domain.errors import InvalidInput
+from domain.iccid import parse_iccid
+from domain.provider import ProvisionRequest
+
+log = structlog.get_logger(__name__)
+
+_IDENTIFIER = re.compile(r"[0-9A-Za-z._:-]{1,64}")
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """A JSON object.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if not isinstance(value, dict):
+        raise InvalidInput("It holds no order.")
+    return value
+
+
+def mappings(value: object) -> list[Mapping[str, object]]:
+    """A list of JSON objects.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if not isinstance(value, list):
+        raise InvalidInput("It holds no list.")
+    return [mapping(each) for each in value]
+
+
+def text(fields: Mapping[str, object], key: str) -> str:
+    """A field that must be text: a number is none, since JSON writers round long ones.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    value = fields.get(key)
+    if not isinstance(value, str):
+        raise InvalidInput(f"It has no text in {key}.")
+    return value
+
+
+def optional_text(fields: Mapping[str, object], key: str) -> str | None:
+    """The same for a field that may be missing, null or empty.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    return None if fields.get(key) in (None, "") else text(fields, key)
+
+
+def identifier(value: object) -> str | None:
+    """A name that the provider gave or echoes; None for anything that is not like one."""
+    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+
+
+def iccid_of(fields: Mapping[str, object], request: ProvisionRequest, strict_luhn: bool) -> str:
+    """The ICCID in a sold profile, checked; a wrong check digit is logged.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    iccid = parse_iccid(text(fields, "iccid"), strict_luhn)
+    if not iccid.luhn_valid:
+        log.warning("ICCID fails its Luhn check", order_id=request.order_id, iccid=iccid.digits)
+    return iccid.digits
+
+
+def printable(text: str) -> str | None:
+    """Free text for the customer, without what Postgres and screens cannot show."""
+    return "".join(one for one in text if one.isprintable() or one in "\n\t").strip() or None

@@ -1,0 +1,270 @@
+"""Airalo over HTTP: orders at once or later, found again by their description."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+
+import httpx
+
+from domain.errors import (
+    InvalidInput,
+    ProviderError,
+    ProviderRefused,
+    ProviderReplyUnusable,
+    ProviderUnavailable,
+)
+from domain.provider import (
+    AcceptedOrder,
+    Answer,
+    Balance,
+    Bought,
+    ProvisionedEsim,
+    ProvisionRequest,
+)
+from providers._http import HttpReply, ProviderHttp, checked_base_url
+from providers._redaction import redacted
+from providers.airalo.config import AiraloConfig
+from providers.airalo.mapping import (
+    ENDED,
+    balance_of,
+    data_of,
+    esim_of,
+    is_last_page,
+    judged,
+    listed_orders,
+    order_body,
+    order_name,
+    order_status,
+    request_id,
+)
+from providers.airalo.tokens import TokenHttp, Tokens
+
+_ORDERS, _ORDERS_ASYNC, _BALANCE = "/orders", "/orders-async", "/balance"
+_PAGE_SIZE = 100
+_MAX_PAGES = 10
+
+# With the token in its header; its text must not come back in what is kept.
+_Call = Callable[[Mapping[str, str], Sequence[str]], Awaitable[HttpReply]]
+
+
+class Airalo:
+    """Buys one eSIM per order reference, which Airalo keeps as the order's description.
+
+    Args:
+        transport: a test's stand-in for the network.
+
+    Raises:
+        Misconfigured: names the variable.
+    """
+
+    name = "AIRALO"
+    releases = False
+    returnable = False
+
+    def __init__(
+        self, config: AiraloConfig, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.ambiguity = config.ambiguity
+        self.settle_gap_seconds = config.settle_gap_seconds
+        self.limits = config.limits
+        self.resellable = config.resale
+        self._config = config
+        base_url = checked_base_url("AIRALO_BASE_URL", config.base_url)
+        self._http = ProviderHttp(
+            self.name,
+            base_url,
+            auth_headers={},
+            timeout_seconds=config.timeout_seconds,
+            judge=judged,
+            transport=transport,
+        )
+        # A third: token and order together stay within the time that a purchase has.
+        token_http = TokenHttp(
+            self.name,
+            base_url,
+            auth_headers={},
+            timeout_seconds=config.timeout_seconds / 3,
+            judge=judged,
+            transport=transport,
+        )
+        self._tokens = Tokens(self.name, token_http, config.client_id, config.secret)
+
+    def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
+        """The body of the purchase; it holds no secret."""
+        return order_body(request)
+
+    async def provision(self, request: ProvisionRequest) -> Answer:
+        """Buy: `POST orders` or `POST orders-async`, once.
+
+        Costs money, and a repetition is a second purchase.
+
+        Raises:
+            ProviderUnavailable, ProviderRefused, ProviderOutOfStock: nothing was bought; without
+                a plan code or a token nothing is even sent.
+            ProviderOutcomeUnknown: no answer, or one that does not say.
+            ProviderReplyUnusable: an answer that cannot be used.
+        """
+        if request.plan_code is None:
+            raise ProviderRefused(f"{self.name} has no plan code for this plan: see plan_codes.")
+        later = self._config.asynchronous
+        body = order_body(request)
+        if later and self._config.webhook_url is not None:
+            body["webhook_url"] = self._config.webhook_url
+        path = _ORDERS_ASYNC if later else _ORDERS
+        reply = await self._send(
+            lambda headers, secrets: self._http.post(path, body, secrets, headers)
+        )
+        try:
+            if later:
+                return AcceptedOrder(request_id(reply.body), reply.kept)
+            return self._esim(data_of(reply.body), request, reply)
+        except InvalidInput as fault:
+            raise self._unusable(fault.message, reply) from None
+
+    async def lookup(self, request: ProvisionRequest) -> Answer | None:
+        """Find an order by its description: `GET orders`, safe to repeat.
+
+        Airalo lists an asynchronous order once it is delivered, so an accepted one that is not
+        listed is still under way; what became of it otherwise, only a notification tells.
+
+        Raises:
+            ProviderUnavailable: no answer, or none that settles anything.
+            ProviderRefused: the order has failed; without an accepted order also an answer that
+                settles nothing.
+            ProviderReplyUnusable: our order is there, and cannot be delivered as it is.
+        """
+        accepted_id = request.provider_order_id
+        try:
+            orders, reply = await self._orders_of(request.reference)
+        except ProviderRefused as error:
+            raise self._unsettled(error, accepted_id) from None
+        if len(orders) > 1:
+            raise self._unusable(f"{len(orders)} orders have our reference.", reply)
+        if not orders:
+            return AcceptedOrder(accepted_id, reply.kept) if accepted_id else None
+        (order,) = orders
+        return self._delivered(order, request, reply)
+
+    async def release(self, bought: Bought) -> None:
+        """Nothing to do: a code works from the moment it is sold."""
+
+    async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - the API has none
+        """False: an order is refunded only by request and by hand. Sends nothing."""
+        return False
+
+    async def balance(self) -> Balance | None:
+        """What is left of the credit: `GET balance`.
+
+        Raises:
+            ProviderUnavailable, ProviderRefused.
+        """
+        reply = await self._send(
+            lambda headers, secrets: self._http.get(_BALANCE, {}, secrets, headers)
+        )
+        try:
+            return balance_of(reply.body)
+        except InvalidInput:
+            raise ProviderUnavailable(f"{self.name} answered without a balance.") from None
+
+    async def aclose(self) -> None:
+        """Close the connections. Idempotent."""
+        await self._http.aclose()
+        await self._tokens.aclose()
+
+    async def _send(self, call: _Call) -> HttpReply:
+        """Call with a token; with a new one if Airalo does not accept it any more.
+
+        A 401 comes before anything is booked, so even an order may be sent once more.
+        """
+        token = await self._tokens.current()
+        try:
+            return await call({"authorization": f"Bearer {token}"}, self._secrets(token))
+        except ProviderRefused as error:
+            if error.reply is None or error.reply["status"] != HTTPStatus.UNAUTHORIZED:
+                raise
+        self._tokens.forget(token)
+        token = await self._tokens.current()
+        return await call({"authorization": f"Bearer {token}"}, self._secrets(token))
+
+    def _secrets(self, token: str) -> Sequence[str]:
+        return (token, self._config.secret)
+
+    async def _orders_of(self, reference: str) -> tuple[list[Mapping[str, object]], HttpReply]:
+        """Every order with this description, and a reply that holds nobody else's.
+
+        Airalo finds parts of a description, so `order-4` also finds `order-42`: absent is what is
+        on no page.
+        """
+        found: list[Mapping[str, object]] = []
+        for page in range(1, _MAX_PAGES + 1):
+            reply = await self._page(reference, page)
+            try:
+                orders = listed_orders(reply.body)
+                is_last = is_last_page(reply.body, page, _PAGE_SIZE)
+            except InvalidInput as fault:
+                raise ProviderRefused(
+                    f"{self.name} answered the look-up, but its reply cannot be used."
+                    f" {fault.message}",
+                    reply=reply.kept,
+                ) from None
+            found += [order for order in orders if order.get("description") == reference]
+            if is_last:
+                return found, self._only(found, reply)
+        raise ProviderRefused(f"{self.name} lists too many orders to find ours among them.")
+
+    async def _page(self, reference: str, page: int) -> HttpReply:
+        params = {
+            "filter[description]": reference,
+            "include": "sims,status",
+            "limit": str(_PAGE_SIZE),
+            "page": str(page),
+        }
+        return await self._send(
+            lambda headers, secrets: self._http.get(_ORDERS, params, secrets, headers)
+        )
+
+    def _only(self, orders: list[Mapping[str, object]], reply: HttpReply) -> HttpReply:
+        body = {"data": orders}
+        kept = {"status": reply.kept["status"], "body": redacted(body, [self._config.secret])}
+        return HttpReply(body, kept, json.dumps(body))
+
+    def _delivered(
+        self, order: Mapping[str, object], request: ProvisionRequest, reply: HttpReply
+    ) -> Answer:
+        status, order_id = order_status(order), request.provider_order_id or order_name(order)
+        if status == "failed":
+            raise ProviderRefused(f"{self.name} could not deliver the order.", reply=reply.kept)
+        if status in ENDED:
+            raise self._unusable("It was refunded.", reply)
+        if not order.get("sims") and order_id:
+            return AcceptedOrder(order_id, reply.kept)
+        try:
+            return self._esim(order, request, reply)
+        except InvalidInput as fault:
+            raise self._unusable(fault.message, reply) from None
+
+    def _unsettled(self, error: ProviderRefused, accepted_id: str | None) -> ProviderError:
+        """A look-up that Airalo does not answer says nothing of an order that it has accepted."""
+        if accepted_id is None:
+            return error
+        return ProviderUnavailable(
+            f"{self.name} does not tell what became of the order.", reply=error.reply
+        )
+
+    def _unusable(self, fault: str, reply: HttpReply) -> ProviderReplyUnusable:
+        return ProviderReplyUnusable(
+            f"{self.name} took the order, but its reply cannot be used. {fault}",
+            raw=reply.raw,
+            reply=reply.kept,
+        )
+
+    def _esim(
+        self, order: Mapping[str, object], request: ProvisionRequest, reply: HttpReply
+    ) -> ProvisionedEsim:
+        return esim_of(
+            order,
+            request,
+            strict_luhn=self._config.iccid_luhn_strict,
+            sent=self.describe_request(request),
+            reply=reply,
+        )

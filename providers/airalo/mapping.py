@@ -1,0 +1,240 @@
+"""Our words in Airalo's fields and back (docs/providers/airalo.md)."""
+
+import html
+import re
+from collections.abc import Mapping
+
+import httpx
+
+from domain.activation_code import ActivationCode, install_codes, parse_activation_code
+from domain.errors import (
+    InvalidInput,
+    ProviderError,
+    ProviderOutcomeUnknown,
+    ProviderOutOfStock,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from domain.provider import Balance, ProvisionedEsim, ProvisionRequest
+from providers._amounts import decimal_of
+from providers._fields import (
+    iccid_of,
+    identifier,
+    mapping,
+    mappings,
+    optional_text,
+    printable,
+    text,
+)
+from providers._http import HttpReply
+
+ENDED = frozenset({"failed", "refunded", "partially_refunded"})
+"""Statuses of orders that nothing is delivered from."""
+
+_QUANTITY = 1
+_MEANINGS: Mapping[int, type[ProviderError]] = {
+    11: ProviderRefused,  # no credit
+    13: ProviderUnavailable,  # operator under maintenance
+    14: ProviderRefused,  # checksum
+    23: ProviderRefused,  # top-up disabled
+    33: ProviderOutOfStock,
+    34: ProviderOutOfStock,  # or an invalid package
+    43: ProviderRefused,  # bad request
+    53: ProviderOutcomeUnknown,  # "something unexpected happened"
+    73: ProviderRefused,  # recycled
+    89: ProviderRefused,  # our address is not on the allow list
+}
+_SOLD_OUT = "available quantity"
+
+_MAX_HTML = 20_000
+_LINE_END = re.compile(r"<(?:br|/p|/li|/ol|/ul|/h[1-6])\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_BLANKS = re.compile(r"\s*\n\s*")
+
+
+def order_body(request: ProvisionRequest) -> dict[str, object]:
+    """The body of `POST orders` and `POST orders-async`."""
+    return {
+        "package_id": request.plan_code,
+        "quantity": _QUANTITY,
+        "type": "sim",
+        "description": request.reference,
+    }
+
+
+def judged(status: int, body: object) -> type[ProviderError] | None:
+    """What a failed reply means; None is "as its status says".
+
+    A code that the reference does not list comes with 422 just as "something unexpected
+    happened" does, so it settles nothing either.
+    """
+    if not httpx.codes.is_client_error(status) or not isinstance(body, dict):
+        return None
+    data = body.get("data")
+    for fields in (body, data if isinstance(data, dict) else {}):
+        if _SOLD_OUT in str(fields.get("quantity", "")).lower():
+            return ProviderOutOfStock
+        code = _number(fields.get("code"))
+        if code is not None and code != status:
+            return _MEANINGS.get(code, ProviderOutcomeUnknown)
+    return None
+
+
+def data_of(body: object) -> Mapping[str, object]:
+    """What a reply is about: an order, its acceptance, the balances.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    return mapping(mapping(body).get("data"))
+
+
+def request_id(body: object) -> str:
+    """What Airalo calls an asynchronous order, from the reply to `POST orders-async`.
+
+    Raises:
+        InvalidInput: it does not say.
+    """
+    named = identifier(data_of(body).get("request_id"))
+    if named is None:
+        raise InvalidInput("It names no request_id.")
+    return named
+
+
+def listed_orders(body: object) -> list[Mapping[str, object]]:
+    """The orders on a page of `GET orders`.
+
+    Raises:
+        InvalidInput: it is no such page.
+    """
+    return mappings(mapping(body).get("data"))
+
+
+def is_last_page(body: object, page: int, limit: int) -> bool:
+    """Whether a page of `GET orders` is the last one.
+
+    Raises:
+        InvalidInput: it does not say.
+    """
+    meta = mapping(body).get("meta")
+    last = _number(meta.get("last_page")) if isinstance(meta, dict) else None
+    if last is not None:
+        return page >= last
+    if len(listed_orders(body)) >= limit:
+        raise InvalidInput("It does not say whether there are more orders.")
+    return True
+
+
+def order_status(order: Mapping[str, object]) -> str | None:
+    """A listed order's status."""
+    status = order.get("status")
+    return identifier(status.get("slug") if isinstance(status, dict) else status)
+
+
+def order_name(order: Mapping[str, object]) -> str | None:
+    """What Airalo calls a listed order."""
+    return identifier(order.get("code")) or identifier(str(order.get("id", "")))
+
+
+def esim_of(
+    order: Mapping[str, object],
+    request: ProvisionRequest,
+    *,
+    strict_luhn: bool,
+    sent: Mapping[str, object],
+    reply: HttpReply,
+) -> ProvisionedEsim:
+    """The profile in an order of ours, every field checked.
+
+    Raises:
+        InvalidInput: not our order, or an ICCID or code that cannot be used; quotes no code.
+    """
+    _check_echo(order, request)
+    sims = mappings(order.get("sims"))
+    if len(sims) != _QUANTITY:
+        raise InvalidInput(f"It holds {len(sims)} eSIMs.")
+    (sim,) = sims
+    codes = install_codes(_lpa_string(sim))
+    return ProvisionedEsim(
+        reference=request.reference,
+        iccid=iccid_of(sim, request, strict_luhn),
+        activation_code=codes.activation_code,
+        qr_payload=codes.qr_payload,
+        instructions=_instructions(order, sim),
+        confirmation_code=optional_text(sim, "confirmation_code"),
+        request=sent,
+        reply=reply.kept,
+        raw=reply.raw,
+    )
+
+
+def balance_of(body: object) -> Balance | None:
+    """The first account of `GET balance`; None if there is none.
+
+    Raises:
+        InvalidInput: it cannot be read.
+    """
+    balances = data_of(body).get("balances")
+    accounts = mappings(balances if isinstance(balances, list) else [balances])
+    if not accounts:
+        return None
+    available = mapping(accounts[0].get("availableBalance"))
+    return Balance(decimal_of(available.get("amount")), text(available, "currency"))
+
+
+def _number(value: object) -> int | None:
+    readable = str(value) if isinstance(value, int | str) else ""
+    return int(readable) if re.fullmatch("[0-9]{1,9}", readable) else None
+
+
+def _check_echo(order: Mapping[str, object], request: ProvisionRequest) -> None:
+    if order.get("description") != request.reference:
+        raise InvalidInput("It does not carry our order reference.")
+    if request.plan_code and order.get("package_id") != request.plan_code:
+        raise InvalidInput("It is for another package.")
+    if _number(order.get("quantity")) != _QUANTITY:  # the reference shows 1 and "1"
+        raise InvalidInput("It is for another quantity.")
+
+
+def _lpa_string(sim: Mapping[str, object]) -> str:
+    """What the QR code shows; `lpa` (a host) and `matching_id` must say the same."""
+    host, matching_id = optional_text(sim, "lpa"), optional_text(sim, "matching_id")
+    qrcode = optional_text(sim, "qrcode")
+    if qrcode is None:
+        return ActivationCode(text(sim, "lpa"), text(sim, "matching_id")).lpa_string
+    code = parse_activation_code(qrcode)
+    other_host = host is not None and host.lower() != code.smdp_address.lower()
+    if other_host or matching_id not in (None, code.matching_id):
+        raise InvalidInput("Its code and its QR code name different profiles.")
+    return qrcode
+
+
+def _instructions(order: Mapping[str, object], sim: Mapping[str, object]) -> str | None:
+    markups = (order.get("qrcode_installation"), order.get("manual_installation"))
+    parts = dict.fromkeys((*map(_plain, markups), *_access_points(sim)))
+    return printable("\n\n".join(filter(None, parts)))
+
+
+def _plain(markup: object) -> str:
+    """Airalo's instructions are HTML; ours are text."""
+    if not isinstance(markup, str):
+        return ""
+    broken = _LINE_END.sub("\n", markup[:_MAX_HTML])
+    return _BLANKS.sub("\n", html.unescape(_TAG.sub("", broken))).strip()
+
+
+def _access_points(sim: Mapping[str, object]) -> list[str]:
+    """The access points that a customer has to type in."""
+    platforms = sim.get("apn")
+    if isinstance(platforms, dict):
+        named = [(f"APN for {label}", platforms.get(key)) for key, label in _PLATFORMS.items()]
+    else:
+        named = [("APN", sim)]
+    return [
+        f"{label}: {apn['apn_value']}"
+        for label, apn in named
+        if isinstance(apn, dict) and apn.get("apn_type") == "manual" and apn.get("apn_value")
+    ]
+
+
+_PLATFORMS = {"ios": "iOS", "android": "Android"}

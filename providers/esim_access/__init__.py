@@ -1,0 +1,16 @@
+"""ESIM_ACCESS: the open API v1 (docs/providers/esim-access.md)."""
+
+from providers._config import Adapter
+from providers.esim_access.config import EsimAccessConfig
+from providers.esim_access.live import EsimAccess
+from providers.esim_access.webhooks import EsimAccessWebhooks
+
+__all__ = ["ESIM_ACCESS", "EsimAccess", "EsimAccessConfig", "EsimAccessWebhooks"]
+
+ESIM_ACCESS = Adapter(
+    name=EsimAccess.name,
+    config=EsimAccessConfig,
+    requires=("access_code",),
+    build=EsimAccess,
+    webhooks=EsimAccessWebhooks,
+)

@@ -1,0 +1,38 @@
+"""The `ESIM_ACCESS_*` variables."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
+from domain.errors import Misconfigured
+from domain.purchase import Ambiguity
+from providers._config import ProviderConfig
+
+_HEADER_VALUE = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EsimAccessConfig(ProviderConfig):
+    """Where eSIM Access is, and who we are there.
+
+    `settle_gap_seconds` is a multiple of the 30 seconds that an order may take to be allocated:
+    until then a look-up by our reference may find nothing.
+
+    Raises:
+        Misconfigured: an access code that no header can carry.
+    """
+
+    base_url: str = "https://api.esimaccess.com/api/v1/open"
+    access_code: str = field(default="", repr=False)
+    ambiguity: Ambiguity = Ambiguity.LOOKUP
+    settle_gap_seconds: Annotated[float, Field(gt=0)] = 120
+    rate_per_second: Annotated[float, Field(gt=0)] = 8
+
+    def __post_init__(self) -> None:
+        if not _HEADER_VALUE.fullmatch(self.access_code):
+            raise Misconfigured(
+                "ESIM_ACCESS_ACCESS_CODE is required to buy from eSIM Access: no space, no line"
+                " break."
+            )

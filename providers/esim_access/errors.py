@@ -1,0 +1,71 @@
+"""What eSIM Access's error codes mean. They come in HTTP 200, with `success: false`."""
+
+import re
+from collections.abc import Mapping
+
+from domain.errors import (
+    InvalidInput,
+    ProviderError,
+    ProviderOutOfStock,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from providers._fields import mapping
+
+NOT_IN_THIS_STATE = frozenset({"200002", "200009"})
+NOT_ALLOCATED = "200010"
+NO_SUCH_ORDER = "310272"
+NO_SUCH_PROFILE = frozenset({NO_SUCH_ORDER, "310403"})
+
+# What is not here settles nothing: of an order nobody knows whether it was booked.
+_MEANINGS: Mapping[str, type[ProviderError]] = {
+    **dict.fromkeys(
+        (
+            *("000101", "000102", "000103", "000104", "000105", "000106", "000107"),  # malformed
+            *("101001", "101002", "101003"),  # timestamp, address, signature
+            *("200005", "200006", "200007", "200008"),  # price, amount, balance, parameter
+            *("310201", "310211", "310221", "310231", "310241", "310243", "310251"),  # unknown plan
+        ),
+        ProviderRefused,
+    ),
+    "200011": ProviderOutOfStock,
+    "900001": ProviderUnavailable,
+}
+_CODE = re.compile(r"[0-9]{1,8}")
+
+
+def error_code(body: object) -> str | None:
+    """The code of a failure; None for a success.
+
+    Raises:
+        InvalidInput: the reply is neither.
+    """
+    fields = mapping(body)
+    success = fields.get("success")
+    if success is True or success == "true":  # the reference shows both
+        return None
+    if success is not False and success != "false":
+        raise InvalidInput("It does not say whether it succeeded.")
+    code = str(fields.get("errorCode", ""))
+    return code if _CODE.fullmatch(code) else "missing"
+
+
+def failure(
+    provider: str,
+    code: str,
+    unsure: type[ProviderError],
+    reply: Mapping[str, object],
+) -> ProviderError:
+    """The error that a code stands for; `unsure` where it settles nothing."""
+    kind = _MEANINGS.get(code, unsure)
+    return kind(f"{provider} answered with error code {code}.", reply=reply)
+
+
+def judged(status: int, body: object) -> type[ProviderError] | None:
+    """What a failed HTTP reply means, if it has a code that we know; None is "as its status"."""
+    if not isinstance(body, dict) or status not in _CLIENT_ERRORS:
+        return None
+    return _MEANINGS.get(str(body.get("errorCode")))
+
+
+_CLIENT_ERRORS = frozenset(range(400, 500))

@@ -1,0 +1,139 @@
+"""Our words in eSIM Access's fields and back (docs/providers/esim-access.md)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from domain.activation_code import install_codes, parse_activation_code
+from domain.errors import InvalidInput
+from domain.provider import Balance, ProvisionedEsim, ProvisionRequest
+from providers._amounts import decimal_of
+from providers._fields import iccid_of, identifier, mapping, mappings, text
+from providers._http import HttpReply
+
+MAX_REFERENCE = 50
+"""Characters of a transactionId."""
+
+CANCELLED = "CANCEL"
+_ENDED = frozenset({CANCELLED, "REVOKED", "DELETED", "USED_UP", "USED_EXPIRED", "UNUSED_EXPIRED"})
+_UNITS_PER_DOLLAR = Decimal(10_000)
+
+
+def order_body(request: ProvisionRequest) -> dict[str, object]:
+    """The body of `POST esim/order`."""
+    return {
+        "transactionId": request.reference,
+        "packageInfoList": [{"packageCode": request.plan_code, "count": 1}],
+    }
+
+
+def query_body(key: str, value: str) -> dict[str, object]:
+    """The body of `POST esim/query`; the pager is mandatory."""
+    return {key: value, "pager": {"pageNum": 1, "pageSize": 20}}
+
+
+def order_no(body: object) -> str:
+    """What eSIM Access calls a new order.
+
+    Raises:
+        InvalidInput: it does not say.
+    """
+    named = named_order(body)
+    if named is None:
+        raise InvalidInput("It names no orderNo.")
+    return named
+
+
+def named_order(body: object) -> str | None:
+    """The orderNo in a reply, if there is one."""
+    obj = mapping(body).get("obj")
+    return identifier(obj.get("orderNo")) if isinstance(obj, dict) else None
+
+
+def listed_profiles(body: object) -> list[Mapping[str, object]]:
+    """The profiles in the reply to `POST esim/query`.
+
+    Raises:
+        InvalidInput: there is no list.
+    """
+    return mappings(mapping(mapping(body).get("obj")).get("esimList"))
+
+
+def is_ours(profile: Mapping[str, object], request: ProvisionRequest) -> bool:
+    """By either name: a profile that carries only one of them is ours, and cannot be used."""
+    if profile.get("transactionId") == request.reference:
+        return True
+    accepted_id = request.provider_order_id
+    return accepted_id is not None and profile.get("orderNo") == accepted_id
+
+
+def esim_of(
+    profiles: Sequence[Mapping[str, object]],
+    request: ProvisionRequest,
+    *,
+    strict_luhn: bool,
+    sent: Mapping[str, object],
+    reply: HttpReply,
+) -> ProvisionedEsim:
+    """The one profile of our order, every field checked.
+
+    Raises:
+        InvalidInput: several, another order's, or an ICCID or code that cannot be used; quotes
+            no code.
+    """
+    if len(profiles) != 1:
+        raise InvalidInput(f"{len(profiles)} profiles have our reference.")
+    (profile,) = profiles
+    _check_echo(profile, request)
+    if profile.get("esimStatus") in _ENDED:
+        raise InvalidInput("It is cancelled or used up.")
+    lpa_string = parse_activation_code(text(profile, "ac")).lpa_string
+    codes = install_codes(text(profile, "ac"), lpa_string)
+    return ProvisionedEsim(
+        reference=request.reference,
+        iccid=iccid_of(profile, request, strict_luhn),
+        activation_code=codes.activation_code,
+        qr_payload=codes.qr_payload,
+        expires_at=_moment(profile.get("expiredTime")),
+        request=sent,
+        reply=reply.kept,
+        raw=reply.raw,
+    )
+
+
+def balance_of(body: object) -> Balance:
+    """What `POST balance/query` tells.
+
+    Raises:
+        InvalidInput: it cannot be read.
+    """
+    units = decimal_of(mapping(mapping(body).get("obj")).get("balance"))
+    return Balance(units / _UNITS_PER_DOLLAR, "USD")
+
+
+def _check_echo(profile: Mapping[str, object], request: ProvisionRequest) -> None:
+    if profile.get("transactionId") != request.reference:
+        raise InvalidInput("It does not carry our order reference.")
+    if request.provider_order_id not in (None, profile.get("orderNo")):
+        raise InvalidInput("It belongs to another order.")
+    packages, wanted = profile.get("packageList"), request.plan_code
+    if packages is not None and wanted and wanted not in _package_names(packages):
+        raise InvalidInput("It is for another package.")
+
+
+def _package_names(packages: object) -> set[object]:
+    listed = mappings(packages)
+    if len(listed) != 1:
+        raise InvalidInput(f"It holds {len(listed)} packages.")
+    return {identifier(listed[0].get(key)) for key in ("packageCode", "slug")}
+
+
+def _moment(value: object) -> datetime | None:
+    """Until when the profile can be used; what cannot be read never spoils a purchase."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)
