@@ -19,17 +19,19 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.apply_profile import ProfileActivities
-from activities.call_provider import ProviderActivities
+from activities.call_provider import ProviderActivities, PurchaseRules
 from activities.deliver_instructions import AnswerDelivery, DeliveryActivities
 from activities.failure_edge import FailureEdge
 from activities.pause_points import PausePoints
 from activities.record_progress import ProgressActivities
 from activities.reserve_inventory import InventoryActivities
+from activities.routes import Routes, RoutingActivities
 from db.engine import create_engine
 from domain.errors import EsimError
-from domain.provider import EsimProvider
+from domain.provider import EsimProvider, resellable
+from domain.provider_limits import SpendLimits
 from logs import configure_logging
-from providers import ADAPTERS, ProviderConfig, build_providers
+from providers import build_providers
 from settings import (
     DatabaseSettings,
     LogSettings,
@@ -37,7 +39,7 @@ from settings import (
     TemporalSettings,
     WorkerSettings,
     load,
-    load_config,
+    provider_configs,
 )
 from workflows.activate_esim import ActivateEsimWorkflow
 from workflows.client import Activations
@@ -57,6 +59,7 @@ def build_workers(
     task_queue: str,
     default_provider: str,
     settings: WorkerSettings,
+    purchases: PurchaseRules = PurchaseRules(),  # noqa: B008 - frozen
     workflow_runner: WorkflowRunner = _SANDBOX,
 ) -> list[Worker]:
     """One worker for the workflow and its database steps, and one for each provider's calls.
@@ -65,11 +68,13 @@ def build_workers(
     """
     folder = settings.pause_points_dir
     pause = PausePoints(Path(folder) if folder else None)
-    inventory = InventoryActivities(engine, pause, default_provider, frozenset(providers))
+    routes = Routes(default_provider, providers)
+    routing = RoutingActivities(engine, routes)
+    inventory = InventoryActivities(engine, pause, routes, providers)
     profile = ProfileActivities(engine, pause)
     delivery = DeliveryActivities(engine, pause, AnswerDelivery())
-    progress = ProgressActivities(engine)
-    purchase = ProviderActivities(engine, pause, providers)
+    progress = ProgressActivities(engine, resellable(providers))
+    purchase = ProviderActivities(engine, pause, providers, purchases)
     grace = timedelta(seconds=settings.worker_graceful_shutdown_seconds)
     steps = Worker(
         client,
@@ -84,6 +89,8 @@ def build_workers(
             progress.record_failed_round,
             progress.record_request,
             progress.cancel_activation,
+            routing.choose_provider,
+            routing.find_unsettled,
         ],
         interceptors=[FailureEdge()],
         max_cached_workflows=settings.worker_max_cached_workflows,
@@ -98,28 +105,14 @@ def build_workers(
         Worker(
             client,
             task_queue=provider_queue(task_queue, name),
-            activities=[purchase.call_provider],
+            activities=[purchase.call_provider, purchase.settle_purchase],
             interceptors=[FailureEdge()],
-            max_concurrent_activities=settings.worker_max_concurrent_activities,
+            max_concurrent_activities=provider.limits.max_concurrent,
             graceful_shutdown_timeout=grace,
         )
-        for name in providers
+        for name, provider in providers.items()
     ]
     return [steps, *calls]
-
-
-def provider_configs(settings: ProviderSettings) -> dict[str, ProviderConfig]:
-    """The configuration of every provider whose variables are set, by name.
-
-    Raises:
-        Misconfigured: names the variable that is missing or wrong.
-    """
-    shared = {"iccid_luhn_strict": settings.iccid_luhn_strict}
-    loaded = {
-        adapter.name: load_config(adapter.name, adapter.config, adapter.requires, shared)
-        for adapter in ADAPTERS
-    }
-    return {name: config for name, config in loaded.items() if config is not None}
 
 
 @asynccontextmanager
@@ -162,6 +155,13 @@ async def main() -> None:
         task_queue=temporal.temporal_task_queue,
         default_provider=provider_settings.esim_provider,
         settings=load(WorkerSettings),
+        purchases=PurchaseRules(
+            SpendLimits(
+                provider_settings.purchases_per_hour,
+                provider_settings.purchases_per_hour_per_user,
+            ),
+            provider_settings.purchase_reference_prefix,
+        ),
         # Tests and replay run in the sandbox, which catches what is not deterministic; here it
         # would cost a third of the worker and twice the memory of a waiting activation.
         workflow_runner=UnsandboxedWorkflowRunner(),

@@ -1,94 +1,123 @@
 """Buying a profile. It costs money, so the database knows of it before the provider does.
 
-1. A transaction commits what is about to be bought, and that the request leaves now.
-2. The provider is called outside any transaction.
-3. A transaction commits the outcome: the item RESERVED for its order, or why there is none.
+1. A transaction commits what is about to be bought (INTENDED): nothing has left.
+2. A transaction passes the provider's gate and commits that the request leaves now (SENT).
+3. The provider is called outside any transaction.
+4. A transaction commits the outcome: the item RESERVED for its order, ACCEPTED if the provider
+   delivers later, or why there is none.
 
 Whoever finds an intent that left and has no outcome does not know whether it was booked; what
-happens then is the provider's `Ambiguity`. There is no undo here: what `release_inventory` does
-with a bought item is all that can be undone without the provider.
+happens then is the provider's `Ambiguity` (activities/settle_purchase.py).
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.long_steps import heartbeats, to_the_end
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
-from activities.reserve_inventory import release_held
+from activities.provider_gate import Clock, ProviderGate, wait_for_turn
+from activities.purchase_outcome import PurchaseOutcomes, review
+from activities.return_purchase import Returns
+from activities.settle_purchase import Doubt, Settlement
 from db import events, intents, inventory, profiles
 from db.engine import transaction
 from db.intents import Intent
-from db.inventory import Purchase
 from db.plan_codes import provision_request
 from db.profiles import Profile
 from db.purchase_lock import PurchaseLock
 from domain.audit import EventKind
 from domain.errors import (
-    DuplicateStock,
+    ActivationCancelled,
     NeedsReview,
     OrderNotPaid,
     ProviderError,
     ProviderOutcomeUnknown,
     ProviderRefused,
-    ProviderUnavailable,
-    StorageUnavailable,
+    ProviderReplyUnusable,
 )
 from domain.order_states import OrderStatus
-from domain.profile_states import ProfileStatus
-from domain.provider import EsimProvider, ProvisionedEsim, ProvisionRequest
+from domain.profile_states import ENDED, READY, ProfileStatus
+from domain.provider import Answer, EsimProvider, ProvisionedEsim, ProvisionRequest, resellable
+from domain.provider_limits import SpendLimits
 from domain.purchase import Ambiguity, IntentState
 
-_PATIENCE_SECONDS = (0.5, 1, 2, 4, 8, 8, 8)
-
 ResultT = TypeVar("ResultT")
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class PurchaseOrder:
-    """What to buy for which order, and where."""
+    """What to buy for which order, and where.
+
+    Attributes:
+        overdue: an accepted order has had its time: if it is still not delivered, a person must
+            look at it.
+    """
 
     order_id: int
     provider: str
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Sending:
-    """An intent whose request leaves now; `again` if an earlier one may have been booked."""
+class PurchaseRules:
+    """What holds for the purchases of this deployment, wherever they are made.
+
+    Attributes:
+        allowance: the spend guard.
+        reference_prefix: put before every reference, so that no two environments share one.
+        clock: of tests that skip time.
+    """
+
+    allowance: SpendLimits = field(default=SpendLimits())
+    reference_prefix: str = ""
+    clock: Clock | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Purchase:
+    """A purchase of an order, begun now or found begun."""
 
     intent: Intent
     request: ProvisionRequest
-    again: bool
+    user_id: int
 
 
 class ProviderActivities:
     """Calls providers, each through its own adapter."""
 
     def __init__(
-        self, engine: AsyncEngine, pause: PausePoints, providers: Mapping[str, EsimProvider]
+        self,
+        engine: AsyncEngine,
+        pause: PausePoints,
+        providers: Mapping[str, EsimProvider],
+        rules: PurchaseRules,
     ) -> None:
         self._engine = engine
         self._pause = pause
         self._providers = providers
+        self._prefix = rules.reference_prefix
         self._lock = PurchaseLock(engine)
+        self._gate = ProviderGate(engine, rules.allowance, rules.clock)
+        self._outcomes = PurchaseOutcomes(engine, resellable(providers))
+        self._settlement = Settlement(engine, self._gate, self._outcomes)
+        self._returns = Returns(engine, self._gate)
 
     @activity.defn(name="call_provider")
-    async def call_provider(self, order: PurchaseOrder) -> int:
+    async def call_provider(self, order: PurchaseOrder) -> int | None:
         """Buy one profile for an order; returns the id of the item it became.
 
-        Idempotent as far as the provider cooperates: an order that holds an item, or whose
-        purchase is confirmed, is never bought for again.
+        None if the provider has accepted the order and delivers later: call again then. Idempotent
+        as far as the provider cooperates: an order that holds an item, or whose purchase is
+        confirmed, is never bought for again.
 
         Raises:
-            OrderNotPaid: refunded meanwhile; nothing was sent.
+            OrderNotPaid, ActivationCancelled: it ended meanwhile; nothing was sent.
+            ProviderHeld: the provider may not be called now; nothing was sent.
             ProviderUnavailable: nothing was booked; safe to repeat.
             ProviderRefused: a definite no.
             ProviderOutcomeUnknown: it may be booked, and asking again settles it.
@@ -96,22 +125,47 @@ class ProviderActivities:
             PurchaseUnderWay: another attempt has not let go of the order yet.
         """
         provider = self._provider(order.provider)
-        return await to_the_end(self._purchase_alone(order, provider))
+        return await self._alone(order.order_id, lambda: self._purchase(order, provider))
 
-    async def _purchase_alone(self, order: PurchaseOrder, provider: EsimProvider) -> int:
-        async with heartbeats(), self._lock.hold(order.order_id):
-            return await self._purchase(order, provider)
+    @activity.defn(name="settle_purchase")
+    async def settle_purchase(self, order: PurchaseOrder) -> bool:
+        """Find out what became of an ended order's purchase, and give back what nobody needs.
 
-    async def _purchase(self, order: PurchaseOrder, provider: EsimProvider) -> int:
-        prepared = await self._prepare(order, provider)
-        if isinstance(prepared, int):
-            return prepared
-        await self._pause.reach(PausePoint.BEFORE_SEND, order.order_id)
-        esim = await self._buy(provider, prepared)
+        Buys nothing. True if there is nothing left to do, or nothing but for a person; False if
+        asking again later may help. Idempotent.
+
+        Raises:
+            ProviderHeld, ProviderUnavailable, ProviderOutcomeUnknown: ask again later.
+            PurchaseUnderWay: another attempt has not let go of the order yet.
+        """
+        provider = self._provider(order.provider)
+        return await self._alone(order.order_id, lambda: self._settle_ended(order, provider))
+
+    async def _alone(self, order_id: int, work: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """Hold the order's purchase while working on it, to the end."""
+
+        async def locked() -> ResultT:
+            async with heartbeats(), self._lock.hold(order_id):
+                return await work()
+
+        return await to_the_end(locked())
+
+    async def _purchase(self, order: PurchaseOrder, provider: EsimProvider) -> int | None:
+        purchase = await self._prepare(order.order_id, provider)
+        if purchase is None:
+            return await self._hand_over(order.order_id)
+        answer: Answer | None
+        if purchase.intent.state is IntentState.INTENDED:
+            answer, intent = await self._buy(purchase, provider)
+        else:
+            answer, intent = await self._ask_again(purchase, provider, overdue=order.overdue)
+        if not isinstance(answer, ProvisionedEsim):
+            return None
         await self._pause.reach(PausePoint.AFTER_REPLY, order.order_id)
-        item_id = await self._keep(order, prepared, esim)
+        await self._outcomes.keep(intent, answer)
+        await self._gate.report(provider, None)
         await self._pause.reach(PausePoint.AFTER_PURCHASE, order.order_id)
-        return item_id
+        return await self._hand_over(order.order_id)
 
     def _provider(self, name: str) -> EsimProvider:
         provider = self._providers.get(name)
@@ -120,212 +174,209 @@ class ProviderActivities:
             raise ProviderRefused(f"There is no provider {name} here; there is: {known}.")
         return provider
 
-    async def _prepare(self, order: PurchaseOrder, provider: EsimProvider) -> _Sending | int:
-        """The item that the order already holds, else an intent that is committed as sent."""
+    async def _prepare(self, order_id: int, provider: EsimProvider) -> _Purchase | None:
+        """The purchase to go on with, None if the order holds an item already.
+
+        A new one is committed as INTENDED: nothing has left yet.
+
+        Raises:
+            NeedsReview: it was bought for before, or its purchase is open elsewhere.
+        """
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, order_id)
+            if await inventory.held_by(connection, order_id) is not None:
+                return None
+            if bought := await intents.bought_for(connection, order_id):
+                raise _bought_before(profile, bought)
+            begun = await intents.open_for(connection, order_id)
+            if begun is not None and begun.provider != provider.name:
+                raise review(begun)
+            if begun is None:
+                _check_wanted(profile)
+                await self._gate.peek(connection, provider)
+                begun = await self._intend(connection, profile, provider)
+            request = await self._request(connection, profile, begun)
+            return _Purchase(begun, request, profile.user_id)
+
+    async def _intend(
+        self, connection: AsyncConnection, profile: Profile, provider: EsimProvider
+    ) -> Intent:
+        reference = f"{self._prefix}order-{profile.order_id}"
+        request = await provision_request(connection, profile, provider.name, reference)
+        return await intents.intend(
+            connection,
+            order_id=profile.order_id,
+            provider=provider.name,
+            reference=reference,
+            request=provider.describe_request(request),
+        )
+
+    async def _request(
+        self, connection: AsyncConnection, profile: Profile, intent: Intent
+    ) -> ProvisionRequest:
+        return await provision_request(
+            connection, profile, intent.provider, intent.reference, intent.provider_order_id
+        )
+
+    async def _buy(self, purchase: _Purchase, provider: EsimProvider) -> tuple[Answer, Intent]:
+        """Send a purchase for the first time."""
+        intent = await self._depart(purchase, provider)
+        await self._pause.reach(PausePoint.BEFORE_SEND, intent.order_id)
+        return await self._send(intent, purchase.request, provider, unsure=False)
+
+    async def _ask_again(
+        self, purchase: _Purchase, provider: EsimProvider, *, overdue: bool
+    ) -> tuple[Answer | None, Intent]:
+        """Find out about a purchase that left without an outcome, as the provider allows."""
+        intent, request = purchase.intent, purchase.request
+        if intent.provider_order_id or provider.ambiguity is Ambiguity.LOOKUP:
+            doubt = Doubt(intent, request, overdue=overdue)
+            return await self._settlement.look_up(doubt, provider), intent
+        if provider.ambiguity is Ambiguity.REVIEW:
+            await self._settlement.give_to_a_person(intent)
+            raise review(intent)
+        intent = await self._depart(purchase, provider)
+        return await self._send(intent, request, provider, unsure=True)
+
+    async def _send(
+        self, intent: Intent, request: ProvisionRequest, provider: EsimProvider, *, unsure: bool
+    ) -> tuple[Answer, Intent]:
+        """Call, and commit a failure or an acceptance before anybody hears of it."""
+        try:
+            answer = await provider.provision(request)
+        except ProviderError as error:
+            await self._outcomes.fail(intent, error, unsure=unsure)
+            await self._gate.report(provider, error)
+            raise _outlook(error, intent, provider, unsure=unsure) from None
+        if not isinstance(answer, ProvisionedEsim):
+            await self._outcomes.accept(intent, answer)
+            await self._gate.report(provider, None)
+        return answer, intent
+
+    async def _depart(self, purchase: _Purchase, provider: EsimProvider) -> Intent:
+        """Pass the gate and commit the purchase as SENT; what may not leave is withdrawn.
+
+        Raises:
+            OrderNotPaid, ActivationCancelled, ProviderHeld: nothing has left.
+        """
+        intent, waited = purchase.intent, 0.0
+        while True:
+            try:
+                async with transaction(self._engine) as connection:
+                    _check_wanted(await profiles.lock(connection, intent.order_id))
+                    hold = await self._gate.admit_purchase(
+                        connection, provider, user_id=purchase.user_id
+                    )
+                    if hold is None:
+                        sent = await intents.mark_sent(connection, intent)
+                        await _note_sent(connection, sent)
+                        return sent
+                waited = await wait_for_turn(provider, hold, waited)
+            except (OrderNotPaid, ActivationCancelled, ProviderError) as error:
+                if intent.state is IntentState.INTENDED:
+                    await self._outcomes.withdraw(intent, error.message)
+                    raise
+                if isinstance(error, ProviderError):  # nobody knows any more than before
+                    raise _still_unknown(error) from None
+                await self._settlement.give_to_a_person(intent)
+                raise review(intent) from None
+
+    async def _hand_over(self, order_id: int) -> int:
+        """Make a bought profile usable and its item the order's; returns the item's id.
+
+        Raises:
+            ProviderError: its code does not work yet; ask again.
+            ActivationCancelled: it was let go of, because the activation has ended.
+        """
+        await self._release(order_id)
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, order_id)
+            item = await inventory.held_by(connection, order_id)
+            if item is None:
+                raise _ended(profile)
+            if profile.status is ProfileStatus.PENDING_ACTIVATION:
+                await profiles.move(
+                    connection,
+                    profile,
+                    ProfileStatus.RESERVED,
+                    EventKind.INVENTORY_RESERVED,
+                    origin(),
+                    payload={"item_id": item.id},
+                    inventory_item_id=item.id,
+                )
+            return item.id
+
+    async def _release(self, order_id: int) -> None:
+        """Where codes work only after a release: whoever is called, the seller must do it."""
+        async with transaction(self._engine) as connection:
+            bought = await intents.bought_for(connection, order_id)
+        seller = self._providers.get(bought.provider) if bought else None
+        if seller is not None and seller.releases:
+            await self._returns.release(order_id, seller)
+
+    async def _settle_ended(self, order: PurchaseOrder, provider: EsimProvider) -> bool:
+        doubt = await self._open_doubt(order)
+        here = doubt if doubt and doubt.intent.provider == provider.name else None
+        if here is not None and not await self._settlement.conclude(here, provider):
+            return False
+        return await self._returns.give_back(order.order_id, provider)
+
+    async def _open_doubt(self, order: PurchaseOrder) -> Doubt | None:
         async with transaction(self._engine) as connection:
             profile = await profiles.lock(connection, order.order_id)
-            if held := await inventory.held_by(connection, order.order_id):
-                return held.id
-            if profile.order_status is not OrderStatus.PAID:
-                raise OrderNotPaid("Order was refunded before its eSIM was bought.")
-            if confirmed := await intents.confirmed_for(connection, order.order_id):
-                raise NeedsReview(
-                    f"The purchase {confirmed.reference} was confirmed, and its profile is not"
-                    " held for the order any more; nothing is bought a second time."
-                )
-            earlier = await intents.open_for(connection, order.order_id)
-            if earlier and not _may_ask_again(earlier, provider):
-                raise _review(earlier)
-            reference = earlier.reference if earlier else f"order-{order.order_id}"
-            request = await provision_request(connection, profile, order.provider, reference)
-            intent = earlier or await intents.intend(
-                connection,
-                order_id=order.order_id,
-                provider=order.provider,
-                reference=reference,
-                request=provider.describe_request(request),
-            )
-            await intents.mark_sent(connection, intent)
-            await _record(connection, intent, EventKind.PURCHASE_SENT)
-        return _Sending(intent, request, again=earlier is not None)
-
-    async def _buy(self, provider: EsimProvider, sending: _Sending) -> ProvisionedEsim:
-        """Ask the provider, and record a failure before it is raised."""
-        try:
-            return await _ask(provider, sending)
-        except ProviderError as error:
-            await self._close(sending, error)
-            refused_again = sending.again and isinstance(error, ProviderRefused)
-            unknown = isinstance(error, ProviderOutcomeUnknown)
-            if refused_again or (unknown and provider.ambiguity is Ambiguity.REVIEW):
-                raise _review(sending.intent) from None
-            if sending.again and not unknown:
-                # This call booked nothing; of the earlier one nobody knows yet.
-                raise ProviderOutcomeUnknown(
-                    error.message, retry_after_seconds=error.retry_after_seconds
-                ) from None
-            raise
-
-    async def _keep(self, order: PurchaseOrder, sending: _Sending, esim: ProvisionedEsim) -> int:
-        """Commit what was bought. A code already in stock is never taken for a new one.
-
-        What was paid for is in our hands only, and not every provider tells it twice.
-        """
-        try:
-            return await _patiently(lambda: self._commit(order, sending, esim))
-        except DuplicateStock:
-            error = ProviderOutcomeUnknown(
-                "The provider sold an ICCID or code that is already in stock.", reply=esim.reply
-            )
-            await self._close(sending, error)
-            raise _review(sending.intent) from None
-
-    async def _commit(self, order: PurchaseOrder, sending: _Sending, esim: ProvisionedEsim) -> int:
-        async with transaction(self._engine) as connection:
-            # The answer to an earlier commit may have been lost, and not the commit itself.
-            if held := await inventory.held_by(connection, order.order_id):
-                return held.id
-            return await _store(connection, order, sending.intent, esim)
-
-    async def _close(self, sending: _Sending, error: ProviderError) -> None:
-        intent = sending.intent
-        state, kind = _outcome(error, again=sending.again)
-        log.warning(
-            "provider_call_failed",
-            order_id=intent.order_id,
-            provider=intent.provider,
-            code=error.code,
-            esim_provisioning="failure",
-        )
-        await _patiently(lambda: self._settle(intent, state, kind, error))
-
-    async def _settle(
-        self, intent: Intent, state: IntentState, kind: EventKind, error: ProviderError
-    ) -> None:
-        async with transaction(self._engine) as connection:
-            await intents.close(
-                connection,
-                intent.id,
-                state,
-                reply=error.reply,
-                error_code=error.code,
-                error=error.message,
-            )
-            await _record(connection, intent, kind, error)
+            begun = await intents.open_for(connection, order.order_id)
+            if begun is None:
+                return None
+            request = await self._request(connection, profile, begun)
+            return Doubt(begun, request, overdue=order.overdue)
 
 
-async def _patiently(write: Callable[[], Awaitable[ResultT]]) -> ResultT:
-    """Write an outcome for as long as it may take a database to come back."""
-    for pause_seconds in _PATIENCE_SECONDS:
-        try:
-            return await write()
-        except StorageUnavailable:
-            await asyncio.sleep(pause_seconds)
-    return await write()
+def _bought_before(profile: Profile, bought: Intent) -> ActivationCancelled | NeedsReview:
+    if profile.status in ENDED:
+        return _ended(profile)
+    return NeedsReview(
+        f"The purchase {bought.reference} was confirmed, and its profile is not held for the"
+        " order any more; nothing is bought a second time."
+    )
 
 
-def _outcome(error: ProviderError, *, again: bool) -> tuple[IntentState, EventKind]:
-    """What a failed call says of its intent.
-
-    A call that repeats an unanswered one says nothing of the first: that one may be booked
-    even if its repetition was refused or never arrived.
-    """
-    settled = IntentState.UNKNOWN if again else IntentState.REFUSED
-    if isinstance(error, ProviderUnavailable):
-        return settled, EventKind.PURCHASE_UNAVAILABLE
-    if isinstance(error, ProviderRefused):
-        return settled, EventKind.PURCHASE_REFUSED
-    return IntentState.UNKNOWN, EventKind.PURCHASE_UNKNOWN
+def _check_wanted(profile: Profile) -> None:
+    if profile.status in ENDED | READY:
+        raise _ended(profile)
+    if profile.order_status is not OrderStatus.PAID:
+        raise OrderNotPaid("Order was refunded before its eSIM was bought.")
 
 
-async def _record(
-    connection: AsyncConnection,
-    intent: Intent,
-    kind: EventKind,
-    error: ProviderError | None = None,
-) -> None:
+async def _note_sent(connection: AsyncConnection, intent: Intent) -> None:
     await events.append(
         connection,
         intent.order_id,
-        kind,
+        EventKind.PURCHASE_SENT,
         origin(),
-        error_code=error.code if error else None,
-        error=error.message if error else None,
         payload={"provider": intent.provider, "reference": intent.reference},
     )
 
 
-async def _ask(provider: EsimProvider, sending: _Sending) -> ProvisionedEsim:
-    """Buy; or, after an unknown outcome, look before buying where the provider must be asked.
-
-    A single "absent" proves nothing, since a look-up may lag behind the provider's own orders.
-    """
-    if sending.again and provider.ambiguity is Ambiguity.LOOKUP:
-        found = await provider.lookup(sending.request)
-        if found is None:
-            raise ProviderOutcomeUnknown("The provider does not show the purchase yet.")
-        return found
-    return await provider.provision(sending.request)
-
-
-async def _store(
-    connection: AsyncConnection, order: PurchaseOrder, intent: Intent, esim: ProvisionedEsim
-) -> int:
-    profile = await profiles.lock(connection, order.order_id)
-    item_id = await inventory.add_bought(connection, _bought(order, profile, esim))
-    await intents.close(
-        connection,
-        intent.id,
-        IntentState.CONFIRMED,
-        reply=esim.reply,
-        inventory_item_id=item_id,
-    )
-    payload = {"provider": order.provider, "reference": esim.reference, "item_id": item_id}
-    if profile.status is ProfileStatus.PENDING_ACTIVATION:
-        await profiles.move(
-            connection,
-            profile,
-            ProfileStatus.RESERVED,
-            EventKind.PURCHASE_CONFIRMED,
-            origin(),
-            payload=payload,
-            inventory_item_id=item_id,
-        )
-        return item_id
-    await events.append(
-        connection, order.order_id, EventKind.PURCHASE_CONFIRMED, origin(), payload=payload
-    )
-    # A parked order waits for its next round with the item held; an ended one holds nothing.
-    if profile.status in {ProfileStatus.CANCELLED, ProfileStatus.EXPIRED}:
-        await release_held(connection, profile, reason="the activation had ended", ending=True)
-    return item_id
+def _outlook(
+    error: ProviderError, intent: Intent, provider: EsimProvider, *, unsure: bool
+) -> ProviderError | NeedsReview:
+    """What a failed send leaves to do: try again, ask, or leave it to a person."""
+    unknown = isinstance(error, ProviderOutcomeUnknown)
+    if unsure and isinstance(error, ProviderRefused):
+        return review(intent)
+    if unknown and provider.ambiguity is Ambiguity.REVIEW:
+        return review(intent)
+    if unsure and isinstance(error, ProviderReplyUnusable):  # it would come again the same
+        return review(intent)
+    if unsure and not unknown:
+        # This call booked nothing; of the earlier one nobody knows yet.
+        return _still_unknown(error)
+    return error
 
 
-def _bought(order: PurchaseOrder, profile: Profile, esim: ProvisionedEsim) -> Purchase:
-    return Purchase(
-        order_id=order.order_id,
-        plan_id=profile.plan_id,
-        carrier_id=profile.carrier_id,
-        country_id=profile.country_id,
-        provider=order.provider,
-        provider_reference=esim.reference,
-        iccid=esim.iccid,
-        activation_code=esim.activation_code,
-        qr_payload=esim.qr_payload,
-        instructions=esim.instructions,
-        confirmation_code=esim.confirmation_code,
-        expires_at=esim.expires_at,
-    )
+def _still_unknown(error: ProviderError) -> ProviderOutcomeUnknown:
+    return ProviderOutcomeUnknown(error.message, retry_after_seconds=error.retry_after_seconds)
 
 
-def _may_ask_again(earlier: Intent, provider: EsimProvider) -> bool:
-    """An open purchase may be asked about at its own provider only, if that one settles it."""
-    same = earlier.provider == provider.name
-    return same and provider.ambiguity is not Ambiguity.REVIEW
-
-
-def _review(intent: Intent) -> NeedsReview:
-    return NeedsReview(
-        f"The purchase {intent.reference} at {intent.provider} may have been booked; "
-        "ask the provider before anything is bought again."
-    )
+def _ended(profile: Profile) -> ActivationCancelled:
+    return ActivationCancelled(f"The activation of order {profile.order_id} has ended.")

@@ -15,6 +15,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from domain.errors import (
     EsimError,
     ProviderError,
+    ProviderHeld,
     ProviderOutcomeUnknown,
     ProviderUnavailable,
     PurchaseUnderWay,
@@ -32,6 +33,9 @@ _RETRYABLE = (
     StorageUnavailable,
     StaleWrite,
 )
+
+_WAITED_FOR_SECONDS = 5.0
+"""A longer wait is the workflow's to spend: it may ask another provider meanwhile."""
 
 log = structlog.get_logger(__name__)
 
@@ -62,11 +66,14 @@ class _Translation(ActivityInboundInterceptor):
 def application_error(error: EsimError) -> ApplicationError:
     """A domain error as Temporal shows it: code as type, sentence as message."""
     wait = error.retry_after_seconds if isinstance(error, ProviderError) else None
+    elsewhere = isinstance(error, ProviderUnavailable) and (wait or 0) > _WAITED_FOR_SECONDS
     expected = isinstance(error, ProviderUnavailable | StorageUnavailable)
     return ApplicationError(
         error.message,
         type=error.code,
-        non_retryable=not isinstance(error, _RETRYABLE),
+        non_retryable=elsewhere
+        or isinstance(error, ProviderHeld)
+        or not isinstance(error, _RETRYABLE),
         next_retry_delay=timedelta(seconds=wait) if wait else None,
         category=(
             ApplicationErrorCategory.BENIGN if expected else ApplicationErrorCategory.UNSPECIFIED

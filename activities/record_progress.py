@@ -1,5 +1,6 @@
 """Writing down what the workflow decided: a failed round, a wait, a request, the end."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import structlog
@@ -55,8 +56,9 @@ class Ending:
 class ProgressActivities:
     """Every write is one transaction with its audit event."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, resellable: AbstractSet[str]) -> None:
         self._engine = engine
+        self._resellable = resellable
 
     @activity.defn(name="record_failed_round")
     async def record_failed_round(self, failed: FailedRound) -> None:
@@ -123,7 +125,11 @@ class ProgressActivities:
         async with transaction(self._engine) as connection:
             profile = await profiles.lock_or_add(connection, ending.order_id)
             profile = await release_held(
-                connection, profile, reason="the activation ended", ending=True
+                connection,
+                profile,
+                reason="the activation ended",
+                ending=True,
+                resellable=self._resellable,
             )
             if profile.status in READY:
                 too_late = {"reason": "the eSIM was assigned already"}

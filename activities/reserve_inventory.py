@@ -1,5 +1,7 @@
 """Taking an item from stock for an order, and putting it back."""
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -7,13 +9,16 @@ from temporalio import activity
 
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
-from db import events, inventory, profiles
+from activities.routes import Routes
+from db import events, intents, inventory, profiles
 from db.engine import transaction
 from db.profiles import Profile
 from domain.audit import EventKind
-from domain.errors import ActivationCancelled, OrderNotPaid, OrderNotYetPaid, UnknownProvider
+from domain.errors import ActivationCancelled, OrderNotPaid, OrderNotYetPaid
 from domain.order_states import OrderStatus
 from domain.profile_states import PARKED, READY, ProfileStatus
+from domain.provider import EsimProvider, resellable
+from domain.purchase import IntentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,7 @@ class ReservationRequest:
     """Which order wants an item.
 
     Attributes:
-        provider: who to buy from without stock; None leaves it to the deployment's default.
+        provider: who to buy from without stock; None leaves it to the plan's route.
     """
 
     order_id: int
@@ -34,11 +39,14 @@ class Reservation:
 
     Attributes:
         item_id: the item held, None if there is no stock for this order.
-        provider: who to buy from if nothing is held.
+        provider: who to buy from if nothing is held; empty if something is.
+        open_purchase_at: the provider at which an earlier purchase of this order is still open,
+            although an item is held; empty if there is none.
     """
 
     item_id: int | None
     provider: str
+    open_purchase_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +69,14 @@ class InventoryActivities:
         self,
         engine: AsyncEngine,
         pause: PausePoints,
-        default_provider: str,
-        providers: frozenset[str],
+        routes: Routes,
+        providers: Mapping[str, EsimProvider],
     ) -> None:
         self._engine = engine
         self._pause = pause
-        self._default_provider = default_provider
-        self._providers = providers
+        self._routes = routes
+        self._resellable = resellable(providers)
+        self._releasing = {each.name for each in providers.values() if each.releases}
 
     @activity.defn(name="reserve_inventory")
     async def reserve_inventory(self, request: ReservationRequest) -> Reservation:
@@ -87,12 +96,16 @@ class InventoryActivities:
             _check_may_activate(profile)
             item_id = await self._hold(connection, profile)
             await self._pause.reach(PausePoint.BEFORE_RESERVE_COMMIT, order_id)
+            seller, doubt = "", ""
+            if item_id is None:
+                seller = await self._routes.first(connection, profile, request.provider)
+            elif profile.started_at is not None:  # at a first start there was no purchase yet
+                earlier = await intents.open_for(connection, order_id)
+                doubt = earlier.provider if earlier else ""
         await self._pause.reach(PausePoint.AFTER_RESERVE, order_id)
-        provider = request.provider or self._default_provider
-        if item_id is None and provider not in self._providers:
-            known = ", ".join(sorted(self._providers))
-            raise UnknownProvider(f"There is no provider {provider} here; there is: {known}.")
-        return Reservation(item_id, provider)
+        if item_id is None:
+            self._routes.check(seller)
+        return Reservation(item_id, seller, doubt)
 
     async def _hold(self, connection: AsyncConnection, profile: Profile) -> int | None:
         if profile.status in READY | {ProfileStatus.RESERVED}:
@@ -107,6 +120,8 @@ class InventoryActivities:
                 origin(),
             )
         held = await inventory.held_by(connection, profile.order_id)
+        if held is not None and await self._waits_for_release(connection, held):
+            return None  # its provider is called first, and will find it held
         item_id = held.id if held else await _take(connection, profile)
         if item_id is not None:
             await profiles.move(
@@ -120,6 +135,13 @@ class InventoryActivities:
             )
         return item_id
 
+    async def _waits_for_release(self, connection: AsyncConnection, item: inventory.Item) -> bool:
+        """Whether the held item's code does not work yet, which only its provider can change."""
+        if item.provider not in self._releasing or item.order_id is None:
+            return False
+        bought = await intents.bought_for(connection, item.order_id)
+        return bought is not None and bought.released_at is None
+
     @activity.defn(name="release_inventory")
     async def release_inventory(self, release: Release) -> None:
         """Undo a reservation: our stock goes back on the shelf, a bought item never does.
@@ -130,15 +152,28 @@ class InventoryActivities:
         """
         async with transaction(self._engine) as connection:
             profile = await profiles.lock(connection, release.order_id)
-            await release_held(connection, profile, reason=release.reason, ending=release.ending)
+            await release_held(
+                connection,
+                profile,
+                reason=release.reason,
+                ending=release.ending,
+                resellable=self._resellable,
+            )
 
 
 async def release_held(
-    connection: AsyncConnection, profile: Profile, *, reason: str, ending: bool
+    connection: AsyncConnection,
+    profile: Profile,
+    *,
+    reason: str,
+    ending: bool,
+    resellable: AbstractSet[str],
 ) -> Profile:
     """Let go of what a locked profile's order holds; returns the profile as it is then.
 
-    Harmless if nothing is held, or if the customer has the eSIM already.
+    Harmless if nothing is held, or if the customer has the eSIM already. A bought item of an
+    order that ends goes to stock if its provider is among `resellable`, since nobody has seen
+    its code; one whose code a person brought has been seen.
     """
     if profile.status in READY:
         return profile
@@ -158,15 +193,32 @@ async def release_held(
     if item.provider is None:
         await inventory.release(connection, item)
     elif ending:
-        await inventory.retire(connection, item)
-        await events.append(
-            connection,
-            profile.order_id,
-            EventKind.INVENTORY_RETIRED,
-            origin(),
-            payload={"item_id": item.id, "reason": reason},
-        )
+        await _let_go_of_bought(connection, profile, item, reason, resellable)
     return profile
+
+
+async def _let_go_of_bought(
+    connection: AsyncConnection,
+    profile: Profile,
+    item: inventory.Item,
+    reason: str,
+    resellable: AbstractSet[str],
+) -> None:
+    bought = await intents.bought_for(connection, profile.order_id)
+    seen = bought is not None and bought.state is IntentState.RESOLVED
+    if item.provider in resellable and not seen:
+        kind = EventKind.INVENTORY_RESTOCKED
+        await inventory.release(connection, item)
+    else:
+        kind = EventKind.INVENTORY_RETIRED
+        await inventory.retire(connection, item)
+    await events.append(
+        connection,
+        profile.order_id,
+        kind,
+        origin(),
+        payload={"item_id": item.id, "reason": reason},
+    )
 
 
 async def _take(connection: AsyncConnection, profile: Profile) -> int | None:

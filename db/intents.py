@@ -1,16 +1,19 @@
 """Purchases about to be sent: committed before the call, closed with its outcome."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.tables import esim_inventory as inventory
 from db.tables import provider_intents as intents
 from domain.errors import StaleWrite
+from domain.inventory_states import InventoryStatus
 from domain.purchase import IntentState
 
-OPEN = (IntentState.INTENDED, IntentState.SENT, IntentState.UNKNOWN)
+OPEN = (IntentState.INTENDED, IntentState.SENT, IntentState.ACCEPTED, IntentState.UNKNOWN)
 """States in which a purchase may still become, or already be, a charge."""
 
 
@@ -24,6 +27,9 @@ class Intent:
     reference: str
     state: IntentState
     attempts: int
+    provider_order_id: str | None
+    inventory_item_id: int | None
+    released_at: datetime | None
 
 
 _COLUMNS = tuple(intents.c[name] for name in Intent.__dataclass_fields__)
@@ -31,22 +37,35 @@ _COLUMNS = tuple(intents.c[name] for name in Intent.__dataclass_fields__)
 
 async def open_for(connection: AsyncConnection, order_id: int) -> Intent | None:
     """The order's purchase whose outcome is not known to be final."""
-    rows = await connection.execute(
-        select(*_COLUMNS).where(intents.c.order_id == order_id, intents.c.state.in_(OPEN))
-    )
-    row = rows.mappings().one_or_none()
-    return Intent(**row) if row else None
+    return await _one(connection, intents.c.order_id == order_id, intents.c.state.in_(OPEN))
 
 
-async def confirmed_for(connection: AsyncConnection, order_id: int) -> Intent | None:
-    """The order's purchase that the provider confirmed: there is one at most, ever."""
-    rows = await connection.execute(
-        select(*_COLUMNS).where(
-            intents.c.order_id == order_id, intents.c.state == IntentState.CONFIRMED
-        )
+async def bought_for(connection: AsyncConnection, order_id: int) -> Intent | None:
+    """The order's purchase that gave a profile: there is one at most, ever.
+
+    Confirmed by the provider, or by a person who brought its code.
+    """
+    gave_a_profile = (intents.c.state == IntentState.CONFIRMED) | (
+        (intents.c.state == IntentState.RESOLVED) & intents.c.inventory_item_id.is_not(None)
     )
-    row = rows.mappings().one_or_none()
-    return Intent(**row) if row else None
+    return await _one(connection, intents.c.order_id == order_id, gave_a_profile)
+
+
+async def unwanted_for(connection: AsyncConnection, order_id: int) -> Intent | None:
+    """The order's purchase whose item went out of use unseen, and that was not given back yet."""
+    return await _one(
+        connection,
+        intents.c.order_id == order_id,
+        intents.c.state == IntentState.CONFIRMED,
+        intents.c.returned_at.is_(None),
+        intents.c.return_error.is_(None),
+        intents.c.downloaded_at.is_(None),
+        exists().where(
+            inventory.c.id == intents.c.inventory_item_id,
+            inventory.c.status == InventoryStatus.RETIRED,
+            inventory.c.assigned_at.is_(None),
+        ),
+    )
 
 
 async def intend(
@@ -72,8 +91,24 @@ async def intend(
     return Intent(**rows.mappings().one())
 
 
-async def mark_sent(connection: AsyncConnection, intent: Intent) -> None:
+async def mark_sent(connection: AsyncConnection, intent: Intent) -> Intent:
     """Record that the request leaves now. From here on its outcome is unknown until closed.
+
+    Raises:
+        StaleWrite: the intent is not in the state it was read in.
+    """
+    attempts = intent.attempts + (intent.state is not IntentState.INTENDED)
+    await _write(connection, intent, state=IntentState.SENT, sent_at=func.now(), attempts=attempts)
+    return replace(intent, state=IntentState.SENT, attempts=attempts)
+
+
+async def accept(
+    connection: AsyncConnection,
+    intent: Intent,
+    provider_order_id: str,
+    reply: Mapping[str, object],
+) -> Intent:
+    """Record that the provider has taken the order on. `reply` holds no secret.
 
     Raises:
         StaleWrite: the intent is not in the state it was read in.
@@ -81,15 +116,41 @@ async def mark_sent(connection: AsyncConnection, intent: Intent) -> None:
     await _write(
         connection,
         intent,
-        state=IntentState.SENT,
-        sent_at=func.now(),
-        attempts=intent.attempts + (intent.state is not IntentState.INTENDED),
+        state=IntentState.ACCEPTED,
+        provider_order_id=provider_order_id,
+        accepted_at=func.coalesce(intents.c.accepted_at, func.now()),
+        reply=dict(reply),
     )
+    return replace(intent, state=IntentState.ACCEPTED, provider_order_id=provider_order_id)
+
+
+async def note_absent(
+    connection: AsyncConnection,
+    intent: Intent,
+    *,
+    settle_gap_seconds: float,
+    now: datetime | None = None,
+) -> bool:
+    """Record that a look-up found nothing; True if one a settle gap ago found nothing either.
+
+    Raises:
+        StaleWrite: the intent is not in the state it was read in.
+    """
+    moment = func.coalesce(
+        bindparam("moment", now, type_=intents.c.absent_at.type), func.clock_timestamp()
+    )
+    gap = timedelta(seconds=settle_gap_seconds)
+    first = await connection.scalar(
+        select(intents.c.absent_at <= moment - gap).where(intents.c.id == intent.id)
+    )
+    if first is None:
+        await _write(connection, intent, absent_at=moment)
+    return first is True
 
 
 async def close(
     connection: AsyncConnection,
-    intent_id: int,
+    intent: Intent,
     state: IntentState,
     *,
     reply: Mapping[str, object] | None,
@@ -97,25 +158,44 @@ async def close(
     error_code: str | None = None,
     error: str | None = None,
 ) -> None:
-    """Record what became of a purchase that was sent, UNKNOWN included. `reply` holds no secret.
+    """Record what became of a purchase, UNKNOWN included. `reply` holds no secret.
 
     Raises:
-        StaleWrite: the intent is not SENT (someone else settled it).
+        StaleWrite: the intent is not in the state it was read in (someone else settled it).
     """
-    closed = await connection.execute(
-        update(intents)
-        .where(intents.c.id == intent_id, intents.c.state == IntentState.SENT)
-        .values(
-            state=state,
-            reply=None if reply is None else dict(reply),
-            inventory_item_id=inventory_item_id,
-            error_code=error_code,
-            error=error,
-            closed_at=None if state is IntentState.UNKNOWN else func.now(),
-        )
+    # What came back before stays, where this time nothing did.
+    kept = {} if reply is None else {"reply": dict(reply)}
+    await _write(
+        connection,
+        intent,
+        state=state,
+        inventory_item_id=inventory_item_id,
+        error_code=error_code,
+        error=error,
+        closed_at=None if state is IntentState.UNKNOWN else func.now(),
+        **kept,
     )
-    if closed.rowcount != 1:
-        raise StaleWrite(f"Purchase {intent_id} was settled by someone else.")
+
+
+async def mark_released(connection: AsyncConnection, intent: Intent) -> None:
+    """Record that a purchase's code works now. Raises StaleWrite."""
+    await _write(connection, intent, released_at=func.now())
+
+
+async def mark_returned(
+    connection: AsyncConnection, intent: Intent, *, refusal: str | None = None
+) -> None:
+    """Record that an unused purchase was given back, or why it was not. Raises StaleWrite."""
+    if refusal is None:
+        await _write(connection, intent, returned_at=func.now())
+    else:
+        await _write(connection, intent, return_error=refusal)
+
+
+async def _one(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> Intent | None:
+    rows = await connection.execute(select(*_COLUMNS).where(*conditions))
+    row = rows.mappings().one_or_none()
+    return Intent(**row) if row else None
 
 
 async def _write(connection: AsyncConnection, intent: Intent, **columns: object) -> None:

@@ -126,6 +126,14 @@ async def take(
     return item_id
 
 
+async def iccid_of(connection: AsyncConnection, item_id: int) -> str | None:
+    """An item's ICCID, whatever its state."""
+    iccid: str | None = await connection.scalar(
+        select(inventory.c.iccid).where(inventory.c.id == item_id)
+    )
+    return iccid
+
+
 async def held_by(connection: AsyncConnection, order_id: int) -> Item | None:
     """The item reserved for or assigned to an order."""
     rows = await connection.execute(_HELD, {"order_id": order_id})
@@ -139,11 +147,36 @@ async def add_bought(connection: AsyncConnection, purchase: Purchase) -> int:
     Raises (by way of the transaction):
         DuplicateStock: another item already has this ICCID or code.
     """
-    columns = {name: getattr(purchase, name) for name in Purchase.__dataclass_fields__}
+    return await _add(connection, purchase, status=InventoryStatus.RESERVED, reserved_at=func.now())
+
+
+async def add_unwanted(connection: AsyncConnection, purchase: Purchase, *, resell: bool) -> int:
+    """Store what was bought for an order that is served already; returns its id.
+
+    It goes to stock where the provider allows it, else out of use. Which order it was bought for
+    is kept in `metadata`: the order's own item stands in `order_id`.
+
+    Raises (by way of the transaction):
+        DuplicateStock: another item already has this ICCID or code.
+    """
+    fate = (
+        {"status": InventoryStatus.AVAILABLE}
+        if resell
+        else {"status": InventoryStatus.RETIRED, "retired_at": func.now()}
+    )
+    return await _add(
+        connection,
+        purchase,
+        order_id=None,
+        metadata={"bought_for_order": purchase.order_id},
+        **fate,
+    )
+
+
+async def _add(connection: AsyncConnection, purchase: Purchase, **columns: object) -> int:
+    bought = {name: getattr(purchase, name) for name in Purchase.__dataclass_fields__}
     added = await connection.execute(
-        insert(inventory)
-        .values(status=InventoryStatus.RESERVED, reserved_at=func.now(), **columns)
-        .returning(inventory.c.id)
+        insert(inventory).values(bought | columns).returning(inventory.c.id)
     )
     item_id: int = added.scalar_one()
     return item_id

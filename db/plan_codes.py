@@ -1,4 +1,4 @@
-"""What a plan is called at a provider."""
+"""Who sells a plan, in which order, and what each of them calls it."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,8 +8,22 @@ from db.tables import countries, orders, plan_codes, users
 from domain.provider import ProvisionRequest
 
 
+async def route(connection: AsyncConnection, plan_id: int) -> list[tuple[str, int]]:
+    """The providers that sell a plan, each with its priority, lowest first."""
+    rows = await connection.execute(
+        select(plan_codes.c.provider, plan_codes.c.priority)
+        .where(plan_codes.c.plan_id == plan_id)
+        .order_by(plan_codes.c.priority, plan_codes.c.provider)
+    )
+    return [(row.provider, row.priority) for row in rows]
+
+
 async def provision_request(
-    connection: AsyncConnection, profile: Profile, provider: str, reference: str
+    connection: AsyncConnection,
+    profile: Profile,
+    provider: str,
+    reference: str,
+    provider_order_id: str | None = None,
 ) -> ProvisionRequest:
     """Everything a provider needs to know to sell this order's profile.
 
@@ -37,6 +51,7 @@ async def provision_request(
         country_iso2=row.iso2,
         customer_email=row.email,
         customer_name=row.name,
+        provider_order_id=provider_order_id,
     )
 
 

@@ -26,7 +26,8 @@ EsimError
     ├── ProviderUnavailable     nothing was booked; the same call is safe later
     │   └── ProviderHeld        not even called: paused, cooling down, or over a limit
     ├── ProviderRefused         a definite no; the same call will be refused again
-    │   └── ProviderOutOfStock  a definite no that more stock would turn into a yes
+    │   ├── ProviderOutOfStock  a definite no that more stock would turn into a yes
+    │   └── ProviderOrderFailed an accepted order that will never be delivered
     └── ProviderOutcomeUnknown  it may have been booked: look it up before anything else
         └── ProviderReplyUnusable   it was answered, and nothing of the answer may be delivered
 
@@ -222,6 +223,12 @@ class ProviderOutOfStock(ProviderRefused):
     """A definite no that more stock would turn into a yes."""
 
     code = "provider-out-of-stock"
+
+
+class ProviderOrderFailed(ProviderRefused):
+    """The provider has said of an order it had accepted that it will never be delivered."""
+
+    code = "provider-order-failed"
 
 
 class ProviderOutcomeUnknown(ProviderError):

@@ -155,8 +155,9 @@ class EsimProvider(Protocol):
         next one. `AcceptedOrder` if it is not delivered yet; None if the provider has none.
 
         Raises:
-            ProviderRefused: this provider has no look-up, or the accepted order has failed for
-                good; both are definite for an accepted order only.
+            ProviderOrderFailed: the provider says of this very order, once accepted, that it
+                will never be delivered. Nothing else may be taken for that: money hangs on it.
+            ProviderRefused: this provider has no look-up, or refuses this one.
         """
         ...
 
@@ -178,3 +179,8 @@ class EsimProvider(Protocol):
     async def aclose(self) -> None:
         """Release connections. Idempotent."""
         ...
+
+
+def resellable(providers: Mapping[str, EsimProvider]) -> frozenset[str]:
+    """The providers whose unused, unseen codes may go to stock."""
+    return frozenset(name for name, provider in providers.items() if provider.resellable)

@@ -9,16 +9,21 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.apply_profile import Assignment
-    from activities.call_provider import PurchaseOrder
     from activities.record_progress import Ending, FailedRound, Request
     from activities.reserve_inventory import Release, ReservationRequest
     from domain.audit import EventKind
-    from domain.errors import NotWaiting, ProviderRefused, UnknownProvider
+    from domain.errors import NotWaiting, ProviderOrderFailed, ProviderRefused, UnknownProvider
     from domain.profile_states import ProfileStatus
 
 from workflows import details, messages, policies, steps
 from workflows.compensation import UndoStack, shielded
-from workflows.failures import ENDS_THE_ACTIVATION, FAILS_THE_RUN, classify, parked_state
+from workflows.failures import (
+    ENDS_THE_ACTIVATION,
+    FAILS_THE_RUN,
+    IS_AN_OUTAGE,
+    classify,
+    parked_state,
+)
 from workflows.messages import (
     ActivationRequest,
     ActivationResult,
@@ -27,6 +32,13 @@ from workflows.messages import (
     Intervention,
     Step,
 )
+from workflows.purchase import Purchase
+
+_PATIENT_ROUNDS = "patient-rounds"
+"""Patch: an outage is waited out in further rounds."""
+_SETTLE_PURCHASES = "settle-purchases"
+"""Patch: a run ends when its purchase is settled, not before."""
+_NAMES_NO_SELLER = frozenset({ProviderRefused.code, ProviderOrderFailed.code, UnknownProvider.code})
 
 
 class _Cancelled(Exception):
@@ -44,11 +56,12 @@ class ActivateEsimWorkflow:
     @workflow.init
     def __init__(self, request: ActivationRequest) -> None:
         self._order_id = request.order_id
-        self._provider = request.provider  # chosen by a person; else the worker's default
-        self._seller = ""
+        self._provider = request.provider  # chosen by a person; else the plan's route
+        self._purchase = Purchase(request.order_id)
         self._failed_rounds = request.failed_rounds
         self._failure = request.waiting_for
-        self._rounds_left = list(policies.ROUND_DELAYS)
+        self._outage_rounds = request.outage_rounds
+        self._rounds_left = [] if request.outage_rounds else list(policies.ROUND_DELAYS)
         self._undo = UndoStack()
         self._requests: list[tuple[str, Intervention]] = []
         self._step = Step.STARTING
@@ -70,7 +83,9 @@ class ActivateEsimWorkflow:
             if not is_cancelled_exception(error):
                 raise  # an eviction or a defect: neither may compensate
             await self._cancel(Intervention("temporal", "the workflow was cancelled in Temporal"))
+            await self._settle_purchase()
             raise
+        await self._settle_purchase()
         return await self._end(status)
 
     async def _round(self) -> bool:
@@ -95,14 +110,18 @@ class ActivateEsimWorkflow:
         request = ReservationRequest(self._order_id, self._provider)
         reservation = await steps.reserve_inventory(request)
         self._item_id = reservation.item_id
+        self._purchase.open_at = reservation.open_purchase_at
         if reservation.item_id is None:
-            self._seller = reservation.provider
+            self._purchase.seller = reservation.provider
         return reservation.item_id
 
     async def _buy(self) -> int:
         await self._check_requests(Step.BUYING)
-        order = PurchaseOrder(self._order_id, self._seller)
-        self._item_id = await steps.call_provider(order)
+        self._item_id = await self._purchase.buy(
+            only_here=self._provider is not None,
+            interrupted=lambda: bool(self._requests),
+            check_requests=lambda: self._check_requests(Step.BUYING),
+        )
         return self._item_id
 
     async def _apply(self, item_id: int) -> None:
@@ -126,10 +145,10 @@ class ActivateEsimWorkflow:
             raise _Cancelled(Intervention("activation", failure.reason))
         await self._undo.unwind()
         self._failed_rounds += 1
-        if failure.parks_as is None and not self._rounds_left:
+        if failure.parks_as is None and not self._has_rounds_left(failure):
             failure = Failure(failure.code, failure.reason, parked_state(failure))
-        if failure.code in {ProviderRefused.code, UnknownProvider.code}:
-            self._provider = None  # the next round goes back to the default
+        if failure.code in _NAMES_NO_SELLER:
+            self._provider = None  # the next round goes back to the plan's route
         self._failure = failure
         delay = None if failure.parks_as else self._next_delay(failure)
         await steps.record_failed_round(
@@ -142,6 +161,17 @@ class ActivateEsimWorkflow:
                 delay.total_seconds() if delay else None,
             )
         )
+
+    def _has_rounds_left(self, failure: Failure) -> bool:
+        """Whether another round comes by itself; an outage gets many more than anything else."""
+        if self._rounds_left:
+            return True
+        is_outage = failure.code in IS_AN_OUTAGE and self._outage_rounds < policies.OUTAGE_ROUNDS
+        if not is_outage or not workflow.patched(_PATIENT_ROUNDS):
+            return False
+        self._outage_rounds += 1
+        self._rounds_left = [policies.OUTAGE_WAIT]
+        return True
 
     def _next_delay(self, failure: Failure) -> timedelta:
         """The pause of this round, or longer if the provider asked for it."""
@@ -156,6 +186,8 @@ class ActivateEsimWorkflow:
         else:
             await self._pause(failure, self._next_delay(failure))
             del self._rounds_left[:1]
+            if self._outage_rounds and not self._requests:
+                self._continue_if_long()
         self._failure = None
         self._next_round_at = None
         details.trying_again(self._state())
@@ -184,6 +216,7 @@ class ActivateEsimWorkflow:
             if not await self._asked_within(patience, "Still waiting") and exhausted:
                 break  # stock may have come instead
         self._rounds_left = list(policies.ROUND_DELAYS)
+        self._outage_rounds = 0
 
     async def _asked_within(self, patience: timedelta, summary: str) -> bool:
         try:
@@ -197,8 +230,11 @@ class ActivateEsimWorkflow:
     def _continue_if_long(self) -> None:
         if workflow.info().get_current_history_length() < policies.MAXIMUM_HISTORY_EVENTS:
             return
+        parked = self._failure if self._step is Step.PARKED else None
         workflow.continue_as_new(
-            ActivationRequest(self._order_id, self._provider, self._failed_rounds, self._failure)
+            ActivationRequest(
+                self._order_id, self._provider, self._failed_rounds, parked, self._outage_rounds
+            )
         )
 
     async def _take_requests(self) -> bool:
@@ -251,6 +287,17 @@ class ActivateEsimWorkflow:
         details.ended(self._state(), ended_as[0])
         return ended_as[0]
 
+    async def _settle_purchase(self) -> None:
+        """Stay until what was sent to a provider is settled, although the customer's part is over.
+
+        An activation that bought nothing, or whose purchase it ended with, has nothing to settle.
+        """
+        ended_with_an_esim = self._item_id is not None and self._step is not Step.ENDED
+        if ended_with_an_esim and not self._purchase.open_at:
+            return
+        if workflow.patched(_SETTLE_PURCHASES):
+            await shielded(self._purchase.settle)
+
     async def _end(self, status: ProfileStatus) -> ActivationResult:
         self._step = Step.ENDED
         for _, request in self._drain():
@@ -263,6 +310,11 @@ class ActivateEsimWorkflow:
     def retry(self, request: Intervention | None = None) -> None:
         """Try again now; without effect unless the activation waits."""
         self._requests.append((messages.RETRY, request or Intervention()))
+
+    @workflow.signal(name=messages.PURCHASE_NEWS)
+    def hear_of_purchase(self) -> None:
+        """The provider has said something of the purchase: look at it now if it is waited for."""
+        self._purchase.hear()
 
     @workflow.signal(name=messages.CANCEL)
     def cancel(self, request: Intervention | None = None) -> None:
@@ -291,7 +343,7 @@ class ActivateEsimWorkflow:
             self._step,
             self._failed_rounds,
             self._item_id,
-            self._seller or self._provider,
+            self._purchase.seller or self._provider,
             self._failure,
             self._next_round_at,
         )

@@ -12,8 +12,12 @@ from domain.errors import (
     OrderNotFound,
     OrderNotPaid,
     OrderNotYetPaid,
+    ProviderHeld,
+    ProviderOrderFailed,
     ProviderOutcomeUnknown,
     ProviderOutOfStock,
+    ProviderRefused,
+    ProviderReplyUnusable,
     ProviderUnavailable,
     PurchaseUnderWay,
     StaleWrite,
@@ -31,9 +35,26 @@ FAILS_THE_RUN = frozenset({OrderNotFound.code, OrderNotYetPaid.code})
 ENDS_THE_ACTIVATION = frozenset({OrderNotPaid.code, ActivationCancelled.code})
 """There is nothing to wait for any more: the activation is cancelled."""
 
+FAILS_OVER = frozenset(
+    {
+        ProviderRefused.code,
+        ProviderOutOfStock.code,
+        ProviderOrderFailed.code,
+        ProviderUnavailable.code,
+        ProviderHeld.code,
+    }
+)
+"""Nothing was booked, for certain: another provider may be asked."""
+
+IS_AN_OUTAGE = frozenset(
+    {ProviderUnavailable.code, ProviderHeld.code, ProviderOutcomeUnknown.code, STEP_TIMED_OUT}
+)
+"""The provider is not well, or not to be called: worth waiting for, for days if need be."""
+
 _WAITING_HELPS = frozenset(
     {
         ProviderUnavailable.code,
+        ProviderHeld.code,
         ProviderOutcomeUnknown.code,
         StorageUnavailable.code,
         PurchaseUnderWay.code,
@@ -47,6 +68,7 @@ _WAITING_HELPS = frozenset(
 _PARKS_AS = {
     ProviderOutOfStock.code: ProfileStatus.EXHAUSTED,
     ProviderOutcomeUnknown.code: ProfileStatus.NEEDS_REVIEW,
+    ProviderReplyUnusable.code: ProfileStatus.NEEDS_REVIEW,
     NeedsReview.code: ProfileStatus.NEEDS_REVIEW,
 }
 

@@ -59,13 +59,15 @@ class ActivationRequest:
     """The workflow's input. People starting one by hand give `order_id` alone.
 
     Attributes:
-        failed_rounds, waiting_for: set when a waiting activation continues as a new run.
+        failed_rounds, waiting_for, outage_rounds: set when a waiting activation continues as a
+            new run.
     """
 
     order_id: int
     provider: str | None = None
     failed_rounds: int = 0
     waiting_for: Failure | None = None
+    outage_rounds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

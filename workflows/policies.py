@@ -57,6 +57,32 @@ ROUND_DELAYS = (
 )
 """The pauses between automatic rounds; after the last one a person is waited for."""
 
+OUTAGE_WAIT = timedelta(minutes=30)
+"""The pause between further rounds while a provider is away: the gate in front of it lets one
+probe through a minute, whoever asks, so many waiting orders cost it nothing."""
+
+OUTAGE_ROUNDS = 144
+"""How many of them there are: three days. After that a person is waited for."""
+
+DELIVERY_WAITS = (
+    *[timedelta(seconds=5)] * 6,
+    *[timedelta(seconds=15)] * 6,
+    *[timedelta(minutes=1)] * 8,
+    *[timedelta(minutes=10)] * 12,
+    *[timedelta(hours=1)] * 22,
+)
+"""When an accepted order is asked for again if its provider does not tell; a day in all, then a
+person must look."""
+
+SETTLEMENT_WAITS = (
+    timedelta(seconds=10),
+    timedelta(seconds=30),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
+    *[timedelta(hours=1)] * 24,
+)
+"""The same for a purchase that nobody waits for any more."""
+
 PARKED_REMINDER = timedelta(hours=24)
 """How often a parked activation says that it still waits."""
 

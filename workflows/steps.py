@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
         Reservation,
         ReservationRequest,
     )
+    from activities.routes import RouteRequest, RoutingActivities
     from domain.errors import StorageUnavailable
     from domain.profile_states import ProfileStatus
 
@@ -42,14 +43,40 @@ async def release_inventory(release: Release) -> None:
     await _database_step(InventoryActivities.release_inventory, release, "Release what was held")
 
 
-async def call_provider(order: PurchaseOrder) -> int:
-    """Buy one profile; the id of the item it became.
+async def choose_provider(request: RouteRequest) -> str | None:
+    """The next provider of the route, if there is one."""
+    return await _database_step(
+        RoutingActivities.choose_provider, request, "Look for another provider"
+    )
+
+
+async def find_unsettled(order_id: int) -> str | None:
+    """Where an ended order's purchase is still to be settled, if anywhere."""
+    return await _database_step(
+        RoutingActivities.find_unsettled, order_id, "Look for an open purchase"
+    )
+
+
+async def call_provider(order: PurchaseOrder) -> int | None:
+    """Buy one profile; the id of the item it became, None if it is delivered later."""
+    return await _provider_call(ProviderActivities.call_provider, order, "Buy from")
+
+
+async def settle_purchase(order: PurchaseOrder) -> bool:
+    """Find out about an ended order's purchase, and give it back if nobody needs it."""
+    return await _provider_call(ProviderActivities.settle_purchase, order, "Settle with")
+
+
+async def _provider_call(
+    call: Callable[[Any, PurchaseOrder], Awaitable[ResultT]], order: PurchaseOrder, doing: str
+) -> ResultT:
+    """Call a provider on its own queue.
 
     A cancellation waits for the call to end: compensating while money is being spent would
     release what is just being bought.
     """
     return await workflow.execute_activity_method(
-        ProviderActivities.call_provider,
+        call,
         order,
         task_queue=provider_queue(workflow.info().task_queue, order.provider),
         start_to_close_timeout=policies.PROVIDER_CALL_TIMEOUT,
@@ -57,7 +84,7 @@ async def call_provider(order: PurchaseOrder) -> int:
         schedule_to_close_timeout=policies.PROVIDER_BUDGET,
         retry_policy=policies.PROVIDER_RETRY,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-        summary=f"Buy from {order.provider}",
+        summary=f"{doing} {order.provider}",
     )
 
 

@@ -54,7 +54,7 @@ plan_codes = Table(
     Column("plan_id", ForeignKey("plans.id"), nullable=False),
     Column("provider", Text, nullable=False),
     Column("plan_code", Text, nullable=False),
-    # Which provider is preferred, lowest first. Today ESIM_PROVIDER alone decides.
+    # Which provider is asked first: the lowest. Among equals ESIM_PROVIDER is, then by name.
     Column("priority", Integer, nullable=False, server_default="100"),
     PrimaryKeyConstraint("plan_id", "provider"),
 )

@@ -1,0 +1,259 @@
+"""Writing down what became of a purchase: the item that it gave, or why there is none.
+
+What was paid for is in our hands only, so an outcome is written for as long as a database may
+take to come back.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from activities.origin import origin
+from activities.reserve_inventory import release_held
+from db import events, intents, inventory, profiles, quarantine
+from db.engine import transaction
+from db.intents import Intent
+from db.inventory import Purchase
+from db.profiles import Profile
+from domain.audit import EventKind
+from domain.errors import (
+    DuplicateStock,
+    NeedsReview,
+    ProviderError,
+    ProviderOutcomeUnknown,
+    ProviderRefused,
+    ProviderReplyUnusable,
+    ProviderUnavailable,
+    StorageUnavailable,
+)
+from domain.profile_states import ENDED, ProfileStatus
+from domain.provider import AcceptedOrder, ProvisionedEsim
+from domain.purchase import IntentState
+
+_PATIENCE_SECONDS = (0.5, 1, 2, 4, 8, 8, 8)
+
+ResultT = TypeVar("ResultT")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What a failed call makes of its intent."""
+
+    state: IntentState
+    kind: EventKind
+
+
+class PurchaseOutcomes:
+    """Each outcome is one transaction with its audit event."""
+
+    def __init__(self, engine: AsyncEngine, resellable: AbstractSet[str]) -> None:
+        self._engine = engine
+        self._resellable = resellable
+
+    async def keep(self, intent: Intent, esim: ProvisionedEsim) -> int:
+        """Commit what was bought; returns the item's id. Repeating it finds it done.
+
+        Raises:
+            NeedsReview: its code or ICCID is in stock already; the reply is in quarantine.
+        """
+        try:
+            return await _patiently(lambda: self._store(intent, esim))
+        except DuplicateStock:
+            fault = ProviderReplyUnusable(
+                f"{intent.provider} sold an ICCID or code that is already in stock.",
+                raw=esim.raw,
+                reply=esim.reply,
+            )
+            await self.fail(intent, fault, unsure=True)
+            raise review(intent) from None
+
+    async def accept(self, intent: Intent, order: AcceptedOrder) -> None:
+        """Commit that the provider has taken the order on. Writes an event the first time."""
+
+        async def write() -> None:
+            async with transaction(self._engine) as connection:
+                await intents.accept(connection, intent, order.provider_order_id, order.reply)
+                if intent.state is not IntentState.ACCEPTED:
+                    await _record(connection, intent, EventKind.PURCHASE_ACCEPTED)
+
+        await _patiently(write)
+
+    async def fail(self, intent: Intent, error: ProviderError, *, unsure: bool) -> None:
+        """Commit a failed call's outcome, and the reply if it cannot be used.
+
+        Args:
+            intent: the purchase, in the state it was last written in.
+            error: how the call ended.
+            unsure: an earlier send may have been booked, whatever this call says of itself.
+        """
+        verdict = _verdict(error, unsure=unsure)
+        log.warning(
+            "provider_call_failed",
+            order_id=intent.order_id,
+            provider=intent.provider,
+            code=error.code,
+            esim_provisioning="failure",
+        )
+        await _patiently(lambda: self._write_failure(intent, verdict, error))
+
+    async def withdraw(self, intent: Intent, reason: str) -> None:
+        """Close a purchase that never left."""
+        error = ProviderUnavailable(reason)
+        await _patiently(
+            lambda: self._write_failure(
+                intent, _Verdict(IntentState.REFUSED, EventKind.PURCHASE_HELD), error
+            )
+        )
+
+    async def settle_absent(self, intent: Intent) -> None:
+        """Close a purchase that two look-ups have not found: nothing was booked."""
+        error = ProviderUnavailable(
+            f"{intent.provider} was asked twice and does not know the purchase: it never arrived."
+        )
+        verdict = _Verdict(IntentState.REFUSED, EventKind.PURCHASE_ABSENT)
+        await _patiently(lambda: self._write_failure(intent, verdict, error))
+
+    async def _store(self, intent: Intent, esim: ProvisionedEsim) -> int:
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, intent.order_id)
+            # The answer to an earlier commit may have been lost, and not the commit itself.
+            done = await intents.bought_for(connection, intent.order_id)
+            if done is not None and done.id == intent.id and done.inventory_item_id is not None:
+                return done.inventory_item_id
+            return await self._add(connection, profile, intent, esim)
+
+    async def _add(
+        self,
+        connection: AsyncConnection,
+        profile: Profile,
+        intent: Intent,
+        esim: ProvisionedEsim,
+    ) -> int:
+        served = await inventory.held_by(connection, intent.order_id)
+        purchase = _bought(profile, intent, esim)
+        if served is not None:  # from stock, while the purchase was in doubt
+            resell = intent.provider in self._resellable
+            item_id = await inventory.add_unwanted(connection, purchase, resell=resell)
+        else:
+            item_id = await inventory.add_bought(connection, purchase)
+        await intents.close(
+            connection,
+            intent,
+            IntentState.CONFIRMED,
+            reply=esim.reply,
+            inventory_item_id=item_id,
+        )
+        payload = {"provider": intent.provider, "reference": esim.reference, "item_id": item_id}
+        if served is None and profile.status is ProfileStatus.PENDING_ACTIVATION:
+            await profiles.move(
+                connection,
+                profile,
+                ProfileStatus.RESERVED,
+                EventKind.PURCHASE_CONFIRMED,
+                origin(),
+                payload=payload,
+                inventory_item_id=item_id,
+            )
+            return item_id
+        await events.append(
+            connection, intent.order_id, EventKind.PURCHASE_CONFIRMED, origin(), payload=payload
+        )
+        # A parked order waits for its next round with the item held; an ended one holds nothing.
+        if served is None and profile.status in ENDED:
+            await release_held(
+                connection,
+                profile,
+                reason="the activation had ended",
+                ending=True,
+                resellable=self._resellable,
+            )
+        return item_id
+
+    async def _write_failure(self, intent: Intent, verdict: _Verdict, error: ProviderError) -> None:
+        async with transaction(self._engine) as connection:
+            await intents.close(
+                connection,
+                intent,
+                verdict.state,
+                reply=error.reply,
+                error_code=error.code,
+                error=error.message,
+            )
+            if isinstance(error, ProviderReplyUnusable) and error.raw:
+                await quarantine.keep(connection, intent, error.message, error.raw)
+            await _record(connection, intent, verdict.kind, error)
+
+
+def review(intent: Intent) -> NeedsReview:
+    """Only a person can settle this purchase."""
+    return NeedsReview(
+        f"The purchase {intent.reference} at {intent.provider} may have been booked; "
+        "ask the provider before anything is bought again."
+    )
+
+
+async def _patiently(write: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    """Write an outcome for as long as it may take a database to come back."""
+    for pause_seconds in _PATIENCE_SECONDS:
+        try:
+            return await write()
+        except StorageUnavailable:
+            await asyncio.sleep(pause_seconds)
+    return await write()
+
+
+def _verdict(error: ProviderError, *, unsure: bool) -> _Verdict:
+    """What a failed call says of its intent.
+
+    A call that repeats an unanswered one says nothing of the first: that one may be booked
+    even if its repetition was refused or never arrived.
+    """
+    settled = IntentState.UNKNOWN if unsure else IntentState.REFUSED
+    if isinstance(error, ProviderReplyUnusable):
+        return _Verdict(IntentState.UNKNOWN, EventKind.PURCHASE_QUARANTINED)
+    if isinstance(error, ProviderOutcomeUnknown):
+        return _Verdict(IntentState.UNKNOWN, EventKind.PURCHASE_UNKNOWN)
+    if isinstance(error, ProviderRefused):
+        return _Verdict(settled, EventKind.PURCHASE_REFUSED)
+    return _Verdict(settled, EventKind.PURCHASE_UNAVAILABLE)
+
+
+async def _record(
+    connection: AsyncConnection,
+    intent: Intent,
+    kind: EventKind,
+    error: ProviderError | None = None,
+) -> None:
+    await events.append(
+        connection,
+        intent.order_id,
+        kind,
+        origin(),
+        error_code=error.code if error else None,
+        error=error.message if error else None,
+        payload={"provider": intent.provider, "reference": intent.reference},
+    )
+
+
+def _bought(profile: Profile, intent: Intent, esim: ProvisionedEsim) -> Purchase:
+    return Purchase(
+        order_id=intent.order_id,
+        plan_id=profile.plan_id,
+        carrier_id=profile.carrier_id,
+        country_id=profile.country_id,
+        provider=intent.provider,
+        provider_reference=esim.reference,
+        iccid=esim.iccid,
+        activation_code=esim.activation_code,
+        qr_payload=esim.qr_payload,
+        instructions=esim.instructions,
+        confirmation_code=esim.confirmation_code,
+        expires_at=esim.expires_at,
+    )

@@ -1,0 +1,89 @@
+"""After the purchase: making its code work once it is committed, or giving it back unused."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from activities.origin import origin
+from activities.provider_gate import ProviderGate
+from db import events, intents, inventory
+from db.engine import transaction
+from db.intents import Intent
+from domain.audit import EventKind
+from domain.errors import ProviderError, ProviderRefused
+from domain.provider import Bought, EsimProvider
+
+
+class Returns:
+    """Release and return, each a call to the provider and then one transaction."""
+
+    def __init__(self, engine: AsyncEngine, gate: ProviderGate) -> None:
+        self._engine = engine
+        self._gate = gate
+
+    async def release(self, order_id: int, provider: EsimProvider) -> None:
+        """Make the order's committed purchase installable. Idempotent.
+
+        Raises:
+            ProviderError: it does not work yet; the profile must not be handed out.
+        """
+        async with transaction(self._engine) as connection:
+            intent = await intents.bought_for(connection, order_id)
+            if intent is None or intent.released_at is not None:
+                return
+            bought = await _bought(connection, intent)
+        await self._gate.admit(provider)
+        try:
+            await provider.release(bought)
+        except ProviderError as error:
+            await self._gate.report(provider, error)
+            raise
+        await self._gate.report(provider, None)
+        async with transaction(self._engine) as connection:
+            await intents.mark_released(connection, intent)
+            await _record(connection, intent, EventKind.PURCHASE_RELEASED)
+
+    async def give_back(self, order_id: int, provider: EsimProvider) -> bool:
+        """Return the order's purchase if nobody has seen it and the provider takes it. Idempotent.
+
+        True if nothing is left to give back, refused included.
+
+        Raises:
+            ProviderUnavailable, ProviderOutcomeUnknown: ask again later.
+        """
+        if not provider.returnable:
+            return True
+        async with transaction(self._engine) as connection:
+            intent = await intents.unwanted_for(connection, order_id)
+            if intent is None or intent.provider != provider.name:
+                return True
+            bought = await _bought(connection, intent)
+        refusal = await self._cancel(bought, provider)
+        async with transaction(self._engine) as connection:
+            await intents.mark_returned(connection, intent, refusal=refusal)
+            if refusal is None:
+                await _record(connection, intent, EventKind.PURCHASE_RETURNED)
+        return True
+
+    async def _cancel(self, bought: Bought, provider: EsimProvider) -> str | None:
+        """None if it is undone, else why the provider does not take it."""
+        await self._gate.admit(provider)
+        try:
+            undone = await provider.cancel(bought)
+        except ProviderError as error:
+            await self._gate.report(provider, error)
+            if isinstance(error, ProviderRefused):
+                return error.message
+            raise
+        await self._gate.report(provider, None)
+        return None if undone else f"{provider.name} does not take it back."
+
+
+async def _bought(connection: AsyncConnection, intent: Intent) -> Bought:
+    iccid = None
+    if intent.inventory_item_id is not None:
+        iccid = await inventory.iccid_of(connection, intent.inventory_item_id)
+    return Bought(intent.reference, intent.provider_order_id, iccid)
+
+
+async def _record(connection: AsyncConnection, intent: Intent, kind: EventKind) -> None:
+    payload = {"provider": intent.provider, "reference": intent.reference}
+    await events.append(connection, intent.order_id, kind, origin(), payload=payload)

@@ -1,0 +1,105 @@
+"""Who an order's profile is bought from: the plan's providers, in order."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from db import intents, plan_codes, profiles
+from db.engine import transaction
+from db.profiles import Profile
+from domain.errors import UnknownProvider
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRequest:
+    """Which order looks for another provider, and which ones it has tried in this round."""
+
+    order_id: int
+    tried: list[str]
+
+
+class Routes:
+    """The routes of every plan, as far as this deployment's providers go."""
+
+    def __init__(self, default_provider: str, providers: Collection[str]) -> None:
+        self._default = default_provider
+        self._providers = frozenset(providers)
+
+    async def first(self, connection: AsyncConnection, profile: Profile, chosen: str | None) -> str:
+        """Where to buy first. A purchase that is still open comes before anybody's choice."""
+        earlier = await intents.open_for(connection, profile.order_id)
+        held = await intents.bought_for(connection, profile.order_id)
+        begun = earlier or held
+        if begun is not None:
+            return begun.provider
+        return chosen or (await self.of(connection, profile))[0]
+
+    async def of(self, connection: AsyncConnection, profile: Profile) -> list[str]:
+        """The plan's providers that this deployment has, in order; never empty.
+
+        Among equal priorities the default goes first. A plan without a known one is asked of the
+        default, by the plan's own `external_id`.
+        """
+        sellers = [
+            (priority, name != self._default, name)
+            for name, priority in await plan_codes.route(connection, profile.plan_id)
+            if name in self._providers
+        ]
+        return [name for _, _, name in sorted(sellers)] or [self._default]
+
+    def has(self, name: str) -> bool:
+        """Whether this deployment buys from a provider."""
+        return name in self._providers
+
+    def check(self, name: str) -> None:
+        """Refuse a provider that this deployment does not have.
+
+        Raises:
+            UnknownProvider: names those that it has.
+        """
+        if name not in self._providers:
+            known = ", ".join(sorted(self._providers))
+            raise UnknownProvider(f"There is no provider {name} here; there is: {known}.")
+
+
+class RoutingActivities:
+    """Where to go on: at the next provider of a route, or where something was left open."""
+
+    def __init__(self, engine: AsyncEngine, routes: Routes) -> None:
+        self._engine = engine
+        self._routes = routes
+
+    @activity.defn(name="choose_provider")
+    async def choose_provider(self, request: RouteRequest) -> str | None:
+        """The next provider of the plan's route that was not tried; None if there is none.
+
+        None too while a purchase of the order is open anywhere, or was made: nobody else may be
+        asked then.
+        Reads only.
+
+        Raises:
+            OrderNotFound, StorageUnavailable.
+        """
+        async with transaction(self._engine) as connection:
+            begun = await intents.open_for(connection, request.order_id)
+            if begun or await intents.bought_for(connection, request.order_id):
+                return None
+            profile = await profiles.lock(connection, request.order_id)
+            route = await self._routes.of(connection, profile)
+        return next((name for name in route if name not in request.tried), None)
+
+    @activity.defn(name="find_unsettled")
+    async def find_unsettled(self, order_id: int) -> str | None:
+        """The provider with a purchase of an ended order to settle or to give back, if any.
+
+        One that this deployment does not have is left to people. Reads only.
+        """
+        async with transaction(self._engine) as connection:
+            open_purchase = await intents.open_for(connection, order_id)
+            unwanted = await intents.unwanted_for(connection, order_id)
+        begun = open_purchase or unwanted
+        if begun is None or not self._routes.has(begun.provider):
+            return None
+        return begun.provider

@@ -1,0 +1,31 @@
+"""Replies that most likely name something that was paid for, and that nobody may be given."""
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.intents import Intent
+from db.tables import quarantined_replies
+
+MAX_RAW_CHARACTERS = 1024 * 1024
+
+
+async def keep(connection: AsyncConnection, intent: Intent, reason: str, raw: str) -> None:
+    """Keep a reply as it came, for a person. `reason` holds no code; `raw` most likely does.
+
+    Not idempotent: one row for each reply that came.
+    """
+    await connection.execute(
+        insert(quarantined_replies).values(
+            intent_id=intent.id,
+            order_id=intent.order_id,
+            provider=intent.provider,
+            reason=reason,
+            raw=_storable(raw),
+        )
+    )
+
+
+def _storable(raw: str) -> str:
+    """Postgres takes neither NUL nor lone surrogates; what they replace is not readable anyway."""
+    clean = raw.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
+    return clean[:MAX_RAW_CHARACTERS]

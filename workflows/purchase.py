@@ -1,0 +1,123 @@
+"""The part of an activation that buys: along the plan's route, until delivery, to a settled end."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.call_provider import PurchaseOrder
+    from activities.routes import RouteRequest
+
+from workflows import policies, steps
+from workflows.failures import FAILS_OVER, classify
+
+FAILOVER = "failover"
+"""Patch: a definite refusal goes on to the route's next provider."""
+
+
+class Purchase:
+    """One order's purchase, wherever it is made.
+
+    Attributes:
+        seller: who is asked, or was asked last; empty if nobody was.
+        open_at: where an earlier purchase is still open although the order was served otherwise.
+    """
+
+    def __init__(self, order_id: int) -> None:
+        self._order_id = order_id
+        self._news = False
+        self.seller = ""
+        self.open_at = ""
+
+    def hear(self) -> None:
+        """The provider has said something: whoever waits looks now."""
+        self._news = True
+
+    async def buy(
+        self,
+        *,
+        only_here: bool,
+        interrupted: Callable[[], bool],
+        check_requests: Callable[[], Awaitable[None]],
+    ) -> int:
+        """The id of the item that the first provider of the route which sells one has sold.
+
+        Nobody else is asked while anybody may have booked: only a definite refusal, or a call that
+        never left, leads to the next provider.
+
+        Raises:
+            FailureError: of those who were asked, the failure that leaves most hope.
+        """
+        failures: list[FailureError] = []
+        tried: list[str] = []
+        while True:
+            try:
+                return await self._buy_here(interrupted, check_requests)
+            except FailureError as error:
+                if is_cancelled_exception(error):
+                    raise
+                failures.append(error)
+            tried.append(self.seller)
+            following = None if only_here else await self._following(failures[-1], tried)
+            if following is None:
+                raise _most_hopeful(failures)
+            self.seller = following
+
+    async def settle(self) -> None:
+        """After the end: learn what became of an open purchase, give back what nobody needs."""
+        waits = iter(policies.SETTLEMENT_WAITS)
+        while (provider := await steps.find_unsettled(self._order_id)) is not None:
+            wait = next(waits, None)
+            order = PurchaseOrder(self._order_id, provider, overdue=wait is None)
+            if await self._is_settled(order) or wait is None:
+                return
+            await self._wait(wait, lambda: False, "Ask the provider again")
+
+    async def _buy_here(
+        self,
+        interrupted: Callable[[], bool],
+        check_requests: Callable[[], Awaitable[None]],
+    ) -> int:
+        """Buy, and wait for an accepted order: for the provider's word, asking now and then."""
+        item_id = await steps.call_provider(PurchaseOrder(self._order_id, self.seller))
+        waits = iter(policies.DELIVERY_WAITS)
+        while item_id is None:
+            wait = next(waits, None)
+            if wait is not None:
+                await self._wait(wait, interrupted, f"{self.seller} delivers later")
+            await check_requests()
+            order = PurchaseOrder(self._order_id, self.seller, overdue=wait is None)
+            item_id = await steps.call_provider(order)
+        return item_id
+
+    async def _following(self, error: FailureError, tried: list[str]) -> str | None:
+        if classify(error).code not in FAILS_OVER or not workflow.patched(FAILOVER):
+            return None
+        return await steps.choose_provider(RouteRequest(self._order_id, tried))
+
+    async def _is_settled(self, order: PurchaseOrder) -> bool:
+        try:
+            return await steps.settle_purchase(order)
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            return False  # it was not to be had now; the next wait is longer
+
+    async def _wait(
+        self, patience: timedelta, interrupted: Callable[[], bool], summary: str
+    ) -> None:
+        try:
+            await workflow.wait_condition(
+                lambda: self._news or interrupted(), timeout=patience, timeout_summary=summary
+            )
+        except TimeoutError:
+            return
+        self._news = False
+
+
+def _most_hopeful(failures: list[FailureError]) -> FailureError:
+    """One that waiting may mend, if there is one: the order must not park for the others."""
+    mendable = (error for error in failures if classify(error).parks_as is None)
+    return next(mendable, failures[-1])
