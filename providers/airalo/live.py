@@ -9,6 +9,7 @@ import httpx
 from domain.errors import (
     InvalidInput,
     ProviderError,
+    ProviderOrderFailed,
     ProviderRefused,
     ProviderReplyUnusable,
     ProviderUnavailable,
@@ -129,8 +130,8 @@ class Airalo:
 
         Raises:
             ProviderUnavailable: no answer, or none that settles anything.
-            ProviderRefused: the order has failed; without an accepted order also an answer that
-                settles nothing.
+            ProviderOrderFailed: Airalo lists the accepted order as failed.
+            ProviderRefused: an answer that settles nothing, if no order was accepted.
             ProviderReplyUnusable: our order is there, and cannot be delivered as it is.
         """
         accepted_id = request.provider_order_id
@@ -233,7 +234,8 @@ class Airalo:
     ) -> Answer:
         status, order_id = order_status(order), request.provider_order_id or order_name(order)
         if status == "failed":
-            raise ProviderRefused(f"{self.name} could not deliver the order.", reply=reply.kept)
+            kind = ProviderOrderFailed if request.provider_order_id else ProviderRefused
+            raise kind(f"{self.name} could not deliver the order.", reply=reply.kept)
         if status in ENDED:
             raise self._unusable("It was refunded.", reply)
         if not order.get("sims") and order_id:

@@ -1,7 +1,7 @@
 """eSIM Access over HTTP: an order is accepted at once and delivered by look-up."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import httpx
 
@@ -46,6 +46,7 @@ from providers.esim_access.mapping import (
     query_body,
 )
 
+_SAYING_OF_AN_ORDER = NOT_IN_THIS_STATE | NO_SUCH_PROFILE | {NOT_ALLOCATED}
 _ORDER, _QUERY, _CANCEL, _BALANCE = "/esim/order", "/esim/query", "/esim/cancel", "/balance/query"
 
 
@@ -113,19 +114,29 @@ class EsimAccess:
 
         Raises:
             ProviderUnavailable: no answer, or none that settles anything yet.
-            ProviderRefused: the order has gone wrong; without an accepted order also an answer
-                that settles nothing.
+            ProviderRefused: a person must ask what became of the order; without an accepted
+                order also an answer that settles nothing.
             ProviderReplyUnusable: our order is there, and cannot be delivered as it is.
         """
+        accepted_id = request.provider_order_id
+        key = ("orderNo", accepted_id) if accepted_id else ("transactionId", request.reference)
         try:
-            return await self._looked_up(request)
+            reply = await self._http.ask(_QUERY, query_body(*key))
+            code = self._query_code(reply)
+            profiles = [] if code else self._listed(reply)
+            ours = [each for each in profiles if is_ours(each, request)]
+            if profiles and not ours:
+                raise self._puzzling("It holds other orders only.", reply)
         except ProviderRefused as error:
-            if request.provider_order_id is None or isinstance(error, _OrderFailed):
-                raise
-            # What refuses a query says nothing of an order that was accepted.
-            raise ProviderUnavailable(
-                f"{self.name} does not tell what became of the order.", reply=error.reply
-            ) from None
+            raise self._unsettled(error, accepted_id) from None
+        if code in NOT_IN_THIS_STATE:
+            raise ProviderRefused(
+                f"{self.name} calls the state of the order abnormal: error code {code}.",
+                reply=reply.kept,
+            )
+        if not ours:
+            return self._not_delivered(code, accepted_id, reply)
+        return self._delivered(ours, request, self._only(ours, reply))
 
     async def release(self, bought: Bought) -> None:
         """Nothing to do: a code works from the moment it is allocated."""
@@ -171,28 +182,29 @@ class EsimAccess:
         """Close the connections. Idempotent."""
         await self._http.aclose()
 
-    async def _looked_up(self, request: ProvisionRequest) -> Answer | None:
-        accepted_id = request.provider_order_id
-        key = ("orderNo", accepted_id) if accepted_id else ("transactionId", request.reference)
-        reply = await self._http.ask(_QUERY, query_body(*key))
+    def _query_code(self, reply: HttpReply) -> str | None:
+        """The code of a query that says something of our order without listing it."""
         try:
             code = error_code(reply.body)
-            profiles = [] if code else listed_profiles(reply.body)
         except InvalidInput as fault:
             raise self._puzzling(fault.message, reply) from None
-        if code and code not in (NOT_ALLOCATED, NO_SUCH_ORDER):
-            raise self._query_failure(code, reply)
-        if not profiles:
-            return self._not_delivered(code, accepted_id, reply)
-        return self._delivered(profiles, request, reply)
+        if code is None or code in _SAYING_OF_AN_ORDER:
+            return code
+        raise failure(self.name, code, ProviderUnavailable, reply.kept)
 
-    def _query_failure(self, code: str, reply: HttpReply) -> ProviderError:
-        if code in NOT_IN_THIS_STATE:
-            return _OrderFailed(
-                f"{self.name} answered that the order has failed: error code {code}.",
-                reply=reply.kept,
-            )
-        return failure(self.name, code, ProviderUnavailable, reply.kept)
+    def _listed(self, reply: HttpReply) -> list[Mapping[str, object]]:
+        try:
+            return listed_profiles(reply.body)
+        except InvalidInput as fault:
+            raise self._puzzling(fault.message, reply) from None
+
+    def _unsettled(self, error: ProviderRefused, accepted_id: str | None) -> ProviderError:
+        """What refuses the question says nothing of an order that was accepted."""
+        if accepted_id is None:
+            return error
+        return ProviderUnavailable(
+            f"{self.name} does not tell what became of the order.", reply=error.reply
+        )
 
     def _not_delivered(
         self, code: str | None, accepted_id: str | None, reply: HttpReply
@@ -206,28 +218,23 @@ class EsimAccess:
                 f"{self.name} is still allocating the order, and does not name it yet.",
                 reply=reply.kept,
             )
+        if code not in (None, NO_SUCH_ORDER):
+            raise self._puzzling(f"It holds error code {code}.", reply)
         return None
 
     def _delivered(
-        self,
-        profiles: list[Mapping[str, object]],
-        request: ProvisionRequest,
-        reply: HttpReply,
+        self, ours: Sequence[Mapping[str, object]], request: ProvisionRequest, reply: HttpReply
     ) -> ProvisionedEsim:
-        ours = [each for each in profiles if is_ours(each, request)]
-        if not ours:
-            raise self._puzzling("It holds other orders only.", reply)
-        kept = self._only(ours, reply)
         try:
             return esim_of(
                 ours,
                 request,
                 strict_luhn=self._strict_luhn,
                 sent=self.describe_request(request),
-                reply=kept,
+                reply=reply,
             )
         except InvalidInput as fault:
-            raise self._unusable(fault.message, kept) from None
+            raise self._unusable(fault.message, reply) from None
 
     def _only(self, profiles: list[Mapping[str, object]], reply: HttpReply) -> HttpReply:
         """The reply without other orders, in case the filter was ignored."""
@@ -253,17 +260,8 @@ class EsimAccess:
 
     async def _profiles(self, key: str, value: str) -> list[Mapping[str, object]]:
         reply = await self._http.ask(_QUERY, query_body(key, value))
-        try:
-            code = error_code(reply.body)
-            if code is None:
-                return listed_profiles(reply.body)
-        except InvalidInput as fault:
-            raise ProviderUnavailable(
-                f"{self.name} answered without profiles. {fault.message}", reply=reply.kept
-            ) from None
-        if code in NO_SUCH_PROFILE:
-            return []
-        raise failure(self.name, code, ProviderUnavailable, reply.kept)
+        code = self._query_code(reply)
+        return [] if code else self._listed(reply)
 
     def _puzzling(self, fault: str, reply: HttpReply) -> ProviderRefused:
         return ProviderRefused(
@@ -277,7 +275,3 @@ class EsimAccess:
             raw=reply.raw,
             reply=reply.kept,
         )
-
-
-class _OrderFailed(ProviderRefused):
-    """A refusal that is about the order, not about the question."""
