@@ -8,6 +8,7 @@ from domain.webhooks import WebhookReader
 from providers._config import Adapter, ProviderConfig
 from providers.airalo import AIRALO
 from providers.connected_you import CONNECTED_YOU, ConnectedYouConfig
+from providers.es2plus import ES2PLUS
 from providers.esim_access import ESIM_ACCESS
 from providers.local import LocalProvider
 
@@ -21,7 +22,7 @@ __all__ = [
     "build_webhook_readers",
 ]
 
-ADAPTERS: tuple[Adapter, ...] = (CONNECTED_YOU, AIRALO, ESIM_ACCESS)
+ADAPTERS: tuple[Adapter, ...] = (CONNECTED_YOU, AIRALO, ESIM_ACCESS, ES2PLUS)
 """Every provider there is an adapter for."""
 
 NAMES = (LocalProvider.name, *(adapter.name for adapter in ADAPTERS))

@@ -1,0 +1,16 @@
+"""ES2PLUS: an operator's SM-DP+ by GSMA SGP.22 v2.x, section 5.3 (docs/providers/es2plus.md)."""
+
+from providers._config import Adapter
+from providers.es2plus.config import Es2PlusConfig
+from providers.es2plus.live import Es2Plus
+from providers.es2plus.notifications import Es2PlusNotifications
+
+__all__ = ["ES2PLUS", "Es2Plus", "Es2PlusConfig", "Es2PlusNotifications"]
+
+ES2PLUS = Adapter(
+    name=Es2Plus.name,
+    config=Es2PlusConfig,
+    requires=("base_url",),
+    build=Es2Plus,
+    webhooks=Es2PlusNotifications,
+)

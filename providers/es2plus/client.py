@@ -1,0 +1,140 @@
+"""One ES2+ function call: out as JSON over mutual TLS, back as done or failed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import httpx
+
+from domain.errors import (
+    InvalidInput,
+    Misconfigured,
+    ProviderError,
+    ProviderOutcomeUnknown,
+    ProviderReplyUnusable,
+    ProviderUnavailable,
+)
+from providers._http import HttpReply, ProviderHttp, checked_base_url
+from providers.es2plus.config import NAME, Es2PlusConfig
+from providers.es2plus.messages import (
+    Failure,
+    checked_version,
+    failure_of,
+    new_call_identifier,
+    request_body,
+)
+from providers.es2plus.tls import our_certificate_was_refused, tls_context
+
+_PATH = "/gsma/rsp2/es2plus"
+
+
+class Function(StrEnum):
+    """The functions we call, by the last part of their path."""
+
+    DOWNLOAD_ORDER = "downloadOrder"
+    CONFIRM_ORDER = "confirmOrder"
+    RELEASE_PROFILE = "releaseProfile"
+    CANCEL_ORDER = "cancelOrder"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a function call came to; `failure` is None if it was carried out."""
+
+    function: Function
+    reply: HttpReply
+    failure: Failure | None
+
+    def error(self, kind: type[ProviderError]) -> ProviderError:
+        """An error that names function and codes, and nothing else of the reply."""
+        return kind(
+            f"{NAME} failed to carry out {self.function}: {self.failure}.", reply=self.reply.kept
+        )
+
+    def unusable(self, fault: str) -> ProviderReplyUnusable:
+        """The error for what was carried out, and not as we asked."""
+        return ProviderReplyUnusable(
+            f"{NAME} answered {self.function}, but its reply cannot be used. {fault}",
+            raw=self.reply.raw,
+            reply=self.reply.kept,
+        )
+
+
+class SmdpClient:
+    """The SM-DP+ of one configuration.
+
+    Args:
+        transport: a test's stand-in for the network.
+
+    Raises:
+        Misconfigured: names the variable.
+    """
+
+    def __init__(
+        self, config: Es2PlusConfig, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        if not config.requester_id.strip():
+            raise Misconfigured("ES2PLUS_REQUESTER_ID is required to order from an SM-DP+.")
+        self._requester_id = config.requester_id.strip()
+        self._headers = {
+            "content-type": "application/json;charset=UTF-8",
+            "x-admin-protocol": f"gsma/rsp/{checked_version(config.protocol_version)}",
+        }
+        base_url = checked_base_url("ES2PLUS_BASE_URL", config.base_url)
+        self._http = ProviderHttp(
+            NAME,
+            base_url,
+            auth_headers={},
+            timeout_seconds=config.timeout_seconds,
+            verify=tls_context(config) if base_url.scheme == "https" else True,
+            transport=transport,
+        )
+
+    def described(self, reference: str, fields: Mapping[str, object]) -> dict[str, object]:
+        """A request as it is kept: without what is new at each call."""
+        return request_body(self._requester_id, reference, fields)
+
+    async def send(
+        self, function: Function, reference: str, fields: Mapping[str, object], *secrets: str
+    ) -> Result:
+        """Call what must not be repeated on a guess.
+
+        Raises:
+            ProviderUnavailable, ProviderRefused, ProviderOutcomeUnknown, ProviderReplyUnusable.
+        """
+        body = self._body(reference, fields)
+        try:
+            reply = await self._http.post(f"{_PATH}/{function}", body, secrets, self._headers)
+        except ProviderOutcomeUnknown as error:
+            if our_certificate_was_refused(error):
+                raise ProviderUnavailable(f"{NAME} does not take our certificate.") from None
+            raise
+        try:
+            return Result(function, reply, failure_of(reply.body))
+        except InvalidInput as fault:
+            raise Result(function, reply, None).unusable(fault.message) from None
+
+    async def ask(
+        self, function: Function, reference: str, fields: Mapping[str, object], *secrets: str
+    ) -> Result:
+        """Call what may be repeated.
+
+        Raises:
+            ProviderUnavailable, ProviderRefused.
+        """
+        body = self._body(reference, fields)
+        reply = await self._http.ask(f"{_PATH}/{function}", body, secrets, self._headers)
+        try:
+            return Result(function, reply, failure_of(reply.body))
+        except InvalidInput as fault:
+            raise ProviderUnavailable(
+                f"{NAME} answered {function}, but does not say what became of it. {fault.message}",
+                reply=reply.kept,
+            ) from None
+
+    async def aclose(self) -> None:
+        """Close the connections. Idempotent."""
+        await self._http.aclose()
+
+    def _body(self, reference: str, fields: Mapping[str, object]) -> dict[str, object]:
+        return request_body(self._requester_id, new_call_identifier(reference), fields)

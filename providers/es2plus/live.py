@@ -1,0 +1,221 @@
+"""An SM-DP+ behind our Protocol: reserve, confirm, release once committed, cancel to undo."""
+
+import httpx
+import structlog
+
+from domain.activation_code import ActivationCode
+from domain.errors import (
+    InvalidActivationCode,
+    InvalidInput,
+    Misconfigured,
+    ProviderOutcomeUnknown,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from domain.provider import AcceptedOrder, Balance, Bought, ProvisionedEsim, ProvisionRequest
+from providers.es2plus.client import Function, Result, SmdpClient
+from providers.es2plus.config import NAME, Es2PlusConfig
+from providers.es2plus.errors import (
+    ConfirmFailure,
+    cancel_result,
+    confirm_failure,
+    download_error,
+    release_error,
+)
+from providers.es2plus.matching_id import MatchingIds
+from providers.es2plus.messages import iccid_of, wire_iccid, wrong_echo
+
+log = structlog.get_logger(__name__)
+
+
+class Es2Plus:
+    """Buys one profile per DownloadOrder and makes its activation code itself.
+
+    Args:
+        transport: a test's stand-in for the network.
+
+    Raises:
+        Misconfigured: names the variable.
+    """
+
+    name = NAME
+    releases = True
+    returnable = True
+
+    def __init__(
+        self, config: Es2PlusConfig, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.ambiguity = config.ambiguity
+        self.settle_gap_seconds = config.settle_gap_seconds
+        self.limits = config.limits
+        self.resellable = config.resale
+        self._smdp_address = _checked_address(config.smdp_address)
+        self._matching_ids = MatchingIds(config.matching_id_secret)
+        self._cancelled_status = config.cancelled_status
+        self._strict_luhn = config.iccid_luhn_strict
+        self._smdp = SmdpClient(config, transport)
+
+    def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
+        """The body of DownloadOrder; each call's own identifier begins with our reference."""
+        return self._smdp.described(request.reference, {"profileType": request.plan_code})
+
+    async def provision(self, request: ProvisionRequest) -> AcceptedOrder:
+        """Reserve a profile of the plan's type: DownloadOrder, once. The next step is `lookup`.
+
+        Never to be repeated on a guess: each call reserves another profile.
+
+        Raises:
+            ProviderUnavailable, ProviderRefused, ProviderOutOfStock: nothing was reserved;
+                without a plan code nothing is even sent.
+            ProviderOutcomeUnknown: no answer, or the SM-DP+ failed half-way.
+            ProviderReplyUnusable: an answer that names no usable ICCID.
+        """
+        if request.plan_code is None:
+            raise ProviderRefused(f"{NAME} has no plan code for this plan: see plan_codes.")
+        result = await self._smdp.send(
+            Function.DOWNLOAD_ORDER, request.reference, {"profileType": request.plan_code}
+        )
+        if result.failure is not None:
+            raise result.error(download_error(result.failure))
+        try:
+            iccid = iccid_of(result.reply.body, strict_luhn=self._strict_luhn)
+        except InvalidInput as fault:
+            raise result.unusable(fault.message) from None
+        if not iccid.luhn_valid:
+            log.warning("ICCID fails its Luhn check", order_id=request.order_id, iccid=iccid.digits)
+        return AcceptedOrder(iccid.digits, result.reply.kept)
+
+    async def lookup(self, request: ProvisionRequest) -> ProvisionedEsim:
+        """Take an accepted order's next step: ConfirmOrder, which gives the profile its code.
+
+        Buys nothing more and may be repeated: the code is ours, and always the same.
+
+        Raises:
+            ProviderUnavailable: not now; the reserved profile stays ours.
+            ProviderRefused: no accepted order, or the SM-DP+ has it no more.
+            ProviderReplyUnusable: the profile is in a state, or has a code, that is not ours.
+        """
+        if request.provider_order_id is None:
+            raise ProviderRefused(f"{NAME} cannot look an order up by our reference.")
+        iccid = request.provider_order_id
+        matching_id = self._matching_ids.of(request.reference, iccid)
+        result = await self._confirm(request.reference, iccid, matching_id)
+        code = ActivationCode(self._smdp_address, matching_id)
+        return ProvisionedEsim(
+            reference=request.reference,
+            iccid=iccid,
+            activation_code=code.activation_code,
+            qr_payload=code.lpa_string,
+            request=self.describe_request(request),
+            reply=result.reply.kept,
+            raw=result.reply.raw,
+        )
+
+    async def release(self, bought: Bought) -> None:
+        """Let devices download the profile: ReleaseProfile, which may be repeated.
+
+        Raises:
+            ProviderUnavailable: not now.
+            ProviderRefused: the profile is in no state for it, or not ours.
+        """
+        iccid = _iccid(bought)
+        if iccid is None:
+            raise ProviderRefused(f"{NAME} releases by ICCID, and this purchase has none.")
+        result = await self._release(bought.reference, iccid)
+        if result.failure is not None:
+            raise result.error(release_error(result.failure))
+
+    async def cancel(self, bought: Bought) -> bool:
+        """Give the profile back: CancelOrder. False once a device has downloaded it.
+
+        Raises:
+            ProviderUnavailable, ProviderRefused: nothing was changed.
+            ProviderOutcomeUnknown: it may be cancelled; to be repeated.
+        """
+        iccid = _iccid(bought)
+        if iccid is None:
+            return False  # nothing was ever reserved
+        matching_id = self._matching_ids.of(bought.reference, iccid)
+        fields = {
+            "iccid": wire_iccid(iccid),
+            "matchingId": matching_id,
+            "finalProfileStatusIndicator": self._cancelled_status,
+        }
+        try:
+            result = await self._smdp.send(
+                Function.CANCEL_ORDER, bought.reference, fields, matching_id
+            )
+        except ProviderOutcomeUnknown as error:
+            raise ProviderOutcomeUnknown(
+                f"{NAME} gave no usable answer to cancelOrder: it may be carried out.",
+                reply=error.reply,
+            ) from None
+        if result.failure is None:
+            return True
+        meaning = cancel_result(result.failure)
+        if isinstance(meaning, bool):
+            return meaning
+        raise result.error(meaning)
+
+    async def balance(self) -> Balance | None:
+        """None: ES2+ tells none. Sends nothing."""
+        return None
+
+    async def aclose(self) -> None:
+        """Close the connections. Idempotent."""
+        await self._smdp.aclose()
+
+    async def _confirm(self, reference: str, iccid: str, matching_id: str) -> Result:
+        """The reply after which the profile has our matching id, whichever call of ours did it."""
+        fields = {"iccid": wire_iccid(iccid), "matchingId": matching_id, "releaseFlag": False}
+        try:
+            result = await self._smdp.ask(Function.CONFIRM_ORDER, reference, fields, matching_id)
+        except ProviderRefused as error:
+            # A status speaks of our access, or for a proxy: the reserved profile is still ours.
+            raise ProviderUnavailable(error.message, reply=error.reply) from None
+        if result.failure is None:
+            fault = wrong_echo(result.reply.body, matching_id, self._smdp_address)
+            if fault is not None:
+                raise result.unusable(fault)
+            return result
+        meaning = confirm_failure(result.failure)
+        if meaning is ConfirmFailure.DONE_BEFORE:
+            return result
+        if meaning is ConfirmFailure.DONE_OR_BROKEN:
+            await self._check_state(result, reference, iccid)
+            return result
+        kind = ProviderRefused if meaning is ConfirmFailure.NOT_OURS else ProviderUnavailable
+        raise result.error(kind)
+
+    async def _check_state(self, confirmed: Result, reference: str, iccid: str) -> None:
+        """Tell a profile that we confirmed before from one that cannot be confirmed any more.
+
+        Only a confirmed profile, or a released one, can be released. That it is released before
+        we have committed it does no harm: nobody but us can work out its code.
+        """
+        try:
+            released = await self._release(reference, iccid)
+        except ProviderRefused as error:
+            raise ProviderUnavailable(error.message, reply=error.reply) from None
+        if released.failure is None:
+            return
+        if release_error(released.failure) is ProviderUnavailable:
+            raise released.error(ProviderUnavailable)
+        raise confirmed.unusable("The profile can neither be confirmed nor released.")
+
+    async def _release(self, reference: str, iccid: str) -> Result:
+        fields = {"iccid": wire_iccid(iccid)}
+        return await self._smdp.ask(Function.RELEASE_PROFILE, reference, fields)
+
+
+def _iccid(bought: Bought) -> str | None:
+    return bought.iccid or bought.provider_order_id
+
+
+def _checked_address(smdp_address: str) -> str:
+    try:
+        return ActivationCode(smdp_address.strip(), "").smdp_address
+    except InvalidActivationCode:
+        raise Misconfigured(
+            "ES2PLUS_SMDP_ADDRESS must be the SM-DP+'s host name, as activation codes show it."
+        ) from None
