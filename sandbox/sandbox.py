@@ -10,7 +10,7 @@ from sandbox.calls import Call
 from sandbox.conduct import Conduct
 from sandbox.contracts.airalo import Airalo
 from sandbox.contracts.connected_you import ConnectedYou
-from sandbox.contracts.contract import Contract, NotThere
+from sandbox.contracts.contract import Asked, Contract, NotThere
 from sandbox.contracts.es2plus import Es2Plus
 from sandbox.contracts.esim_access import EsimAccess
 from sandbox.download import Download
@@ -18,7 +18,7 @@ from sandbox.faults import SandboxFault
 from sandbox.http import HOST, Exchange, Request
 from sandbox.ledger import Charge, Ledger
 from sandbox.misbehaviours import Misbehaviour
-from sandbox.rules import Rule, Rulebook
+from sandbox.rules import Picked, Rule, Rulebook
 from sandbox.settings import SandboxSettings
 from sandbox.shop import Shop
 from sandbox.told import has_earlier_sale
@@ -203,10 +203,7 @@ class Sandbox:
         except NotThere as wrong:
             await exchange.send(wrong.reply)
             return
-        earlier = has_earlier_sale(self.ledger, contract.provider, asked.reference)
-        picked = self.rulebook.pick(
-            contract.provider, asked.operation, asked.reference, earlier_sale=earlier
-        )
+        picked = self._picked(contract, asked)
         call = Call(
             provider=contract.provider,
             operation=asked.operation,
@@ -225,6 +222,15 @@ class Sandbox:
         """Give up what is under way and let go of the ledger."""
         await self.webhooks.stop()
         self.ledger.close()
+
+    def _picked(self, contract: Contract, asked: Asked) -> Picked:
+        """The rules for one call; a request that is wrong in itself uses none up."""
+        if asked.fault is not None:
+            return Picked()
+        earlier = has_earlier_sale(self.ledger, contract.provider, asked.reference)
+        return self.rulebook.pick(
+            contract.provider, asked.operation, asked.reference, earlier_sale=earlier
+        )
 
     def _opened(self, kind: type[Contract]) -> Contract:
         shop = Shop(kind.provider, self.ledger, self.settings, self.deduplicates)

@@ -337,6 +337,15 @@ async def test_without_an_operation_a_rule_is_about_purchases(
     assert (await buyer.airalo_token()).status_code == 503
 
 
+async def test_a_request_that_is_wrong_in_itself_uses_no_rule_up(
+    buyer: Buyer, sandbox: Sandbox
+) -> None:
+    """The rule is still there for the right one."""
+    sandbox.rule("CONNECTED_YOU", "status", code=500)
+    assert (await buyer.connected_you("order-1", "PLAN-1", key="wrong")).status_code == 401
+    assert (await buyer.buy("CONNECTED_YOU")).status_code == 500
+
+
 def test_every_misbehaviour_is_described() -> None:
     """One line each."""
     assert set(MEANINGS) == set(Misbehaviour)
