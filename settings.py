@@ -8,12 +8,15 @@ wins over it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 from pydantic import Field, SecretStr, ValidationError, create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from providers import ProviderConfig
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -154,6 +157,23 @@ def load_config(
     if not any(values[name] for name in requires):
         return None
     return config(**values, **shared)
+
+
+def provider_configs(settings: ProviderSettings) -> "dict[str, ProviderConfig]":
+    """The configuration of every provider whose variables are set, by name.
+
+    Raises:
+        Misconfigured: names the variable that is missing or wrong.
+    """
+    # Imported here: programs that buy nothing need not load every adapter.
+    from providers import ADAPTERS  # noqa: PLC0415
+
+    shared = {"iccid_luhn_strict": settings.iccid_luhn_strict}
+    loaded = {
+        adapter.name: load_config(adapter.name, adapter.config, adapter.requires, shared)
+        for adapter in ADAPTERS
+    }
+    return {name: config for name, config in loaded.items() if config is not None}
 
 
 def _section_of(config: type[Any], shared: Mapping[str, object]) -> type[_Section]:

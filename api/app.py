@@ -3,7 +3,7 @@
 Run it with `uvicorn --factory api.app:create_app`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -21,6 +21,7 @@ from api import (
     orders,
     payments,
     problems,
+    webhooks,
 )
 from api.bodies import JsonBodyMiddleware
 from api.limits import Admission, RateLimit
@@ -31,20 +32,24 @@ from api.tokens import KnownUsers, Tokens
 from db.engine import create_engine
 from db.notifications import Notifications
 from db.shared_reads import SharedReads
+from domain.webhooks import WebhookReader
 from logs import configure_logging
+from providers import build_webhook_readers
 from settings import (
     ApiSettings,
     AuthSettings,
     DatabaseSettings,
     LogSettings,
+    ProviderSettings,
     TemporalSettings,
     load,
+    provider_configs,
 )
 from workflows.client import Activations
 from workflows.connection import connect
 
 # `activate` comes before `esims`, whose paths would take its place.
-_ROUTERS = (activate, esims, activations, admin, orders, payments, health)
+_ROUTERS = (activate, esims, activations, admin, orders, payments, webhooks, health)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +75,20 @@ def create_app() -> FastAPI:
             auth=load(AuthSettings),
             database=load(DatabaseSettings),
             temporal=load(TemporalSettings),
-        )
+        ),
+        build_webhook_readers(provider_configs(load(ProviderSettings))),
     )
 
 
-def build_app(settings: AppSettings) -> FastAPI:
-    """The app as these settings describe it; connections open when it starts."""
+def build_app(settings: AppSettings, readers: Mapping[str, WebhookReader] | None = None) -> FastAPI:
+    """The app as these settings describe it; connections open when it starts.
+
+    `readers` check what providers tell by themselves, by the provider's name.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _resources(settings) as app.state.resources:
+        async with _resources(settings, readers or {}) as app.state.resources:
             yield
 
     app = FastAPI(
@@ -97,13 +106,19 @@ def build_app(settings: AppSettings) -> FastAPI:
         app.include_router(module.router)
     problems.install(app)
     document.install(app)
-    app.add_middleware(JsonBodyMiddleware, max_bytes=settings.api.api_max_body_bytes)
+    app.add_middleware(
+        JsonBodyMiddleware,
+        max_bytes=settings.api.api_max_body_bytes,
+        any_type_under=f"{webhooks.router.prefix}/",
+    )
     app.add_middleware(RequestIdMiddleware)
     return app
 
 
 @asynccontextmanager
-async def _resources(settings: AppSettings) -> AsyncIterator[Resources]:
+async def _resources(
+    settings: AppSettings, readers: Mapping[str, WebhookReader]
+) -> AsyncIterator[Resources]:
     engine = _engine(settings.database)
     reads = SharedReads(engine)
     notifications = Notifications(
@@ -124,6 +139,8 @@ async def _resources(settings: AppSettings) -> AsyncIterator[Resources]:
                     users=KnownUsers(reads),
                     rate_limit=RateLimit(settings.api.rate_limit_per_minute),
                     admission=Admission(settings.api.activation_admission_limit),
+                    webhooks=readers,
+                    unsigned_limit=RateLimit(webhooks.UNSIGNED_PER_MINUTE),
                 )
     finally:
         await engine.dispose()

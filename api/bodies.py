@@ -1,4 +1,8 @@
-"""Request bodies are read whole, up to a limit, and only if they are JSON."""
+"""Request bodies are read whole, up to a limit, and only if they are JSON.
+
+Notifications may call themselves anything: what counts is whether their provider signed the bytes,
+and the provider's own reader refuses what is not JSON.
+"""
 
 import re
 
@@ -17,11 +21,15 @@ _JSON = re.compile(r"application/([^/]+\+)?json")
 
 
 class JsonBodyMiddleware:
-    """Refuses bodies that are too long (413) or not JSON (415) before anything parses them."""
+    """Refuses bodies that are too long (413) or not JSON (415) before anything parses them.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    Below `any_type_under` the media type is not looked at.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, any_type_under: str) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._any_type_under = any_type_under
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -30,7 +38,7 @@ class JsonBodyMiddleware:
             return
         try:
             body = await self._read(scope, receive)
-            if body:
+            if body and not scope["path"].startswith(self._any_type_under):
                 _require_json(scope)
         except Problem as problem:
             await render(problem, Request(scope))(scope, receive, send)

@@ -1,5 +1,6 @@
 """What the handlers of one API process share; made when it starts, released when it ends."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from api.limits import Admission, RateLimit
 from api.tokens import KnownUsers, Tokens
 from db.notifications import Notifications
 from db.shared_reads import SharedReads
+from domain.webhooks import WebhookReader
 from settings import ApiSettings
 from workflows.client import Activations
 
@@ -27,6 +29,8 @@ class Resources:
     users: KnownUsers
     rate_limit: RateLimit
     admission: Admission
+    webhooks: Mapping[str, WebhookReader]
+    unsigned_limit: RateLimit
 
 
 async def _resources(request: Request) -> Resources:
