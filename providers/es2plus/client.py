@@ -10,7 +10,6 @@ from domain.errors import (
     InvalidInput,
     Misconfigured,
     ProviderError,
-    ProviderOutcomeUnknown,
     ProviderReplyUnusable,
     ProviderUnavailable,
 )
@@ -23,7 +22,7 @@ from providers.es2plus.messages import (
     new_call_identifier,
     request_body,
 )
-from providers.es2plus.tls import our_certificate_was_refused, tls_context
+from providers.es2plus.tls import tls_context
 
 _PATH = "/gsma/rsp2/es2plus"
 
@@ -103,12 +102,7 @@ class SmdpClient:
             ProviderUnavailable, ProviderRefused, ProviderOutcomeUnknown, ProviderReplyUnusable.
         """
         body = self._body(reference, fields)
-        try:
-            reply = await self._http.post(f"{_PATH}/{function}", body, secrets, self._headers)
-        except ProviderOutcomeUnknown as error:
-            if our_certificate_was_refused(error):
-                raise ProviderUnavailable(f"{NAME} does not take our certificate.") from None
-            raise
+        reply = await self._http.post(f"{_PATH}/{function}", body, secrets, self._headers)
         try:
             return Result(function, reply, failure_of(reply.body))
         except InvalidInput as fault:

@@ -1,4 +1,9 @@
-"""Mutual TLS: both sides of ES2+ show a certificate (SGP.22 section 2.6.3)."""
+"""Mutual TLS: both sides of ES2+ show a certificate.
+
+TLS 1.2 and no later: there a server takes or refuses our certificate within the handshake, so a
+refused one has certainly ordered nothing. In TLS 1.3 the refusal comes after the request has left,
+as a reset that cannot be told from a lost order. Every SM-DP+ of SGP.22 v2 must speak TLS 1.2.
+"""
 
 import ssl
 from pathlib import Path
@@ -14,7 +19,7 @@ _CA = "ES2PLUS_CA_FILE"
 
 
 def tls_context(config: Es2PlusConfig) -> ssl.SSLContext:
-    """TLS 1.2 or later, our certificate, and their host name checked.
+    """Our certificate, and theirs checked down to its host name.
 
     Raises:
         Misconfigured: names the variable whose file does not serve, and quotes nothing of it.
@@ -23,7 +28,7 @@ def tls_context(config: Es2PlusConfig) -> ssl.SSLContext:
     if not certificate:
         raise Misconfigured(f"{_CERTIFICATE} is required: ES2+ is mutual TLS.")
     context = _trusting(config.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     _readable(_CERTIFICATE, certificate)
     if config.client_key_file:
         _readable(_KEY, config.client_key_file)
@@ -38,23 +43,6 @@ def tls_context(config: Es2PlusConfig) -> ssl.SSLContext:
             f"{_CERTIFICATE} must hold a PEM certificate, and {key} an unencrypted PEM key."
         ) from None
     return context
-
-
-def our_certificate_was_refused(error: BaseException | None) -> bool:
-    """Whether the SM-DP+ ended a connection because it does not take our certificate.
-
-    In TLS 1.3 its alert comes when we have sent the request already. Nobody has read that: a
-    server takes no request before it has accepted the client's certificate.
-    """
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            reason = error.reason or ""
-            return "ALERT" in reason and any(word in reason for word in _CERTIFICATE_ALERTS)
-        error = error.__cause__ or error.__context__
-    return False
-
-
-_CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")
 
 
 def _trusting(ca_file: str | None) -> ssl.SSLContext:
