@@ -1,0 +1,140 @@
+"""Purchases in doubt as the people see them who decide: no code in any of it.
+
+The one exception is a reply in quarantine, shown to one person at a time and never unrecorded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import events, profiles
+from db.tables import esim_profiles, orders, quarantined_replies
+from db.tables import provider_intents as intents
+from domain.audit import EventKind, Origin, as_note
+from domain.order_states import OrderStatus
+from domain.profile_states import ProfileStatus
+from domain.purchase import IntentState, Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A purchase in doubt, or one that a person has decided, with its order's facts."""
+
+    id: int
+    order_id: int
+    provider: str
+    reference: str
+    provider_order_id: str | None
+    state: IntentState
+    attempts: int
+    request: Mapping[str, object]
+    reply: Mapping[str, object] | None
+    error_code: str | None
+    error: str | None
+    inventory_item_id: int | None
+    created_at: datetime
+    sent_at: datetime | None
+    accepted_at: datetime | None
+    absent_at: datetime | None
+    closed_at: datetime | None
+    resolution: Resolution | None
+    resolved_by: str | None
+    resolved_reason: str | None
+    order_status: OrderStatus
+    profile_status: ProfileStatus
+    user_id: int
+    plan_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReply:
+    """A reply in quarantine, without what it says."""
+
+    id: int
+    reason: str
+    size: int
+    created_at: datetime
+
+
+_READ: Select[Any] = (
+    select(
+        *(intents.c[name] for name in Review.__dataclass_fields__ if name in intents.c),
+        orders.c.status.label("order_status"),
+        esim_profiles.c.status.label("profile_status"),
+        orders.c.user_id,
+        orders.c.plan_id,
+    )
+    .join(orders, orders.c.id == intents.c.order_id)
+    .join(esim_profiles, esim_profiles.c.order_id == intents.c.order_id)
+)
+
+
+async def waiting(
+    connection: AsyncConnection,
+    *,
+    provider: str | None = None,
+    before_id: int | None = None,
+    limit: int = 100,
+) -> list[Review]:
+    """Purchases that wait for a decision, newest first; a page ends where `before_id` says."""
+    statement = _READ.where(intents.c.state == IntentState.UNKNOWN)
+    if provider is not None:
+        statement = statement.where(intents.c.provider == provider)
+    if before_id is not None:
+        statement = statement.where(intents.c.id < before_id)
+    rows = await connection.execute(statement.order_by(intents.c.id.desc()).limit(limit))
+    return [Review(**row) for row in rows.mappings()]
+
+
+async def of_order(connection: AsyncConnection, order_id: int) -> Review | None:
+    """The order's purchase in doubt, else the last one that a person has decided."""
+    statement = _READ.where(
+        intents.c.order_id == order_id,
+        intents.c.state.in_([IntentState.UNKNOWN, IntentState.RESOLVED]),
+    )
+    waits_first = (intents.c.state == IntentState.UNKNOWN).desc()
+    rows = await connection.execute(statement.order_by(waits_first, intents.c.id.desc()).limit(1))
+    row = rows.mappings().one_or_none()
+    return Review(**row) if row else None
+
+
+async def replies(connection: AsyncConnection, order_id: int) -> list[KeptReply]:
+    """The order's replies in quarantine, oldest first, without what they say."""
+    kept = quarantined_replies.c
+    rows = await connection.execute(
+        select(kept.id, kept.reason, func.length(kept.raw).label("size"), kept.created_at)
+        .where(kept.order_id == order_id)
+        .order_by(kept.id)
+    )
+    return [KeptReply(**row) for row in rows.mappings()]
+
+
+async def show_reply(
+    connection: AsyncConnection, order_id: int, reply_id: int, actor: str
+) -> str | None:
+    """A reply as it came, a bearer secret; that it was shown is recorded. None if there is none.
+
+    Commit before showing it.
+
+    Raises:
+        OrderNotFound: there is no such order.
+    """
+    profile = await profiles.lock(connection, order_id)
+    raw: str | None = await connection.scalar(
+        select(quarantined_replies.c.raw).where(
+            quarantined_replies.c.id == reply_id, quarantined_replies.c.order_id == order_id
+        )
+    )
+    if raw is not None:
+        await events.append(
+            connection,
+            profile.order_id,
+            EventKind.REPLY_SHOWN,
+            Origin(as_note(actor)),
+            payload={"reply_id": reply_id},
+        )
+    return raw

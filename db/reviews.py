@@ -1,0 +1,229 @@
+"""Deciding what became of a purchase whose outcome nobody knows: a person says, once."""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db import events, intents, inventory, profiles, review_pages
+from db.engine import transaction
+from db.intents import Intent
+from db.inventory import Purchase
+from db.profiles import Profile
+from db.purchase_lock import PurchaseLock
+from db.tables import esim_inventory, provider_intents
+from domain.audit import EventKind, Origin, as_note
+from domain.errors import DuplicateStock, InvalidInput, NotInReview, StaleWrite
+from domain.inventory_states import InventoryStatus
+from domain.profile_states import ENDED
+from domain.purchase import IntentState, Resolution
+from domain.review import FollowUp, follow_up
+from domain.sold_code import SoldCode
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decides about an order's purchase.
+
+    Attributes:
+        sold: what the provider sold, for EXISTS and for nothing else.
+        provider_order_id: what the provider calls the order, if that is known only now.
+    """
+
+    resolution: Resolution
+    actor: str
+    reason: str
+    sold: SoldCode | None = None
+    provider_order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a decision has changed, and what is to be asked of the activation next.
+
+    Attributes:
+        item_id, item_status: of the code that was brought; RESERVED is on its way to the
+            customer, RETIRED is out of use because the order needs none any more.
+    """
+
+    order_id: int
+    resolution: Resolution
+    provider: str
+    reference: str
+    item_id: int | None
+    item_status: InventoryStatus | None
+    follow_up: FollowUp
+
+
+async def decide(engine: AsyncEngine, order_id: int, decision: Decision) -> Decided:
+    """Settle an order's purchase in doubt, while no call is under way for it.
+
+    One transaction with its event. The activation learns of it by what the caller asks next.
+
+    Raises:
+        InvalidInput: blank words, or a code that is missing or not asked for.
+        OrderNotFound: there is no such order.
+        NotInReview: nothing is in doubt; says who has decided, if somebody has.
+        PurchaseUnderWay: somebody buys or decides just now; safe to try again.
+        DuplicateStock: names the item that has the code or ICCID already.
+        StaleWrite, StorageUnavailable.
+    """
+    decision = _checked(decision)
+    try:
+        async with PurchaseLock(engine).hold(order_id), transaction(engine) as connection:
+            return await _apply(connection, order_id, decision)
+    except DuplicateStock:
+        raise await _named(engine, decision) from None
+
+
+async def _apply(connection: AsyncConnection, order_id: int, decision: Decision) -> Decided:
+    profile = await profiles.lock(connection, order_id)
+    intent = await _in_doubt(connection, order_id)
+    item_id, item_status = None, None
+    if decision.sold is not None:
+        item_id, item_status = await _store(connection, profile, intent, decision.sold)
+    await _close(connection, intent, decision, item_id)
+    origin = Origin(decision.actor)
+    payload = _payload(intent, decision, item_id)
+    await events.append(connection, order_id, EventKind.PURCHASE_RESOLVED, origin, payload=payload)
+    if item_status is InventoryStatus.RETIRED:
+        unused = {"item_id": item_id, "reason": "the order needs it no more"}
+        await events.append(
+            connection, order_id, EventKind.INVENTORY_RETIRED, origin, payload=unused
+        )
+    return Decided(
+        order_id,
+        decision.resolution,
+        intent.provider,
+        intent.reference,
+        item_id,
+        item_status,
+        follow_up(decision.resolution, profile.status),
+    )
+
+
+async def _in_doubt(connection: AsyncConnection, order_id: int) -> Intent:
+    begun = await intents.open_for(connection, order_id)
+    if begun is not None and begun.state is IntentState.UNKNOWN:
+        return begun
+    if begun is not None:
+        raise NotInReview(
+            f"The purchase {begun.reference} at {begun.provider} is {begun.state}: it goes on by"
+            " itself, and there is nothing to decide yet."
+        )
+    last = await review_pages.of_order(connection, order_id)
+    if last is None or last.closed_at is None:
+        raise NotInReview(f"Order {order_id} has no purchase whose outcome is in doubt.")
+    raise NotInReview(
+        f"{last.resolved_by} has decided on {last.closed_at:%Y-%m-%d at %H:%M:%S} UTC that the"
+        f" purchase {last.reference} at {last.provider} is '{last.resolution}':"
+        f" {last.resolved_reason}"
+    )
+
+
+async def _store(
+    connection: AsyncConnection, profile: Profile, intent: Intent, sold: SoldCode
+) -> tuple[int, InventoryStatus]:
+    """Keep the code: for the customer, or out of use if the order is served or over."""
+    if await _owner(connection, sold) is not None:
+        raise DuplicateStock("Another item already has this ICCID or activation code.")
+    purchase = Purchase(
+        order_id=profile.order_id,
+        plan_id=profile.plan_id,
+        carrier_id=profile.carrier_id,
+        country_id=profile.country_id,
+        provider=intent.provider,
+        provider_reference=intent.reference,
+        iccid=sold.iccid,
+        activation_code=sold.code.activation_code,
+        qr_payload=sold.code.lpa_string,
+        confirmation_code=sold.confirmation_code,
+    )
+    if await _has_an_item(connection, profile.order_id):  # `order_id` is that item's
+        item_id = await inventory.add_unwanted(connection, purchase, resell=False)
+        return item_id, InventoryStatus.RETIRED
+    item_id = await inventory.add_bought(connection, purchase)
+    if profile.status not in ENDED:
+        return item_id, InventoryStatus.RESERVED
+    item = await inventory.held_by(connection, profile.order_id)
+    if item is None:  # it was added a moment ago, in this transaction
+        raise StaleWrite(f"Stock item {item_id} is gone.")
+    await inventory.retire(connection, item)
+    return item_id, InventoryStatus.RETIRED
+
+
+async def _has_an_item(connection: AsyncConnection, order_id: int) -> bool:
+    column = esim_inventory.c.id
+    found = await connection.scalar(select(column).where(esim_inventory.c.order_id == order_id))
+    return found is not None
+
+
+async def _close(
+    connection: AsyncConnection, intent: Intent, decision: Decision, item_id: int | None
+) -> None:
+    closed = await connection.execute(
+        update(provider_intents)
+        .where(provider_intents.c.id == intent.id, provider_intents.c.state == intent.state)
+        .values(
+            state=IntentState.RESOLVED,
+            resolution=decision.resolution,
+            resolved_by=decision.actor,
+            resolved_reason=decision.reason,
+            inventory_item_id=item_id,
+            provider_order_id=decision.provider_order_id or intent.provider_order_id,
+            closed_at=func.now(),
+        )
+    )
+    if closed.rowcount != 1:
+        raise StaleWrite(f"Purchase {intent.id} changed meanwhile.")
+
+
+def _payload(intent: Intent, decision: Decision, item_id: int | None) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "resolution": decision.resolution,
+        "provider": intent.provider,
+        "reference": intent.reference,
+        "reason": decision.reason,
+    }
+    return facts if item_id is None else facts | {"item_id": item_id}
+
+
+def _checked(decision: Decision) -> Decision:
+    """A decision that can be kept, with nothing in it that the trail must not hold."""
+    actor, reason = as_note(decision.actor).strip(), as_note(decision.reason).strip()
+    if not actor or not reason:
+        raise InvalidInput("Actor and reason must not be blank: the audit trail keeps them.")
+    exists = decision.resolution is Resolution.EXISTS
+    if exists and decision.sold is None:
+        raise InvalidInput("A purchase that exists needs the activation code that was sold.")
+    if not exists and (decision.sold is not None or decision.provider_order_id):
+        raise InvalidInput("A code or an order id belongs to a purchase that exists.")
+    known_as = as_note(decision.provider_order_id or "").strip() or None
+    return replace(decision, actor=actor, reason=reason, provider_order_id=known_as)
+
+
+async def _named(engine: AsyncEngine, decision: Decision) -> DuplicateStock:
+    """Says who has the code, in another transaction: the one that stumbled over it is gone."""
+    async with transaction(engine) as connection:
+        owner = await _owner(connection, decision.sold) if decision.sold else None
+    if owner is None:
+        return DuplicateStock("Another item had this ICCID or activation code a moment ago.")
+    item_id, order_id = owner
+    whose = f", of order {order_id}" if order_id else ""
+    return DuplicateStock(
+        f"Stock item {item_id}{whose} has this ICCID or activation code already. Nothing was"
+        " decided: ask the provider which profile it sold for this order."
+    )
+
+
+async def _owner(connection: AsyncConnection, sold: SoldCode) -> tuple[int, int | None] | None:
+    """The item that has the code, in either form that stock may have been given it, or ICCID."""
+    forms = (sold.code.activation_code, sold.code.lpa_string)
+    same: list[ColumnElement[bool]] = [esim_inventory.c.activation_code.in_(forms)]
+    if sold.iccid is not None:
+        same.append(esim_inventory.c.iccid == sold.iccid)
+    found = await connection.execute(
+        select(esim_inventory.c.id, esim_inventory.c.order_id).where(or_(*same)).limit(1)
+    )
+    row = found.one_or_none()
+    return (row.id, row.order_id) if row else None

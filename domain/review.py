@@ -1,0 +1,54 @@
+"""What follows from a person's decision on a purchase whose outcome was unknown.
+
+The same words and the same rule for the API and the command line.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from domain.profile_states import OPEN, PARKED, ProfileStatus
+from domain.purchase import Resolution
+
+
+class FollowUp(StrEnum):
+    """What the activation is asked once a decision is committed."""
+
+    RETRY = "retry"
+    CANCEL = "cancel"
+    NOTHING = "nothing"
+    """It has its eSIM, or has ended."""
+
+
+_WAITING = PARKED | {ProfileStatus.PENDING_ACTIVATION}
+
+_NOBODY_WAITS = "The activation is over, or has an eSIM already, and stays as it is."
+_EFFECTS = {
+    FollowUp.RETRY: {
+        Resolution.EXISTS: "Stores the code that you bring, and gives it to the customer.",
+        Resolution.ABSENT: "Buys again. If it was booked after all, that is a second charge.",
+    },
+    FollowUp.CANCEL: {
+        Resolution.GIVEN_UP: "Cancels the activation. What may be owed to us or to the customer"
+        " is a person's task."
+    },
+    FollowUp.NOTHING: {
+        Resolution.EXISTS: "Stores the code that you bring, out of use, so that it is not lost."
+        f" {_NOBODY_WAITS}",
+        Resolution.ABSENT: f"Closes the purchase. {_NOBODY_WAITS}",
+        Resolution.GIVEN_UP: f"Closes the purchase. {_NOBODY_WAITS}",
+    },
+}
+
+
+def follow_up(resolution: Resolution, status: ProfileStatus) -> FollowUp:
+    """What to ask of the activation of a profile that is in this state."""
+    if resolution is Resolution.GIVEN_UP:
+        return FollowUp.CANCEL if status in OPEN else FollowUp.NOTHING
+    return FollowUp.RETRY if status in _WAITING else FollowUp.NOTHING
+
+
+def effects(status: ProfileStatus) -> Mapping[Resolution, str]:
+    """What each decision would do now, in words for the person who decides."""
+    return {
+        resolution: _EFFECTS[follow_up(resolution, status)][resolution] for resolution in Resolution
+    }

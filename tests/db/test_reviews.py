@@ -1,0 +1,334 @@
+"""Decisions on purchases in doubt: one transaction each, once, with the code nowhere else."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db import review_pages, reviews
+from db.engine import transaction
+from db.purchase_lock import PurchaseLock
+from db.reviews import Decided, Decision
+from domain.errors import (
+    DuplicateStock,
+    EsimError,
+    InvalidInput,
+    NotInReview,
+    OrderNotFound,
+    PurchaseUnderWay,
+)
+from domain.inventory_states import InventoryStatus
+from domain.profile_states import ProfileStatus
+from domain.purchase import IntentState, Resolution
+from domain.review import FollowUp
+from domain.sold_code import SoldCode, sold_code
+from tests.cli.esimctl.profile_states import order_in
+from tests.purchases import CANARY, CODE, ICCID, RAW, in_doubt, quarantined, under_review
+from tests.rows import paid_order, rows, run, stock_item, value
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+SERVED = (ProfileStatus.RESERVED, ProfileStatus.ASSIGNED, ProfileStatus.ACTIVATED)
+OVER = (ProfileStatus.CANCELLED, ProfileStatus.EXPIRED)
+WAITING = tuple(status for status in ProfileStatus if status not in SERVED + OVER)
+
+
+async def decide(
+    engine: AsyncEngine,
+    order_id: int,
+    resolution: Resolution,
+    sold: SoldCode | None = None,
+    **words: Any,
+) -> Decided:
+    """Ana decides."""
+    said = {"actor": "ana", "reason": "The partner says so."} | words
+    return await reviews.decide(engine, order_id, Decision(resolution, sold=sold, **said))
+
+
+async def intent_of(engine: AsyncEngine, order_id: int) -> dict[str, Any]:
+    """The order's purchase as it is now."""
+    [found] = await rows(engine, "SELECT * FROM provider_intents WHERE order_id = :id", id=order_id)
+    return dict(found)
+
+
+async def trail(engine: AsyncEngine, order_id: int) -> list[dict[str, Any]]:
+    """The order's events."""
+    found = await rows(
+        engine,
+        "SELECT kind, actor, payload FROM esim_provisioning_events WHERE order_id = :id"
+        " ORDER BY id",
+        id=order_id,
+    )
+    return [dict(event) for event in found]
+
+
+@pytest.mark.parametrize("status", WAITING)
+async def test_a_purchase_that_exists_holds_its_code_for_a_waiting_order(
+    engine: AsyncEngine, status: ProfileStatus
+) -> None:
+    """The item is reserved with provider and reference; the activation is to go on."""
+    order_id = await order_in(engine, status)
+    await in_doubt(engine, order_id)
+    decided = await decide(
+        engine, order_id, Resolution.EXISTS, sold_code(CODE, ICCID), provider_order_id="P-7"
+    )
+    assert decided.item_status is InventoryStatus.RESERVED
+    assert decided.follow_up is FollowUp.RETRY
+    [item] = await rows(engine, "SELECT * FROM esim_inventory")
+    assert (item["id"], item["status"], item["order_id"]) == (decided.item_id, "RESERVED", order_id)
+    assert (item["provider"], item["provider_reference"]) == ("CONNECTED_YOU", f"order-{order_id}")
+    assert (item["activation_code"], item["qr_payload"]) == (CODE, f"LPA:{CODE}")
+    assert item["iccid"] == ICCID
+    intent = await intent_of(engine, order_id)
+    assert (intent["state"], intent["resolution"]) == ("RESOLVED", "EXISTS")
+    assert (intent["resolved_by"], intent["resolved_reason"]) == ("ana", "The partner says so.")
+    assert (intent["inventory_item_id"], intent["provider_order_id"]) == (item["id"], "P-7")
+    assert intent["closed_at"] is not None
+
+
+@pytest.mark.parametrize("status", SERVED + OVER)
+async def test_a_code_that_comes_too_late_is_kept_out_of_use(
+    engine: AsyncEngine, status: ProfileStatus
+) -> None:
+    """The order's own item stays as it is; the other names its order, and nobody gets it."""
+    order_id = await order_in(engine, status)
+    await in_doubt(engine, order_id)
+    own = await rows(engine, "SELECT id, status FROM esim_inventory")
+    decided = await decide(engine, order_id, Resolution.EXISTS, sold_code(CODE, ICCID))
+    assert decided.item_status is InventoryStatus.RETIRED
+    assert decided.follow_up is FollowUp.NOTHING
+    query = "SELECT * FROM esim_inventory WHERE activation_code = :code"
+    [item] = await rows(engine, query, code=CODE)
+    assert item["status"] == "RETIRED"
+    assert order_id in (item["order_id"], item["metadata"].get("bought_for_order"))
+    assert (await intent_of(engine, order_id))["inventory_item_id"] == item["id"]
+    others = "SELECT id, status FROM esim_inventory WHERE activation_code <> :code"
+    assert await rows(engine, others, code=CODE) == own
+    kinds = [event["kind"] for event in await trail(engine, order_id)]
+    assert kinds == ["purchase_resolved", "inventory_retired"]
+
+
+@pytest.mark.parametrize("status", ProfileStatus)
+async def test_an_absent_purchase_is_closed_without_an_item(
+    engine: AsyncEngine, status: ProfileStatus
+) -> None:
+    """Whoever waits buys again; nobody else is disturbed; the profile is left to its workflow."""
+    order_id = await order_in(engine, status)
+    await in_doubt(engine, order_id)
+    decided = await decide(engine, order_id, Resolution.ABSENT)
+    waits = status in WAITING
+    assert decided.follow_up is (FollowUp.RETRY if waits else FollowUp.NOTHING)
+    assert (decided.item_id, decided.item_status) == (None, None)
+    intent = await intent_of(engine, order_id)
+    assert (intent["state"], intent["resolution"]) == ("RESOLVED", "ABSENT")
+    assert intent["inventory_item_id"] is None
+    state = "SELECT status FROM esim_profiles WHERE order_id = :id"
+    assert await value(engine, state, id=order_id) == status.name
+
+
+@pytest.mark.parametrize("status", ProfileStatus)
+async def test_giving_up_cancels_what_has_no_esim_yet(
+    engine: AsyncEngine, status: ProfileStatus
+) -> None:
+    """An order that has its eSIM, or has ended, stays as it is."""
+    order_id = await order_in(engine, status)
+    await in_doubt(engine, order_id)
+    decided = await decide(engine, order_id, Resolution.GIVEN_UP)
+    stays = {ProfileStatus.ASSIGNED, ProfileStatus.ACTIVATED, *OVER}
+    assert decided.follow_up is (FollowUp.NOTHING if status in stays else FollowUp.CANCEL)
+    assert (await intent_of(engine, order_id))["resolution"] == "GIVEN_UP"
+
+
+async def test_the_trail_says_who_decided_what_and_holds_no_code(engine: AsyncEngine) -> None:
+    """One event; a code that was pasted into the reason is withheld, in the intent as well."""
+    order_id = await under_review(engine)
+    await decide(
+        engine,
+        order_id,
+        Resolution.EXISTS,
+        sold_code(CODE, confirmation_code=f"{CANARY}-1234"),
+        reason=f"They sent LPA:{CODE}",
+    )
+    [event] = await trail(engine, order_id)
+    assert (event["kind"], event["actor"]) == ("purchase_resolved", "ana")
+    payload = event["payload"]
+    assert (payload["resolution"], payload["provider"]) == ("exists", "CONNECTED_YOU")
+    assert payload["reference"] == f"order-{order_id}"
+    for table in ("esim_provisioning_events", "provider_intents", "esim_profiles"):
+        dump = await value(engine, f"SELECT string_agg(t::text, '') FROM {table} t")
+        assert CANARY not in dump
+    kept = "SELECT confirmation_code FROM esim_inventory"
+    assert await value(engine, kept) == f"{CANARY}-1234"
+
+
+async def test_a_second_decision_is_told_of_the_first(engine: AsyncEngine) -> None:
+    """Who, what and why; nothing changes, and one event stands."""
+    order_id = await under_review(engine)
+    await decide(engine, order_id, Resolution.ABSENT)
+    with pytest.raises(NotInReview, match=r"ana has decided on .* 'absent': The partner says so"):
+        await decide(engine, order_id, Resolution.ABSENT, actor="bob")
+    assert len(await trail(engine, order_id)) == 1
+
+
+async def test_of_two_decisions_at_once_one_wins(engine: AsyncEngine) -> None:
+    """Ten people decide: one event, one resolution; the others are told to look again."""
+    order_id = await under_review(engine)
+    outcomes = await asyncio.gather(
+        *(
+            decide(engine, order_id, resolution, actor=f"person-{number}")
+            for number, resolution in enumerate([Resolution.ABSENT, Resolution.GIVEN_UP] * 5)
+        ),
+        return_exceptions=True,
+    )
+    won = [outcome for outcome in outcomes if isinstance(outcome, Decided)]
+    assert len(won) == 1
+    lost = [outcome for outcome in outcomes if not isinstance(outcome, Decided)]
+    assert all(isinstance(outcome, NotInReview | PurchaseUnderWay) for outcome in lost)
+    assert len(await trail(engine, order_id)) == 1
+
+
+async def test_nobody_decides_while_a_call_is_under_way(engine: AsyncEngine) -> None:
+    """The purchase lock is held across the provider call; afterwards the decision is taken."""
+    order_id = await under_review(engine)
+    async with PurchaseLock(engine).hold(order_id):
+        with pytest.raises(PurchaseUnderWay):
+            await decide(engine, order_id, Resolution.ABSENT)
+    assert (await intent_of(engine, order_id))["state"] == "UNKNOWN"
+    await decide(engine, order_id, Resolution.ABSENT)
+
+
+@pytest.mark.parametrize(
+    ("columns", "given"),
+    [
+        (("activation_code", CODE), sold_code(f"LPA:{CODE}")),
+        (("activation_code", f"LPA:{CODE}"), sold_code(CODE)),
+        (("iccid", ICCID), sold_code(CODE, ICCID)),
+    ],
+)
+async def test_a_code_that_somebody_has_is_refused_with_its_owner(
+    engine: AsyncEngine, columns: tuple[str, str], given: SoldCode
+) -> None:
+    """In whichever form stock was given it; nothing is decided; the code is not quoted."""
+    item_id = await stock_item(engine)
+    other = await order_in(engine, ProfileStatus.ACTIVATED)
+    name, owned = columns
+    await run(engine, f"UPDATE esim_inventory SET {name} = :v WHERE id = :i", v=owned, i=item_id)
+    order_id = await under_review(engine)
+    with pytest.raises(DuplicateStock, match=f"Stock item {item_id} has this") as refused:
+        await decide(engine, order_id, Resolution.EXISTS, given)
+    assert CANARY not in str(refused.value)
+    assert (await intent_of(engine, order_id))["state"] == "UNKNOWN"
+    assert await trail(engine, order_id) == []
+    theirs = "SELECT activation_code FROM esim_inventory WHERE order_id = :id"
+    with pytest.raises(DuplicateStock, match=f"of order {other} has this"):
+        await decide(
+            engine,
+            order_id,
+            Resolution.EXISTS,
+            sold_code(await value(engine, theirs, id=other)),
+        )
+
+
+@pytest.mark.parametrize(
+    "state", [IntentState.SENT, IntentState.ACCEPTED, IntentState.CONFIRMED, None]
+)
+async def test_what_is_not_in_doubt_is_not_decided(
+    engine: AsyncEngine, state: IntentState | None
+) -> None:
+    """A purchase under way, a confirmed one, or none at all: the reason is said."""
+    order_id = await paid_order(engine)
+    if state is not None:
+        await in_doubt(engine, order_id, state=state)
+    with pytest.raises(NotInReview, match=r"goes on by itself|no purchase"):
+        await decide(engine, order_id, Resolution.ABSENT)
+
+
+async def test_an_unknown_order_is_not_found(engine: AsyncEngine) -> None:
+    """As everywhere."""
+    with pytest.raises(OrderNotFound):
+        await decide(engine, 4711, Resolution.ABSENT)
+
+
+@pytest.mark.parametrize(
+    "words", [{"reason": " "}, {"actor": ""}, {"reason": "\0"}, {"provider_order_id": "P-7"}]
+)
+async def test_blank_or_stray_words_are_refused(engine: AsyncEngine, words: dict[str, Any]) -> None:
+    """Before anything is read or written."""
+    order_id = await under_review(engine)
+    with pytest.raises(InvalidInput):
+        await decide(engine, order_id, Resolution.ABSENT, **words)
+    with pytest.raises(InvalidInput):
+        await decide(engine, order_id, Resolution.ABSENT, sold_code(CODE))
+    with pytest.raises(InvalidInput):
+        await decide(engine, order_id, Resolution.EXISTS)
+    assert (await intent_of(engine, order_id))["state"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("",),
+        ("XYZ",),
+        ("LPA:1$smdp.example.com$",),
+        (f"{CODE} {CODE}",),
+        (f"{CODE}$$1",),
+        (CODE, "123"),
+        (CODE, "8.9E+18"),
+        (CODE, None, "a\0b"),
+        (CODE, None, "9" * 65),
+    ],
+)
+def test_what_no_phone_can_install_is_refused_unquoted(given: tuple[str, ...]) -> None:
+    """Incomplete codes, a missing confirmation code, a mangled ICCID."""
+    with pytest.raises(EsimError) as refused:
+        sold_code(*given)
+    assert CANARY not in str(refused.value)
+    assert CANARY not in repr(sold_code(CODE, confirmation_code=CANARY))
+
+
+async def test_reviews_come_newest_first_in_pages(engine: AsyncEngine) -> None:
+    """By provider if asked; what is settled or under way is not among them."""
+    waiting = [await under_review(engine) for _ in range(3)]
+    elsewhere = await under_review(engine, provider="AIRALO")
+    await in_doubt(engine, await paid_order(engine), state=IntentState.SENT)
+    await decide(engine, waiting.pop(), Resolution.ABSENT)
+    async with transaction(engine) as connection:
+        first = await review_pages.waiting(connection, limit=2)
+        rest = await review_pages.waiting(connection, before_id=first[-1].id, limit=2)
+        airalo = await review_pages.waiting(connection, provider="AIRALO")
+    assert [review.order_id for review in first + rest] == [elsewhere, *waiting[::-1]]
+    assert [review.order_id for review in airalo] == [elsewhere]
+
+
+async def test_a_review_is_the_open_one_then_the_last_decided(engine: AsyncEngine) -> None:
+    """After "absent" the order may come into doubt again: that one is what matters."""
+    order_id = await under_review(engine)
+    await decide(engine, order_id, Resolution.ABSENT)
+    async with transaction(engine) as connection:
+        decided = await review_pages.of_order(connection, order_id)
+        assert await review_pages.of_order(connection, await paid_order(engine)) is None
+    assert decided is not None
+    assert (decided.state, decided.resolved_by) == (IntentState.RESOLVED, "ana")
+    again = await in_doubt(engine, order_id)
+    async with transaction(engine) as connection:
+        review = await review_pages.of_order(connection, order_id)
+    assert review is not None
+    assert (review.id, review.state) == (again, IntentState.UNKNOWN)
+
+
+async def test_a_reply_is_listed_without_its_text_and_shown_on_record(engine: AsyncEngine) -> None:
+    """Whoever reads it is in the trail; a reply of another order is not there."""
+    order_id, other = await under_review(engine), await under_review(engine)
+    reply_id = await quarantined(engine, order_id)
+    async with transaction(engine) as connection:
+        [kept] = await review_pages.replies(connection, order_id)
+        assert await review_pages.show_reply(connection, other, reply_id, "ana") is None
+        raw = await review_pages.show_reply(connection, order_id, reply_id, "ana")
+    assert (kept.id, kept.size) == (reply_id, len(RAW))
+    assert CANARY not in repr(kept)
+    assert raw == RAW
+    assert await trail(engine, order_id) == [
+        {"kind": "reply_shown", "actor": "ana", "payload": {"reply_id": reply_id}}
+    ]
+    assert await trail(engine, other) == []
