@@ -90,13 +90,15 @@ def _of(provider: str, provider_order_id: str) -> tuple[ColumnElement[bool], ...
 
 
 async def _subject(connection: AsyncConnection, provider: str, notice: Notice) -> _Subject | None:
+    if notice.kind in _TAKEN and (found := await _item(connection, provider, notice.iccid)):
+        return found  # what was bought for one order may have come to another
     for column, name in (
         (intents.c.provider_order_id, notice.provider_order_id),
         (intents.c.reference, notice.reference),
     ):
         if name is not None and (found := await _purchase(connection, provider, column == name)):
             return found
-    return await _item(connection, provider, notice.iccid) if notice.iccid else None
+    return await _item(connection, provider, notice.iccid)
 
 
 async def _purchase(
@@ -113,8 +115,8 @@ async def _purchase(
     return _Subject(*row) if row else None
 
 
-async def _item(connection: AsyncConnection, provider: str, iccid: str) -> _Subject | None:
-    """What was sold may have come to another order than it was bought for."""
+async def _item(connection: AsyncConnection, provider: str, iccid: str | None) -> _Subject | None:
+    """The order that has the profile, else the one that it was bought for."""
     order_id = func.coalesce(inventory.c.order_id, intents.c.order_id)
     rows = await connection.execute(
         select(order_id, intents.c.id)
