@@ -226,7 +226,8 @@ class Airalo:
 
     def _only(self, orders: list[Mapping[str, object]], reply: HttpReply) -> HttpReply:
         body = {"data": orders}
-        kept = {"status": reply.kept["status"], "body": redacted(body, [self._config.secret])}
+        clean = redacted(body, self._secrets(self._tokens.held))
+        kept = {"status": reply.kept["status"], "body": clean}
         return HttpReply(body, kept, json.dumps(body))
 
     def _delivered(

@@ -64,6 +64,11 @@ class Tokens:
         self._asked: deque[float] = deque(maxlen=_TOKENS)
         self._not_before = 0.0
 
+    @property
+    def held(self) -> str:
+        """The token as it is, to be masked; empty if there is none."""
+        return self._token.text if self._token else ""
+
     async def current(self) -> str:
         """A token that is good for the next call.
 

@@ -1,0 +1,176 @@
+"""Airalo's notifications: signed or refused, and no code leaves the reader."""
+
+import hashlib
+import hmac
+import json
+
+import pytest
+from airalo.helpers.signature import Signature  # type: ignore[import-untyped]
+
+from domain.errors import WebhookRefused
+from domain.webhooks import Notice, NoticeKind
+from providers.airalo import AIRALO, AiraloConfig, AiraloWebhooks
+from tests.providers.airalo_partner import CLIENT_SECRET, MATCHING_ID, ORDER
+
+REQUEST_ID = "3NhR3gKmqCWK7IWppurpDX3Cg"
+DELIVERED = json.dumps({**ORDER, "request_id": REQUEST_ID}).encode()
+FAILED = json.dumps(
+    {
+        "request_id": REQUEST_ID,
+        "description": "order-42",
+        "reason": f"No stock of {MATCHING_ID}, {CLIENT_SECRET}, LPA:1$lpa.airalo.com${MATCHING_ID}",
+    }
+).encode()
+
+
+@pytest.fixture
+def reader() -> AiraloWebhooks:
+    """The reader of a deployment."""
+    config = AiraloConfig(client_id="client-1", client_secret=CLIENT_SECRET)
+    assert AIRALO.webhooks is not None
+    reader = AIRALO.webhooks(config)
+    assert isinstance(reader, AiraloWebhooks)
+    return reader
+
+
+def signed(body: bytes, secret: str = CLIENT_SECRET) -> dict[str, str]:
+    """The headers that go with a body."""
+    return {"airalo-signature": hmac.new(secret.encode(), body, hashlib.sha512).hexdigest()}
+
+
+def read(reader: AiraloWebhooks, body: bytes) -> Notice:
+    """The one notice in a signed body."""
+    receipt = reader.read(signed(body), body)
+    assert receipt.status == 200
+    (notice,) = receipt.notices
+    return notice
+
+
+def test_delivered_order_is_ready(reader: AiraloWebhooks) -> None:
+    """It names the order by our reference and by Airalo's, and nothing of the eSIM."""
+    notice = read(reader, DELIVERED)
+    assert notice == Notice(
+        event_id=hashlib.sha256(DELIVERED).hexdigest(),
+        kind=NoticeKind.ORDER_READY,
+        trusted=True,
+        reference="order-42",
+        provider_order_id=REQUEST_ID,
+    )
+    assert MATCHING_ID not in repr(notice)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": {**ORDER, "request_id": REQUEST_ID}, "meta": {"message": "success"}},
+        {"data": ORDER, "request_id": REQUEST_ID},
+    ],
+)
+def test_wrapped_order_is_read_as_well(reader: AiraloWebhooks, body: dict[str, object]) -> None:
+    """As the reply to an order has it, below `data`."""
+    notice = read(reader, json.dumps(body).encode())
+    assert notice.kind is NoticeKind.ORDER_READY
+    assert (notice.reference, notice.provider_order_id) == ("order-42", REQUEST_ID)
+
+
+def test_failed_order_tells_why(reader: AiraloWebhooks) -> None:
+    """A reason without eSIMs is final; what looks like a code in it is masked."""
+    notice = read(reader, FAILED)
+    assert (notice.kind, notice.trusted) == (NoticeKind.ORDER_FAILED, True)
+    assert (notice.reference, notice.provider_order_id) == ("order-42", REQUEST_ID)
+    assert notice.reason is not None
+    assert notice.reason.startswith("No stock of [redacted]")
+    assert "canary" not in notice.reason.lower()
+
+
+def test_order_with_esims_and_a_reason_is_ready(reader: AiraloWebhooks) -> None:
+    """Something was sold, whatever else is said: the look-up tells."""
+    body = json.dumps({**ORDER, "reason": "late"}).encode()
+    notice = read(reader, body)
+    assert (notice.kind, notice.reason) == (NoticeKind.ORDER_READY, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "iccid"),
+    [
+        ({"level": "90%", "iccid": "87123123456889019"}, None),
+        ({"level": "90%", "iccid": "891000000000009125"}, "891000000000009125"),
+        ({"message": "Surpassed 80% of the credit limit balance", "remaining": 225.35}, None),
+        ({"reason": 7}, None),
+        ({}, None),
+    ],
+)
+def test_anything_else_is_other(
+    reader: AiraloWebhooks, body: dict[str, object], iccid: str | None
+) -> None:
+    """Low data, credit limit, whatever comes: acknowledged, not acted upon."""
+    notice = read(reader, json.dumps(body).encode())
+    assert (notice.kind, notice.iccid, notice.reason) == (NoticeKind.OTHER, iccid, None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("description", f"LPA:1$lpa.airalo.com${MATCHING_ID}"),
+        ("description", 7),
+        ("description", None),
+        ("request_id", ["x"]),
+        ("request_id", "x" * 65),
+        ("request_id", "two words"),
+    ],
+)
+def test_name_that_is_none_is_dropped(reader: AiraloWebhooks, key: str, value: object) -> None:
+    """Only what is like a name leaves the reader as one."""
+    body = {**ORDER, "request_id": REQUEST_ID, key: value}
+    notice = read(reader, json.dumps(body).encode())
+    assert notice.kind is NoticeKind.ORDER_READY
+    assert (notice.reference if key == "description" else notice.provider_order_id) is None
+
+
+def test_repetition_has_the_same_event_id(reader: AiraloWebhooks) -> None:
+    """Airalo repeats a notification up to 20 times; another body is another event."""
+    assert read(reader, DELIVERED).event_id == read(reader, DELIVERED).event_id
+    assert read(reader, DELIVERED).event_id != read(reader, FAILED).event_id
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"airalo-signature": ""},
+        {"airalo-signature": "0" * 128},
+        {"airalo-signature": "höher"},
+        {"airalo-signature": "\udcff"},
+        {"x-airalo-signature": signed(DELIVERED)["airalo-signature"]},
+        signed(DELIVERED, "another-secret"),
+        signed(FAILED),
+        signed(DELIVERED + b" "),
+        {"airalo-signature": signed(DELIVERED)["airalo-signature"][:-1]},
+    ],
+)
+def test_unsigned_or_forged_is_refused(reader: AiraloWebhooks, headers: dict[str, str]) -> None:
+    """No signature, a wrong one or another body's: nothing is read, nothing is quoted."""
+    with pytest.raises(WebhookRefused) as raised:
+        reader.read(headers, DELIVERED)
+    assert "canary" not in str(raised.value).lower()
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_signed_nonsense_is_refused(reader: AiraloWebhooks, body: bytes) -> None:
+    """What is no JSON object is no notification."""
+    with pytest.raises(WebhookRefused):
+        reader.read(signed(body), body)
+
+
+def test_signature_may_be_in_capitals(reader: AiraloWebhooks) -> None:
+    """Hex is hex."""
+    headers = {"airalo-signature": f" {signed(DELIVERED)['airalo-signature'].upper()} "}
+    assert reader.read(headers, DELIVERED).notices
+
+
+def test_official_client_signs_the_same(reader: AiraloWebhooks) -> None:
+    """PyPI `airalo-sdk` is an independent witness of how a body is signed."""
+    body = json.dumps({**ORDER, "request_id": REQUEST_ID}, separators=(",", ":"))
+    signature = Signature(CLIENT_SECRET).get_signature(body)
+    receipt = reader.read({"airalo-signature": str(signature)}, body.encode())
+    assert receipt.notices[0].kind is NoticeKind.ORDER_READY

@@ -1,0 +1,427 @@
+"""The queries of eSIM Access: collecting an order, finding a lost one, giving one back."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from domain.errors import (
+    ProviderError,
+    ProviderOrderFailed,
+    ProviderOutcomeUnknown,
+    ProviderRefused,
+    ProviderReplyUnusable,
+    ProviderUnavailable,
+)
+from domain.provider import AcceptedOrder, Balance, Bought, ProvisionedEsim, ProvisionRequest
+from tests.providers.esim_access_partner import (
+    MATCHING_ID,
+    ORDER_NO,
+    PROFILE,
+    SECRETS,
+    TALKATIVE,
+    esim_access_at,
+    failing,
+    listing,
+    succeeding,
+)
+from tests.providers.partner_server import (
+    Answer,
+    PartnerServer,
+    Received,
+    answering,
+    reset_after_reading,
+)
+from tests.providers.secrecy import assert_clean
+
+ICCID = str(PROFILE["iccid"])
+BOUGHT = Bought("order-42", ORDER_NO, ICCID)
+OTHER_CODE = "OTHERCANARY1234"
+OTHER = {
+    **PROFILE,
+    "orderNo": "B1",
+    "transactionId": "order-43",
+    "ac": f"LPA:1$rsp-eu.redteamobile.com${OTHER_CODE}",
+}
+
+
+@pytest.fixture
+def accepted(request_42: ProvisionRequest) -> ProvisionRequest:
+    """The purchase for order 42 once eSIM Access has accepted it."""
+    return replace(request_42, provider_order_id=ORDER_NO)
+
+
+@pytest.mark.parametrize(
+    ("provider_order_id", "key"),
+    [(None, {"transactionId": "order-42"}), (ORDER_NO, {"orderNo": ORDER_NO})],
+)
+async def test_query_is_the_contract_to_the_letter(
+    partner: PartnerServer,
+    request_42: ProvisionRequest,
+    provider_order_id: str | None,
+    key: Mapping[str, str],
+) -> None:
+    """By their name of the order where we know it, else by ours; the pager is mandatory."""
+    partner.answer = listing(PROFILE)
+    async with esim_access_at(partner) as provider:
+        await provider.lookup(replace(request_42, provider_order_id=provider_order_id))
+    (received,) = partner.requests
+    assert (received.method, received.path) == ("POST", "/open/esim/query")
+    assert received.json == {**key, "pager": {"pageNum": 1, "pageSize": 20}}
+
+
+@pytest.mark.parametrize("provider_order_id", [None, ORDER_NO])
+async def test_profile_is_read(
+    partner: PartnerServer, request_42: ProvisionRequest, provider_order_id: str | None
+) -> None:
+    """Every field arrives; nothing secret and no other order is kept."""
+    partner.answer = listing(OTHER, PROFILE)
+    async with esim_access_at(partner) as provider:
+        esim = await provider.lookup(replace(request_42, provider_order_id=provider_order_id))
+        assert isinstance(esim, ProvisionedEsim)
+        assert esim.request == provider.describe_request(request_42)
+    assert (esim.reference, esim.iccid) == ("order-42", ICCID)
+    assert esim.activation_code == esim.qr_payload == PROFILE["ac"]
+    assert esim.expires_at == datetime(2025, 3, 19, 18, tzinfo=UTC)
+    assert (esim.instructions, esim.confirmation_code) == (None, None)
+    kept = json.dumps(esim.reply)
+    for secret in (*SECRETS, OTHER_CODE, "454006109846571"):
+        assert secret not in f"{kept} {esim!r}"
+    assert ORDER_NO in kept
+    assert '"packageCode": "ES-5GB"' in kept
+    assert MATCHING_ID in str(esim.raw)
+    assert OTHER_CODE not in str(esim.raw)
+
+
+@pytest.mark.parametrize(
+    ("expired_time", "expires_at"),
+    [
+        ("2024-01-11T08:10:19Z", datetime(2024, 1, 11, 8, 10, 19, tzinfo=UTC)),
+        ("2024-01-11T08:10:19", datetime(2024, 1, 11, 8, 10, 19, tzinfo=UTC)),
+        ("soon", None),
+        (None, None),
+        (7, None),
+    ],
+)
+async def test_odd_expiry_never_spoils_a_purchase(
+    partner: PartnerServer,
+    accepted: ProvisionRequest,
+    expired_time: object,
+    expires_at: datetime | None,
+) -> None:
+    """A moment in any of their forms is read, else left out."""
+    partner.answer = listing({**PROFILE, "expiredTime": expired_time})
+    async with esim_access_at(partner) as provider:
+        esim = await provider.lookup(accepted)
+    assert isinstance(esim, ProvisionedEsim)
+    assert esim.expires_at == expires_at
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"packageList": None},
+        {"packageList": [{"packageCode": "7aa948d363", "slug": "ES-5GB"}]},
+        {"ac": f"1$rsp-eu.redteamobile.com${MATCHING_ID}"},
+    ],
+)
+async def test_other_shapes_are_usable(
+    partner: PartnerServer, accepted: ProvisionRequest, fault: dict[str, object]
+) -> None:
+    """A slug is a package's other name; what is not echoed is not checked."""
+    partner.answer = listing({**PROFILE, **fault})
+    async with esim_access_at(partner) as provider:
+        esim = await provider.lookup(accepted)
+    assert isinstance(esim, ProvisionedEsim)
+    assert esim.qr_payload == PROFILE["ac"]
+
+
+@pytest.mark.parametrize(
+    "profiles",
+    [
+        [{**PROFILE, "transactionId": "order-4"}],
+        [{**PROFILE, "transactionId": None}],
+        [{**PROFILE, "orderNo": "B1"}],
+        [{**PROFILE, "packageList": [{"packageCode": "FR-1GB"}]}],
+        [{**PROFILE, "packageList": []}],
+        [{**PROFILE, "packageList": [{"packageCode": "ES-5GB"}] * 2}],
+        [{**PROFILE, "packageList": "ES-5GB"}],
+        [PROFILE, {**PROFILE, "iccid": "89852245280000942228"}],
+        [PROFILE, {**PROFILE, "orderNo": "B1"}],
+        [{**PROFILE, "iccid": 89852245280000942210}],
+        [{**PROFILE, "iccid": None}],
+        [{**PROFILE, "iccid": "8.9E+19"}],
+        [{**PROFILE, "ac": None}],
+        [{**PROFILE, "ac": MATCHING_ID}],
+        [{**PROFILE, "ac": "LPA:1$rsp-eu.redteamobile.com$lower"}],
+        [{**PROFILE, "ac": f"LPA:1$10.0.0.1${MATCHING_ID}"}],
+        [{**PROFILE, "esimStatus": "CANCEL"}],
+        [{**PROFILE, "esimStatus": "REVOKED"}],
+        [{**PROFILE, "esimStatus": "UNUSED_EXPIRED"}],
+    ],
+)
+async def test_unusable_profile_is_never_delivered(
+    partner: PartnerServer, accepted: ProvisionRequest, profiles: list[dict[str, object]]
+) -> None:
+    """Sold, and another's, several, broken or given back: a person looks at the whole of it."""
+    partner.answer = listing(*profiles, OTHER)
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderReplyUnusable, match="cannot be used") as raised:
+            await provider.lookup(accepted)
+    assert_clean(raised.value, *SECRETS, OTHER_CODE)
+    assert raised.value.raw is not None
+    assert json.loads(raised.value.raw)["obj"] == {"esimList": profiles}
+
+
+async def test_strict_luhn_refuses_a_wrong_check_digit(
+    partner: PartnerServer, accepted: ProvisionRequest
+) -> None:
+    """With strictness asked for, a wrong check digit is unusable."""
+    partner.answer = listing({**PROFILE, "iccid": "89852245280000942211"})
+    async with esim_access_at(partner, iccid_luhn_strict=True) as provider:
+        with pytest.raises(ProviderReplyUnusable, match="check digit"):
+            await provider.lookup(accepted)
+
+
+@pytest.mark.parametrize("answer", [failing("200010"), failing("310272"), listing()])
+async def test_accepted_order_without_a_profile_is_under_way(
+    partner: PartnerServer, accepted: ProvisionRequest, answer: Answer
+) -> None:
+    """They named it themselves, so "no such order" contradicts them and settles nothing."""
+    partner.answer = answer
+    async with esim_access_at(partner) as provider:
+        waiting = await provider.lookup(accepted)
+    assert isinstance(waiting, AcceptedOrder)
+    assert waiting.provider_order_id == ORDER_NO
+
+
+@pytest.mark.parametrize("answer", [failing("310272"), listing()])
+async def test_reference_that_is_not_there_is_absent(
+    partner: PartnerServer, request_42: ProvisionRequest, answer: Answer
+) -> None:
+    """Asked by our own reference, they positively know of nothing."""
+    partner.answer = answer
+    async with esim_access_at(partner) as provider:
+        assert await provider.lookup(request_42) is None
+
+
+async def test_order_that_is_being_allocated_is_not_absent(
+    partner: PartnerServer, request_42: ProvisionRequest
+) -> None:
+    """It exists; unless they name it, it must be asked for again by our reference."""
+    async with esim_access_at(partner) as provider:
+        partner.answer = failing("200010")
+        with pytest.raises(ProviderUnavailable):
+            await provider.lookup(request_42)
+        body = {"success": False, "errorCode": "200010", "obj": {"orderNo": ORDER_NO}}
+        partner.answer = answering(200, body)
+        named = await provider.lookup(request_42)
+    assert isinstance(named, AcceptedOrder)
+    assert named.provider_order_id == ORDER_NO
+
+
+@pytest.mark.parametrize("code", ["200009", "200002"])
+async def test_abnormal_order_is_a_persons_matter(
+    partner: PartnerServer,
+    request_42: ProvisionRequest,
+    accepted: ProvisionRequest,
+    code: str,
+) -> None:
+    """No document says that an abnormal order is never delivered: money hangs on it."""
+    partner.answer = failing(code)
+    async with esim_access_at(partner) as provider:
+        for request in (request_42, accepted):
+            with pytest.raises(ProviderRefused) as raised:
+                await provider.lookup(request)
+            assert not isinstance(raised.value, ProviderOrderFailed)
+            assert_clean(raised.value, *SECRETS)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        listing(OTHER),
+        answering(200, []),
+        answering(200, {}),
+        succeeding(None),
+        succeeding({"esimList": None}),
+        succeeding({"esimList": ["order-42"]}),
+        failing("101003"),
+        failing("000105"),
+        failing("x", 403),
+    ],
+)
+async def test_puzzling_answer_is_not_an_absence(
+    partner: PartnerServer,
+    request_42: ProvisionRequest,
+    accepted: ProvisionRequest,
+    answer: Answer,
+) -> None:
+    """Absence leads to a second purchase; and it says nothing of an order that was accepted."""
+    partner.answer = answer
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderRefused) as raised:
+            await provider.lookup(request_42)
+        with pytest.raises(ProviderUnavailable) as waiting:
+            await provider.lookup(accepted)
+    assert_clean(raised.value, *SECRETS, OTHER_CODE)
+    assert_clean(waiting.value, *SECRETS, OTHER_CODE)
+
+
+async def test_code_about_a_profile_is_no_absence(
+    partner: PartnerServer, request_42: ProvisionRequest
+) -> None:
+    """310403 is about an ICCID that we did not name."""
+    partner.answer = failing("310403")
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderRefused):
+            await provider.lookup(request_42)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        failing("900001"),
+        failing("000001"),
+        failing("999999"),
+        failing(None),
+        failing("900001", 500),
+        answering(429, {}),
+        answering(200, b"{"),
+        reset_after_reading,
+    ],
+)
+async def test_failed_lookup_changes_nothing(
+    partner: PartnerServer, request_42: ProvisionRequest, answer: Answer
+) -> None:
+    """Asking books nothing, so a failure is only "not now"."""
+    partner.answer = answer
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderUnavailable):
+            await provider.lookup(request_42)
+
+
+def cancelling(cancel: Answer, query: Answer) -> Answer:
+    """Answer cancellations and queries differently."""
+
+    async def dispatch(received: Received, writer: asyncio.StreamWriter) -> None:
+        chosen = cancel if received.path.endswith("/cancel") else query
+        await chosen(received, writer)
+
+    return dispatch
+
+
+async def test_cancellation_names_the_profile(partner: PartnerServer) -> None:
+    """One POST with the ICCID; success is a refund."""
+    partner.answer = succeeding({})
+    async with esim_access_at(partner) as provider:
+        assert await provider.cancel(BOUGHT) is True
+    (received,) = partner.requests
+    assert (received.method, received.path) == ("POST", "/open/esim/cancel")
+    assert received.json == {"iccid": ICCID}
+
+
+@pytest.mark.parametrize("code", ["200002", "200009", "310272", "310403"])
+@pytest.mark.parametrize(
+    ("query", "undone"),
+    [
+        (listing({**PROFILE, "esimStatus": "CANCEL"}), True),
+        (listing({**PROFILE, "esimStatus": "IN_USE"}), False),
+        (listing({**PROFILE, "esimStatus": "REVOKED"}), False),
+        (listing({**OTHER, "iccid": "89852245280000942228", "esimStatus": "CANCEL"}), False),
+        (listing(), False),
+        (failing("310272"), False),
+    ],
+)
+async def test_refused_cancellation_may_have_happened_before(
+    partner: PartnerServer, code: str, query: Answer, undone: bool
+) -> None:
+    """True again after a success whose answer was lost; a used profile is not taken back."""
+    partner.answer = cancelling(failing(code), query)
+    async with esim_access_at(partner) as provider:
+        assert await provider.cancel(BOUGHT) is undone
+    assert partner.requests[1].json["iccid"] == ICCID
+
+
+@pytest.mark.parametrize(
+    ("bought", "asked"),
+    [
+        (Bought("order-42", ORDER_NO, None), ("orderNo", ORDER_NO)),
+        (Bought("order-42", None, None), ("transactionId", "order-42")),
+    ],
+)
+async def test_profile_is_looked_up_if_we_do_not_know_its_iccid(
+    partner: PartnerServer, bought: Bought, asked: tuple[str, str]
+) -> None:
+    """By either name of the order; another order's profile is never cancelled."""
+    partner.answer = cancelling(succeeding({}), listing(OTHER, PROFILE))
+    async with esim_access_at(partner) as provider:
+        assert await provider.cancel(bought) is True
+    key, name = asked
+    assert partner.requests[0].json[key] == name
+    assert partner.requests[1].json == {"iccid": ICCID}
+
+
+@pytest.mark.parametrize("query", [listing(), listing(OTHER), failing("310272"), failing("200010")])
+async def test_nothing_to_cancel_is_no_success(partner: PartnerServer, query: Answer) -> None:
+    """Nothing came back to us; nothing is sent that could change anything."""
+    partner.answer = query
+    async with esim_access_at(partner) as provider:
+        assert await provider.cancel(Bought("order-42", None, None)) is False
+    assert len(partner.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (failing("900001"), ProviderUnavailable),
+        (failing("101003"), ProviderRefused),
+        (failing("000001"), ProviderOutcomeUnknown),
+        (failing("999999"), ProviderOutcomeUnknown),
+        (answering(200, {}), ProviderOutcomeUnknown),
+        (answering(200, TALKATIVE.encode()), ProviderOutcomeUnknown),
+        (answering(500, {}), ProviderOutcomeUnknown),
+        (reset_after_reading, ProviderOutcomeUnknown),
+    ],
+)
+async def test_failed_cancellation_says_whether_it_may_have_happened(
+    partner: PartnerServer, answer: Answer, expected: type[ProviderError]
+) -> None:
+    """It can be repeated, but nobody is told that the money is back before it is."""
+    partner.answer = answer
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(expected) as raised:
+            await provider.cancel(BOUGHT)
+    assert_clean(raised.value, *SECRETS)
+
+
+async def test_cancelled_state_that_cannot_be_asked_is_later(partner: PartnerServer) -> None:
+    """A refused cancellation and a failed question together say nothing yet."""
+    partner.answer = cancelling(failing("200009"), failing("900001"))
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderUnavailable):
+            await provider.cancel(BOUGHT)
+
+
+async def test_balance_is_in_dollars(partner: PartnerServer) -> None:
+    """They count in USD times 10,000."""
+    partner.answer = succeeding({"balance": 1_234_567})
+    async with esim_access_at(partner) as provider:
+        assert await provider.balance() == Balance(Decimal("123.4567"), "USD")
+    (received,) = partner.requests
+    assert (received.method, received.path, received.json) == ("POST", "/open/balance/query", {})
+
+
+@pytest.mark.parametrize(
+    "obj", [None, {}, {"balance": "100"}, {"balance": True}, {"balance": None}]
+)
+async def test_unreadable_balance_is_not_an_amount(partner: PartnerServer, obj: object) -> None:
+    """Nobody is told a number that they did not say."""
+    partner.answer = succeeding(obj)
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderUnavailable):
+            await provider.balance()
