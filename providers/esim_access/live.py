@@ -71,8 +71,7 @@ class EsimAccess:
         self.settle_gap_seconds = config.settle_gap_seconds
         self.limits = config.limits
         self.resellable = config.resale
-        self._access_code = config.access_code
-        self._strict_luhn = config.iccid_luhn_strict
+        self._config = config  # which hides its access code from every repr
         self._http = ProviderHttp(
             self.name,
             checked_base_url("ESIM_ACCESS_BASE_URL", config.base_url),
@@ -229,7 +228,7 @@ class EsimAccess:
             return esim_of(
                 ours,
                 request,
-                strict_luhn=self._strict_luhn,
+                strict_luhn=self._config.iccid_luhn_strict,
                 sent=self.describe_request(request),
                 reply=reply,
             )
@@ -239,7 +238,7 @@ class EsimAccess:
     def _only(self, profiles: list[Mapping[str, object]], reply: HttpReply) -> HttpReply:
         """The reply without other orders, in case the filter was ignored."""
         body = {"success": True, "obj": {"esimList": profiles}}
-        kept = {"status": reply.kept["status"], "body": redacted(body, [self._access_code])}
+        kept = {"status": reply.kept["status"], "body": redacted(body, [self._config.access_code])}
         return HttpReply(body, kept, json.dumps(body))
 
     async def _iccid(self, bought: Bought) -> str | None:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,10 @@ from domain.provider import EsimProvider, ProvisionRequest
 from domain.purchase import Ambiguity
 from providers.connected_you import ConnectedYou, ConnectedYouConfig, ConnectedYouDryRun
 from providers.local import LocalProvider
+from sandbox.credentials import AIRALO_CLIENT_SECRET, ESIM_ACCESS_ACCESS_CODE
+from sandbox.running import running_sandbox
+from sandbox.sandbox import Sandbox
+from sandbox.settings import SandboxSettings
 from tests.providers.partner_server import (
     API_KEY,
     MATCHING_ID,
@@ -23,6 +29,7 @@ from tests.providers.partner_server import (
     cut_off,
     reset_after_reading,
 )
+from tests.providers.sandboxes import airalo_in, esim_access_in
 
 CUSTOMER = ("canary.user@example.com", "Canary Customer")
 
@@ -42,20 +49,20 @@ class Case:
 
 
 @asynccontextmanager
-async def local() -> AsyncIterator[Case]:
+async def local(_: Path) -> AsyncIterator[Case]:
     """LOCAL never fails."""
     yield Case(LocalProvider())
 
 
 @asynccontextmanager
-async def connected_you_dry_run() -> AsyncIterator[Case]:
+async def connected_you_dry_run(_: Path) -> AsyncIterator[Case]:
     """The dry run never fails."""
     config = ConnectedYouConfig("https://sandbox.api.connectedyou.com", PARTNER_ID, API_KEY)
     yield Case(ConnectedYouDryRun(config), (*CUSTOMER, API_KEY))
 
 
 @asynccontextmanager
-async def connected_you_live() -> AsyncIterator[Case]:
+async def connected_you_live(_: Path) -> AsyncIterator[Case]:
     """The live adapter, its look-up confirmed, against a partner on loopback."""
     partner = PartnerServer()
     await partner.start()
@@ -87,17 +94,85 @@ def partner_faults(partner: PartnerServer) -> dict[str, Callable[[], object]]:
     return {name: partial(setattr, partner, "answer", answer) for name, answer in answers.items()}
 
 
+@asynccontextmanager
+async def airalo(folder: Path) -> AsyncIterator[Case]:
+    """Airalo in the sandbox, answering at once."""
+    async with running_sandbox(folder, settings=SandboxSettings()) as sandbox:
+        provider = airalo_in(sandbox)
+        yield Case(
+            provider,
+            (*CUSTOMER, AIRALO_CLIENT_SECRET),
+            sandbox_faults(sandbox, provider.name, "order", "lookup"),
+        )
+        await provider.aclose()
+
+
+@asynccontextmanager
+async def airalo_asynchronous(folder: Path) -> AsyncIterator[Case]:
+    """Airalo in the sandbox, delivering later."""
+    async with running_sandbox(folder, settings=SandboxSettings()) as sandbox:
+        provider = airalo_in(sandbox, asynchronous=True)
+        yield Case(
+            provider,
+            (*CUSTOMER, AIRALO_CLIENT_SECRET),
+            sandbox_faults(sandbox, provider.name, "order_async", "lookup"),
+        )
+        await provider.aclose()
+
+
+@asynccontextmanager
+async def esim_access(folder: Path) -> AsyncIterator[Case]:
+    """ESIM Access in the sandbox, which always delivers later."""
+    async with running_sandbox(folder, settings=SandboxSettings()) as sandbox:
+        provider = esim_access_in(sandbox)
+        yield Case(
+            provider,
+            (*CUSTOMER, ESIM_ACCESS_ACCESS_CODE),
+            sandbox_faults(sandbox, provider.name, "order", "lookup"),
+        )
+        await provider.aclose()
+
+
+def sandbox_faults(
+    sandbox: Sandbox, provider: str, *operations: str
+) -> dict[str, Callable[[], object]]:
+    """Failures of every kind that a purchase and a look-up can meet."""
+    kinds: dict[str, tuple[str, dict[str, Any]]] = {
+        **{f"status {code}": ("status", {"code": code}) for code in (400, 409, 500, 503)},
+        **{name: (name, {}) for name in _FAULTS},
+    }
+
+    def misbehave(kind: str, options: dict[str, Any]) -> None:
+        sandbox.clear_rules()
+        for operation in operations:
+            sandbox.rule(provider, kind, operation=operation, times=None, **options)
+
+    return {name: partial(misbehave, *kind) for name, kind in kinds.items()}
+
+
+_FAULTS = (
+    "rate_limited",
+    "bad_credentials",
+    "reset_before_booking",
+    "malformed_reply",
+    "truncated_reply",
+    "empty_reply",
+)
+
 CASES = {
     "LOCAL": local,
     "CONNECTED_YOU dry-run": connected_you_dry_run,
     "CONNECTED_YOU live": connected_you_live,
+    "AIRALO": airalo,
+    "AIRALO asynchronous": airalo_asynchronous,
+    "ESIM_ACCESS": esim_access,
 }
 
 
 @pytest.fixture(params=CASES)
-async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
+async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
     """Each provider in turn."""
-    async with CASES[request.param]() as each:
+    async with CASES[request.param](tmp_path) as each:
         yield each
 
 

@@ -1,5 +1,6 @@
 """What every provider must do, whatever it is behind the Protocol (domain/provider.py)."""
 
+import asyncio
 import json
 import traceback
 from collections.abc import Awaitable, Callable
@@ -15,9 +16,42 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from domain.iccid import parse_iccid
-from domain.provider import Bought, EsimProvider, ProvisionedEsim, ProvisionRequest
+from domain.provider import (
+    AcceptedOrder,
+    Balance,
+    Bought,
+    EsimProvider,
+    ProvisionedEsim,
+    ProvisionRequest,
+)
 from domain.purchase import Ambiguity
 from tests.conformance.conftest import Case
+
+PATIENCE_SECONDS = 20
+
+
+async def buy(
+    case: Case, request: ProvisionRequest, seen: list[AcceptedOrder] | None = None
+) -> ProvisionedEsim:
+    """Buy, and collect what is delivered later by the name that the provider gave the order."""
+    answer = await case.provider.provision(request)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while isinstance(answer, AcceptedOrder):
+            if seen is not None:
+                seen.append(answer)
+            named = replace(request, provider_order_id=answer.provider_order_id)
+            found = await case.provider.lookup(named)
+            assert found is not None, "an order that was accepted is not absent"
+            answer = found
+    return answer
+
+
+async def bought_by(case: Case, request: ProvisionRequest) -> tuple[ProvisionedEsim, Bought]:
+    """A purchase, and its names as a commit would keep them."""
+    accepted: list[AcceptedOrder] = []
+    esim = await buy(case, request, accepted)
+    order_id = accepted[0].provider_order_id if accepted else None
+    return esim, Bought(request.reference, order_id, esim.iccid)
 
 
 def codes_of(esim: ProvisionedEsim) -> tuple[str, ...]:
@@ -37,7 +71,7 @@ async def test_purchase_gives_a_profile_that_installs(
     case: Case, request_42: ProvisionRequest
 ) -> None:
     """Our reference, a checked ICCID and a complete LPA string."""
-    esim = await case.provider.provision(request_42)
+    esim = await buy(case, request_42)
     assert esim.reference == request_42.reference
     assert parse_iccid(str(esim.iccid), strict_luhn=True).digits == esim.iccid
     assert parse_activation_code(esim.qr_payload).lpa_string == esim.qr_payload
@@ -47,8 +81,8 @@ async def test_purchase_gives_a_profile_that_installs(
 
 async def test_two_orders_get_two_profiles(case: Case, request_42: ProvisionRequest) -> None:
     """No code reaches a second customer."""
-    first = await case.provider.provision(request_42)
-    second = await case.provider.provision(replace(request_42, order_id=43, reference="order-43"))
+    first = await buy(case, request_42)
+    second = await buy(case, replace(request_42, order_id=43, reference="order-43"))
     assert first.iccid != second.iccid
     assert not set(codes_of(first)) & set(codes_of(second))
 
@@ -57,7 +91,7 @@ async def test_idempotent_provider_repeats_itself(case: Case, request_42: Provis
     """Where the provider claims it, the same reference gives the same profile."""
     if case.provider.ambiguity is not Ambiguity.IDEMPOTENT:
         pytest.skip("the provider does not claim it")
-    first, second = [await case.provider.provision(request_42) for _ in range(2)]
+    first, second = [await buy(case, request_42) for _ in range(2)]
     assert (first.iccid, first.qr_payload) == (second.iccid, second.qr_payload)
 
 
@@ -70,14 +104,16 @@ async def test_description_is_what_the_profile_keeps(
     assert request_42.reference in text
     assert str(request_42.plan_code) in text
     assert not [secret for secret in case.secrets if secret in text]
-    assert (await case.provider.provision(request_42)).request == described
+    assert (await buy(case, request_42)).request == described
 
 
 async def test_nothing_shows_a_secret(case: Case, request_42: ProvisionRequest) -> None:
     """Neither a repr nor what is kept for ops holds a code, a credential or the customer."""
-    esim = await case.provider.provision(request_42)
-    shown = f"{esim!r} {esim} {request_42!r} {case.provider!r} {vars(case.provider)!r}"
-    kept = json.dumps([esim.request, esim.reply], allow_nan=False)
+    accepted: list[AcceptedOrder] = []
+    esim = await buy(case, request_42, accepted)
+    shown = f"{esim!r} {accepted!r} {request_42!r} {case.provider!r} {vars(case.provider)!r}"
+    replies = [esim.reply, *(order.reply for order in accepted)]
+    kept = json.dumps([esim.request, replies], allow_nan=False)
     for secret in (*case.secrets, *codes_of(esim)):
         assert secret not in shown
         assert secret not in kept
@@ -85,13 +121,13 @@ async def test_nothing_shows_a_secret(case: Case, request_42: ProvisionRequest) 
 
 async def test_lookup_finds_what_was_bought(case: Case, request_42: ProvisionRequest) -> None:
     """The same profile by its reference, or a plain "there is no look-up"."""
-    bought = await case.provider.provision(request_42)
+    bought = await buy(case, request_42)
     try:
         found = await case.provider.lookup(request_42)
     except ProviderRefused:
         assert case.provider.ambiguity is not Ambiguity.LOOKUP
         return
-    assert found is not None
+    assert isinstance(found, ProvisionedEsim)
     assert (found.reference, found.iccid, found.qr_payload) == (
         bought.reference,
         bought.iccid,
@@ -99,13 +135,45 @@ async def test_lookup_finds_what_was_bought(case: Case, request_42: ProvisionReq
     )
 
 
+async def test_absence_is_said_of_what_was_never_bought(
+    case: Case, request_42: ProvisionRequest
+) -> None:
+    """Where look-ups decide, another order does not hide that ours is not there."""
+    if case.provider.ambiguity is not Ambiguity.LOOKUP:
+        pytest.skip("look-ups do not decide here")
+    await buy(case, replace(request_42, order_id=420, reference="order-420"))
+    assert await case.provider.lookup(request_42) is None
+
+
 async def test_cancel_says_whether_it_is_undone(case: Case, request_42: ProvisionRequest) -> None:
-    """True or False, twice the same, also for a reference that was never bought."""
-    await case.provider.provision(request_42)
-    first = await case.provider.cancel(request_42.reference)
-    assert first in (True, False)
-    assert await case.provider.cancel(request_42.reference) is first
+    """True or False, twice the same; True only where the provider says it can be."""
+    _, bought = await bought_by(case, request_42)
+    first = await case.provider.cancel(bought)
+    assert first is case.provider.returnable
+    assert await case.provider.cancel(bought) is first
     assert await case.provider.cancel(Bought("order-0", None, None)) in (True, False)
+
+
+async def test_release_may_be_repeated(case: Case, request_42: ProvisionRequest) -> None:
+    """After our commit, and again after a crash."""
+    esim, bought = await bought_by(case, request_42)
+    for _ in range(2):
+        await case.provider.release(bought)
+    if case.provider.ambiguity is Ambiguity.LOOKUP:
+        found = await case.provider.lookup(
+            replace(request_42, provider_order_id=bought.provider_order_id)
+        )
+        assert isinstance(found, ProvisionedEsim)
+        assert found.qr_payload == esim.qr_payload
+
+
+async def test_balance_is_money_or_unknown(case: Case) -> None:
+    """An amount in a currency, or None; a prepaid provider's is not negative."""
+    balance = await case.provider.balance()
+    if balance is not None:
+        assert isinstance(balance, Balance)
+        assert balance.amount >= 0
+        assert balance.currency.isalpha()
 
 
 async def test_closing_twice_is_harmless(case: Case) -> None:
