@@ -12,8 +12,8 @@ from typing import Final
 
 import trustme
 
-CA_FILE: Final = "ca.pem"
-CLIENT_FILE: Final = "client.pem"
+from sandbox.adapter_variables import CA_FILE, CLIENT_FILE
+
 SERVER_FILE: Final = "server.pem"
 _GOOD_FOR = dt.timedelta(days=365)
 _RENEW_BEFORE_SECONDS = 24 * 3600

@@ -5,7 +5,6 @@ import time
 import uuid
 from typing import Any, Final
 
-from sandbox.contracts.contract import Webhook
 from sandbox.contracts.es2plus import PROGRESS, Es2Plus
 from sandbox.contracts.es2plus_states import DOWNLOADED, INSTALLED, RELEASED
 from sandbox.faults import SandboxFault
@@ -49,23 +48,18 @@ class Download:
 
     def _notify(self, order: Order, state: ProfileState, iccid: str, point: int) -> None:
         url = self._contract.webhook_url()
-        if url is None:
+        if not url:
             return
         picked = self._rulebook.pick(order.provider, PROGRESS, order.reference, earlier_sale=False)
         body = json.dumps(_progress(order, state, iccid, point)).encode()
         self._webhooks.schedule(
             Due(
                 provider=order.provider,
-                webhook=_with_protocol(self._contract.wrapped(body, url)),
+                webhook=self._contract.wrapped(body, url),
                 how=picked.kind(Part.WEBHOOK),
                 late_seconds=picked.seconds(Misbehaviour.WEBHOOK_LATE),
             )
         )
-
-
-def _with_protocol(webhook: Webhook) -> Webhook:
-    headers = {**webhook.headers, "x-admin-protocol": "gsma/rsp/v2.2.0"}
-    return Webhook(url=webhook.url, body=webhook.body, headers=headers)
 
 
 def _progress(order: Order, state: ProfileState, iccid: str, point: int) -> dict[str, Any]:

@@ -121,18 +121,18 @@ MEANINGS: Mapping[Misbehaviour, Meaning] = {
     ),
     Misbehaviour.EMPTY_REPLY: Meaning("books, then answers 200 with {}", Trait.CALL),
     Misbehaviour.DUPLICATE_ICCID: Meaning(
-        "books, but tells ICCID and code of an earlier sale (waits until there is one)",
+        "books, but tells ICCID and code of an earlier sale (if there is one)",
         Trait.ICCID,
     ),
     Misbehaviour.OTHER_REPLY: Meaning(
-        "books, but tells another order's reply (waits until there is one)",
+        "books, but tells another order's reply (if there is one)",
         Trait.BUY | Trait.LOOKUP,
     ),
     Misbehaviour.WRONG_PLAN: Meaning("books, but tells another plan", Trait.ECHO),
     Misbehaviour.WRONG_REFERENCE: Meaning("books, but tells another reference", Trait.ECHO),
     Misbehaviour.WRONG_QUANTITY: Meaning("books, but tells one more", Trait.ECHO),
     Misbehaviour.BAD_ICCID: Meaning(
-        "tells an ICCID with letters in it, or (kind=luhn) with a wrong check digit",
+        "tells an ICCID with letters, or (kind=luhn) a wrong check digit",
         Trait.ICCID,
         options={"kind": "letters"},
     ),
@@ -152,7 +152,7 @@ MEANINGS: Mapping[Misbehaviour, Meaning] = {
         "hands the profiles out after that long", Trait.DELIVERED_LATER, Part.DELIVERY, _SECONDS
     ),
     Misbehaviour.ALLOCATION_FAILED: Meaning(
-        "accepts, but never hands the profiles out; the charge is voided",
+        "accepts, but never hands profiles out; the charge is voided",
         Trait.DELIVERED_LATER,
         Part.DELIVERY,
     ),

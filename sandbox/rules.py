@@ -176,12 +176,9 @@ class Rulebook:
         if dice.random() >= self._settings.rate:
             return None
         traits = self._operations[provider][operation]
-        kinds = [
-            kind
-            for kind, meaning in MEANINGS.items()
-            if meaning.applies_to & traits and (earlier_sale or kind not in NEEDS_EARLIER_SALE)
-        ]
-        kind = dice.choice(kinds)
+        kind = dice.choice([kind for kind, said in MEANINGS.items() if said.applies_to & traits])
+        if kind in NEEDS_EARLIER_SALE and not earlier_sale:
+            return None
         return Rule(
             rule_id=0,
             provider=provider,

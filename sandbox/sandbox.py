@@ -27,6 +27,21 @@ from sandbox.webhooks import Due, SentWebhook, Webhooks
 CONTRACTS: tuple[type[Contract], ...] = (ConnectedYou, Airalo, EsimAccess, Es2Plus)
 PROVIDERS: tuple[str, ...] = tuple(contract.provider for contract in CONTRACTS)
 
+# An SM-DP+ puts its own path after the address that it is given.
+_WEBHOOK_PATHS = {
+    Airalo.provider: "airalo",
+    EsimAccess.provider: "esim_access",
+    Es2Plus.provider: "es2plus/gsma/rsp2/es2plus/handleDownloadProgressInfo",
+}
+
+
+def base_urls(port: int, tls_port: int | None = None) -> dict[str, str]:
+    """Every provider's base URL at a sandbox on these ports."""
+    urls = {kind.provider: f"http://{HOST}:{port}{kind.base_path}" for kind in CONTRACTS}
+    if tls_port is not None:
+        urls[Es2Plus.provider] = f"https://{HOST}:{tls_port}{Es2Plus.base_path}"
+    return urls
+
 
 class Sandbox:
     """Four providers, one ledger, and the rules by which they misbehave.
@@ -59,10 +74,7 @@ class Sandbox:
 
     def base_url(self, provider: str) -> str:
         """What an adapter's base URL must be."""
-        contract = self.contract(provider)
-        if isinstance(contract, Es2Plus) and self.tls_port is not None:
-            return f"https://{HOST}:{self.tls_port}{contract.base_path}"
-        return f"{self.url}{contract.base_path}"
+        return base_urls(self.port, self.tls_port)[self.contract(provider).provider]
 
     @property
     def url(self) -> str:
@@ -106,6 +118,11 @@ class Sandbox:
             after=after,
             options=options,
         )
+
+    def send_webhooks_to(self, api_url: str) -> None:
+        """Send every provider's webhooks to an API that has them under `/api/webhooks`."""
+        for provider, path in _WEBHOOK_PATHS.items():
+            self.webhook_url[provider] = f"{api_url.rstrip('/')}/api/webhooks/{path}"
 
     def clear_rules(self) -> int:
         """Behave again; returns how many rules there were."""

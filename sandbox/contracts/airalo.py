@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from sandbox.contracts.airalo_auth import Tokens
-from sandbox.contracts.airalo_order import full_order, summary
+from sandbox.contracts.airalo_order import full_order, listed_order
 from sandbox.contracts.contract import Answer, Asked, Contract, Webhook, text
 from sandbox.contracts.forms import form_fields
 from sandbox.credentials import AIRALO_CLIENT_SECRET
@@ -147,10 +147,9 @@ class Airalo(Contract):
         ]
         size = min(_count(fields, "limit", _PAGE_SIZE), _MAX_PAGE_SIZE)
         page = _count(fields, "page", 1)
-        with_sims = "sims" in text(fields, "include").split(",")
-        render = full_order if with_sims else summary
+        included = frozenset(text(fields, "include").split(","))
         shown = orders[(page - 1) * size : page * size]
-        told = [render(terms.told(order)) for order in shown]
+        told = [listed_order(terms.told(order), included) for order in shown]
         return json_reply(200, _paged(told, page, size, len(orders)))
 
     def _fault(self, request: Request, operation: str, fields: Mapping[str, Any]) -> Reply | None:

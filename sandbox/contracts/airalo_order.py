@@ -1,6 +1,7 @@
 """An order as Airalo's replies and webhooks tell it (shape: README of PyPI `airalo-sdk` 1.0.3)."""
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 from sandbox.ledger import Order
@@ -17,8 +18,14 @@ def full_order(order: Order) -> dict[str, Any]:
     return {**summary(order), "sims": [_sim(order, place) for place in range(len(order.profiles))]}
 
 
+def listed_order(order: Order, included: Collection[str]) -> dict[str, Any]:
+    """With what a list was asked to include: `sims`, `status`."""
+    status = {"status": {"name": "Completed", "slug": "completed"}} if "status" in included else {}
+    return {**(full_order(order) if "sims" in included else summary(order)), **status}
+
+
 def summary(order: Order) -> dict[str, Any]:
-    """Without them."""
+    """Without the sims."""
     number = _FIRST_ID + order.number
     day = time.strftime("%Y%m%d", time.gmtime(order.booked_at))
     return {

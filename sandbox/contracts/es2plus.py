@@ -1,15 +1,16 @@
 """ES2PLUS: an SM-DP+ behind ES2+ (SGP.22 v2.x, sections 3.1 and 5.3, JSON binding).
 
-The reference of an order is the `functionCallIdentifier` of its downloadOrder; later steps are
-about a profile, and so about its order. Business errors come in HTTP 200. A charge is booked by
-downloadOrder and voided by cancelOrder.
+The reference of an order is the `functionCallIdentifier` of its downloadOrder, up to the first
+colon: identifiers must be new for each call, so `order-7:1` and `order-7:2` are both for `order-7`.
+Later steps are about a profile, and so about its order. Business errors come in HTTP 200. A charge
+is booked by downloadOrder and voided by cancelOrder.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from sandbox.contracts.contract import Answer, Asked, Contract, NotThere, text
+from sandbox.contracts.contract import Answer, Asked, Contract, NotThere, Webhook, text
 from sandbox.contracts.es2plus_errors import (
     BAD_REQUESTER,
     MATCHING_ID_TAKEN,
@@ -34,7 +35,11 @@ from sandbox.contracts.es2plus_states import (
     first_state,
     is_matching_id,
 )
-from sandbox.credentials import ES2PLUS_REQUESTER
+from sandbox.credentials import (
+    ES2PLUS_NOTIFICATION_HEADER,
+    ES2PLUS_NOTIFICATION_SECRET,
+    ES2PLUS_REQUESTER,
+)
 from sandbox.http import Reply, Request, json_object, json_reply
 from sandbox.ledger import Order, ProfileState
 from sandbox.misbehaviours import Trait
@@ -104,6 +109,15 @@ class Es2Plus(Contract):
     def failure(self, status: int) -> Reply:
         """What a gateway before the SM-DP+ says."""
         return json_reply(status, {"error": f"HTTP {status}"})
+
+    def wrapped(self, body: bytes, url: str) -> Webhook:
+        """A notification, with the header by which a proxy would vouch for our certificate."""
+        headers = {
+            "content-type": "application/json",
+            "x-admin-protocol": f"{_PROTOCOL}2.0",
+            ES2PLUS_NOTIFICATION_HEADER: ES2PLUS_NOTIFICATION_SECRET,
+        }
+        return Webhook(url=url, body=body, headers=headers)
 
     def state_of(self, iccid: str) -> ProfileState:
         """Where a profile stands; one of our range that was never ordered is available."""
@@ -198,7 +212,7 @@ class Es2Plus(Contract):
         header = fields.get("header")
         called = text(header, "functionCallIdentifier") if isinstance(header, dict) else ""
         order = None if operation == DOWNLOAD else self.ledger.order_of(_iccid(fields))
-        return order.reference if order else called or None
+        return order.reference if order else called.partition(":")[0] or None
 
 
 def _fault(fields: Mapping[str, Any]) -> Reply | None:

@@ -43,6 +43,22 @@ async def test_airalos_search_is_for_a_part_of_the_description(buyer: Buyer) -> 
     assert [order["description"] for order in page["data"]] == ["order-12", "order-1"]
 
 
+async def test_airalo_lists_only_what_is_asked_for(
+    buyer: Buyer, client: httpx.AsyncClient, sandbox: Sandbox
+) -> None:
+    """Sims and status are extras; pages are counted."""
+    for number in range(3):
+        await buyer.buy("AIRALO", f"order-{number}")
+    url, headers = f"{sandbox.base_url('AIRALO')}/orders", await buyer.airalo_headers()
+    bare = (await client.get(url, params={"limit": "2", "page": "2"}, headers=headers)).json()
+    assert [order["description"] for order in bare["data"]] == ["order-0"]
+    assert bare["data"][0].keys().isdisjoint({"sims", "status"})
+    assert (bare["meta"]["current_page"], bare["meta"]["last_page"]) == (2, 2)
+    full = (await client.get(url, params={"include": "sims,status"}, headers=headers)).json()
+    assert full["data"][0]["status"]["slug"] == "completed"
+    assert full["data"][0]["sims"]
+
+
 async def test_airalo_delivers_an_async_order_later(buyer: Buyer, sandbox: Sandbox) -> None:
     """202 with a request id; the look-up shows the order once it is delivered."""
     sandbox.rule("AIRALO", "allocation_delay", seconds=3600)
@@ -116,6 +132,15 @@ async def test_es2plus_walks_a_profile_to_its_release(buyer: Buyer, sandbox: San
     again = await buyer.es2plus("confirmOrder", iccid=iccid, releaseFlag=True)
     assert failure(again) == ("8.2.1", "3.3")
     assert len(sandbox.charges("ES2PLUS", "order-1")) == 1
+
+
+async def test_es2plus_calls_of_one_order_may_have_identifiers_of_their_own(
+    buyer: Buyer, sandbox: Sandbox
+) -> None:
+    """What stands before the first colon is the order's reference."""
+    await buyer.buy("ES2PLUS", "order-7:a1b2")
+    await buyer.buy("ES2PLUS", "order-7:c3d4")
+    assert len(sandbox.charges("ES2PLUS", "order-7")) == 2
 
 
 async def test_es2plus_voids_the_charge_of_a_cancelled_order(

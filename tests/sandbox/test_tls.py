@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.certificates import CA_FILE, CLIENT_FILE
+from sandbox.adapter_variables import CA_FILE, CLIENT_FILE
 from sandbox.running import running_sandbox
 from sandbox.sandbox import Sandbox
 from tests.sandbox.buyers import Buyer
