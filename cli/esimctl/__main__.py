@@ -6,7 +6,16 @@ import sys
 
 import typer
 
-from cli.esimctl import demo, import_stock, interventions, listing, seed, status, token
+from cli.esimctl import (
+    demo,
+    import_stock,
+    interventions,
+    listing,
+    sandbox,
+    seed,
+    status,
+    token,
+)
 from cli.esimctl.terminal import confess, explain
 from domain.errors import EsimError
 
@@ -26,6 +35,7 @@ app.command("import-stock", epilog=import_stock.EXAMPLE)(import_stock.import_sto
 app.command("token", epilog=token.EXAMPLE)(token.token)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("seed", epilog=seed.EXAMPLE)(seed.seed)
+app.add_typer(sandbox.app, name="sandbox")
 
 
 def run() -> int:
