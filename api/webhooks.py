@@ -6,10 +6,10 @@ have. So one that is lost, late, doubled or forged costs time at most.
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from api import problems
 from api.engine_calls import answered
@@ -34,7 +34,7 @@ _TELLING_SECONDS = 2.0
 _DOCUMENTED: dict[str, Any] = {
     "response_class": Response,
     "responses": {204: {"description": "Taken, for providers that expect no content."}}
-    | problems.responses(401, 404, 413, 429, 503),
+    | problems.responses(401, 404, 413, 422, 429, 503),
     "openapi_extra": {
         "requestBody": {
             "required": True,
@@ -44,12 +44,18 @@ _DOCUMENTED: dict[str, Any] = {
     },
 }
 
+ProviderName = Annotated[
+    str, Path(max_length=64, description="As in `ESIM_PROVIDER`; lower case does as well.")
+]
+
 log = structlog.get_logger(__name__)
 
 
 @router.post(_ES2PLUS, name="receive_download_progress", **_DOCUMENTED)
 @router.post("/{provider}", name="receive_notification", **_DOCUMENTED)
-async def receive_notification(provider: str, request: Request, shared: Shared) -> Response:
+async def receive_notification(
+    provider: ProviderName, request: Request, shared: Shared
+) -> Response:
     """Take a provider's notification. Idempotent, in any order; a 503 is to be repeated."""
     reader = _reader(shared, provider)
     receipt = _read(reader, request.headers, await request.body())
@@ -66,7 +72,7 @@ async def receive_notification(provider: str, request: Request, shared: Shared) 
 
 @router.head(_ES2PLUS, include_in_schema=False)
 @router.head("/{provider}", include_in_schema=False)
-async def check_address(provider: str, shared: Shared) -> Response:
+async def check_address(provider: ProviderName, shared: Shared) -> Response:
     """Say that notifications are taken here; some providers ask before they send any."""
     _reader(shared, provider)
     return Response()
