@@ -17,6 +17,7 @@ COPY db db
 COPY activities activities
 COPY workflows workflows
 COPY api api
+COPY sandbox sandbox
 COPY cli cli
 RUN python -m compileall -q /app
 # Owns nothing: the program cannot change itself.

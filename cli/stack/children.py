@@ -11,6 +11,7 @@ from cli.stack.keeper import Child
 from cli.stack.loopback import answers
 from cli.stack.postgres import Postgres
 from cli.stack.process import Command
+from cli.stack.sandbox import SandboxAddress
 from cli.stack.temporal import Temporal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -82,6 +83,18 @@ def api(around: Surroundings) -> Child:
         name="api",
         command=around.python("api", *server, *options),
         is_ready=lambda _pid: answers(f"http://127.0.0.1:{port}/readyz"),
+    )
+
+
+def sandbox(address: SandboxAddress, api_port: int, around: Surroundings) -> Child:
+    """The provider sandbox, which tells the API by webhook."""
+    return Child(
+        name="sandbox",
+        command=around.python(
+            "sandbox", "-m", "cli.esimctl", *address.serve_arguments(f"http://127.0.0.1:{api_port}")
+        ),
+        is_ready=lambda _pid: answers(f"{address.url}/_sandbox"),
+        stop_round=3,  # after the worker, whose last calls go there
     )
 
 

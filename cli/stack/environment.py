@@ -11,17 +11,21 @@ def stack_variables(
     earlier: Mapping[str, str],
     addresses: Mapping[str, str],
     api_port: int,
+    sandbox: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Every variable the children get, for environment.json.
 
     The stack's own addresses win. The caller's JWT_SECRET wins over the earlier start's, which
-    was generated on the first one.
+    was generated on the first one. What points the adapters at a sandbox holds unless the caller
+    says otherwise.
     """
-    given = {name: caller[name] for name in sorted(variable_names()) if name in caller}
+    names = variable_names() | (sandbox or {}).keys()
+    given = {name: caller[name] for name in sorted(names) if name in caller}
     return {
         "API_HOST": "127.0.0.1",
         "API_PUBLIC_URL": f"http://127.0.0.1:{api_port}",
         "JWT_SECRET": earlier.get("JWT_SECRET") or secrets.token_urlsafe(48),
+        **(sandbox or {}),
         **given,
         **addresses,
         "API_PORT": str(api_port),

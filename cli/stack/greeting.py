@@ -7,7 +7,7 @@ from cli.stack.state import DEFAULT_DATA_DIR, DataFolder
 _TEXT = """
 API          {api_url}   (every call: {api_url}/openapi.json)
 Temporal UI  {temporal_ui_url}
-Logs         {logs}
+{sandbox}Logs         {logs}
 
 Activate an eSIM: run {demo}, or paste this.
 
@@ -26,15 +26,27 @@ post esims/activate "{{\\"order_id\\": $ORDER}}"
 """
 
 
-def greeting(folder: DataFolder, api_url: str, temporal_ui_url: str | None) -> str:
+_SANDBOX = """\
+Sandbox      {url}/_sandbox   (it sells plan 2; {rule} makes it fail)
+"""
+
+
+def greeting(
+    folder: DataFolder, api_url: str, temporal_ui_url: str | None, sandbox_url: str | None = None
+) -> str:
     """Where everything is, and an activation to paste into a shell."""
     return _TEXT.format(
         api_url=api_url,
         temporal_ui_url=temporal_ui_url,
+        sandbox=_sandbox(folder, sandbox_url) if sandbox_url else "",
         logs=folder.logs,
         demo=_dev("demo", folder),
         activation=_ACTIVATION.format(api_url=api_url, esimctl=_dev("esimctl", folder)),
     )
+
+
+def _sandbox(folder: DataFolder, url: str) -> str:
+    return _SANDBOX.format(url=url, rule=f"{_dev('esimctl', folder)} sandbox rule")
 
 
 def _dev(command: str, folder: DataFolder) -> str:

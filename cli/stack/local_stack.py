@@ -10,6 +10,7 @@ from cli.stack.environment import stack_variables
 from cli.stack.greeting import greeting
 from cli.stack.keeper import Child, Say, run_once
 from cli.stack.postgres import Postgres
+from cli.stack.sandbox import sandbox_address
 from cli.stack.schema import migrate
 from cli.stack.state import DataFolder
 from cli.stack.supervisor import Supervisor, together
@@ -47,8 +48,15 @@ class LocalStack:
             "TEMPORAL_ADDRESS": self._engine.address,
             "TEMPORAL_UI_URL": self._engine.ui_url or "",  # no setting: esimctl points there
         }
-        earlier = folder.read("environment.json")
-        self._variables = stack_variables(os.environ, earlier, addresses, ports["api"])
+        self._sandbox = sandbox_address(folder.path, ports)
+        self._variables = stack_variables(
+            os.environ,
+            folder.read("environment.json"),
+            addresses,
+            ports["api"],
+            self._sandbox.variables() if self._sandbox else {},
+        )
+        self._api_port = ports["api"]
         self._api_url = f"http://127.0.0.1:{ports['api']}"
         env = {**os.environ, **self._variables, "PYTHONPATH": str(children.REPOSITORY)}
         env.pop("TEMPORAL_API_KEY", None)  # the local server knows no keys
@@ -71,6 +79,9 @@ class LocalStack:
             StackFault: something did not start; holds the end of its log.
         """
         self._folder.write("environment.json", self._variables)
+        if self._sandbox:  # first: it writes the certificates that the others read
+            around = self._around
+            await supervisor.start(children.sandbox(self._sandbox, self._api_port, around))
         self._say("Starting Postgres, Temporal, the API and the workers ...")
         migrated = asyncio.Event()
         await together(
@@ -86,19 +97,22 @@ class LocalStack:
             "temporal_address": self._engine.address,
             "temporal_ui_url": self._engine.ui_url,
             "database_url": self._database.url,
+            "sandbox_url": self._sandbox.url if self._sandbox else None,
             "pids": {
                 "supervisor": os.getpid(),
                 "postgres": pids["postgres"],
                 "temporal": pids["temporal"],
                 "worker": [pid for name, pid in pids.items() if name.startswith("worker-")],
                 "api": [pids["api"]],
+                **({"sandbox": pids["sandbox"]} if self._sandbox else {}),
             },
             "logs": {name: str(self._folder.logs / f"{name}.log") for name in pids},
         }
 
     def greeting(self) -> str:
         """Where everything is, and an activation to paste into a shell."""
-        return greeting(self._folder, self._api_url, self._engine.ui_url)
+        sandbox_url = self._sandbox.url if self._sandbox else None
+        return greeting(self._folder, self._api_url, self._engine.ui_url, sandbox_url)
 
     async def _start_database_and_api(
         self, supervisor: Supervisor, migrated: asyncio.Event

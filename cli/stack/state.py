@@ -4,7 +4,7 @@
 - ports.json: chosen once, so that a restart keeps them
 - environment.json: every variable of the children (secrets: 0600)
 - stack.json: where everything is, while it runs (the database's password: 0600)
-- postgres, temporal, logs: one folder each
+- postgres, temporal, sandbox, logs: one folder each
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from cli.stack.process import StackFault
 DEFAULT_DATA_DIR = Path(__file__).resolve().parents[2] / ".esim"
 
 _STATE = frozenset({"lock", "ports.json", "environment.json", "stack.json"})
-_OURS = _STATE | {"postgres", "temporal", "logs"}
+_OURS = _STATE | {"postgres", "temporal", "sandbox", "logs"}
 
 
 class DataFolder:

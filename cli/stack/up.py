@@ -15,6 +15,7 @@ from cli.stack.local_stack import DEFAULT_PORTS, LocalStack
 from cli.stack.ports import PortClaims, free_port
 from cli.stack.postgres import end_leftovers
 from cli.stack.process import StackFault
+from cli.stack.sandbox import PLAIN, TLS, sandbox_ports
 from cli.stack.state import DEFAULT_DATA_DIR, DataFolder
 from cli.stack.supervisor import Supervisor
 from domain.errors import Misconfigured
@@ -98,14 +99,16 @@ async def serve(folder: DataFolder, stack: Blueprint) -> None:
 def _ports(folder: DataFolder, options: argparse.Namespace, claims: PortClaims) -> dict[str, int]:
     """The ports of the last start, unless told otherwise or taken by now."""
     settings = load(ApiSettings)
-    wanted = {**DEFAULT_PORTS, **folder.read("ports.json")}
+    services = {**DEFAULT_PORTS, **sandbox_ports(options.sandbox)}
+    earlier = folder.read("ports.json")
+    wanted = {name: earlier.get(name, port) for name, port in services.items()}
     if "api_port" in settings.model_fields_set:
         wanted["api"] = settings.api_port
     if options.api_port is not None:
         wanted["api"] = options.api_port
     wanted["api"] = wanted["api"] or free_port()
     ports = claims.choose(wanted, say)
-    folder.write("ports.json", ports)
+    folder.write("ports.json", {**earlier, **ports})
     return ports
 
 
@@ -122,6 +125,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--workers", type=_between(1, 64), default=1, help="worker processes (default 1)"
+    )
+    parser.add_argument(
+        "--sandbox",
+        nargs="?",
+        const=PLAIN,
+        choices=[PLAIN, TLS],
+        help="also run the provider sandbox and buy from it; tls: ES2+ by mutual TLS",
     )
     parser.add_argument("--fresh", action="store_true", help="delete this stack's data first")
     return parser.parse_args(arguments)
