@@ -48,7 +48,7 @@ class AiraloConfig(ProviderConfig):
                 "AIRALO_AMBIGUITY must be lookup or review: Airalo makes a second order of a"
                 " repeated one."
             )
-        if self.webhook_url is not None and not self.webhook_url.startswith("https://"):
+        if self.webhook_url and not self.webhook_url.startswith("https://"):
             raise Misconfigured("AIRALO_WEBHOOK_URL must be an https URL.")
 
     @property

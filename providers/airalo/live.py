@@ -109,7 +109,7 @@ class Airalo:
             raise ProviderRefused(f"{self.name} has no plan code for this plan: see plan_codes.")
         later = self._config.asynchronous
         body = order_body(request)
-        if later and self._config.webhook_url is not None:
+        if later and self._config.webhook_url:
             body["webhook_url"] = self._config.webhook_url
         path = _ORDERS_ASYNC if later else _ORDERS
         reply = await self._send(
