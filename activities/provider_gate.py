@@ -17,7 +17,7 @@ from domain.provider_limits import SpendLimits
 Clock = Callable[[], Awaitable[datetime]]
 """The present time, for tests that skip it; the database's clock is used without one."""
 
-RATE_PATIENCE_SECONDS = 5.0
+RATE_PATIENCE_SECONDS = 30.0
 """How long a call waits for its turn before it gives its place up to a later attempt."""
 
 log = structlog.get_logger(__name__)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.call_provider import PurchaseRules
 from cli.stack.postgres import run_postgres
 from cli.stack.temporal import TemporalServer, run_temporal
 from db.engine import create_engine
@@ -112,6 +113,12 @@ def default_provider(providers: dict[str, EsimProvider]) -> str:
 
 
 @pytest.fixture
+def purchase_rules() -> PurchaseRules:
+    """No spend guard, no prefix, the database's clock; tests override it."""
+    return PurchaseRules()
+
+
+@pytest.fixture
 def pause_points_dir(tmp_path: Path) -> Path:
     """Where a test puts `<point>.hold` files."""
     folder = tmp_path / "pause"
@@ -127,6 +134,7 @@ async def worker(
     default_provider: str,
     task_queue: str,
     pause_points_dir: Path,
+    purchase_rules: PurchaseRules,
 ) -> AsyncIterator[None]:
     """A running worker on the test's own queue and database."""
     workers = build_workers(
@@ -138,6 +146,7 @@ async def worker(
         settings=WorkerSettings(
             pause_points_dir=str(pause_points_dir), worker_graceful_shutdown_seconds=0.1
         ),
+        purchases=purchase_rules,
     )
     async with running(workers):
         yield

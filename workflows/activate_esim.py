@@ -62,6 +62,7 @@ class ActivateEsimWorkflow:
         self._failure = request.waiting_for
         self._outage_rounds = request.outage_rounds
         self._rounds_left = [] if request.outage_rounds else list(policies.ROUND_DELAYS)
+        self._delay = timedelta()
         self._undo = UndoStack()
         self._requests: list[tuple[str, Intervention]] = []
         self._step = Step.STARTING
@@ -150,7 +151,8 @@ class ActivateEsimWorkflow:
         if failure.code in _NAMES_NO_SELLER:
             self._provider = None  # the next round goes back to the plan's route
         self._failure = failure
-        delay = None if failure.parks_as else self._next_delay(failure)
+        self._delay = self._next_delay(failure)
+        delay = None if failure.parks_as else self._delay
         await steps.record_failed_round(
             FailedRound(
                 self._order_id,
@@ -174,9 +176,14 @@ class ActivateEsimWorkflow:
         return True
 
     def _next_delay(self, failure: Failure) -> timedelta:
-        """The pause of this round, or longer if the provider asked for it."""
-        asked = timedelta(seconds=failure.retry_after_seconds or 0)
-        return max(self._rounds_left[0], asked)
+        """The pause after this round, or longer if the provider asked for it.
+
+        An outage's pauses are spread: orders that failed together must not come back together.
+        """
+        delay = self._rounds_left[0] if self._rounds_left else policies.OUTAGE_WAIT
+        if failure.code in IS_AN_OUTAGE and delay >= policies.OUTAGE_WAIT:
+            delay = policies.OUTAGE_WAIT * workflow.random().uniform(0.5, 1.5)
+        return max(delay, timedelta(seconds=failure.retry_after_seconds or 0))
 
     async def _wait_for_the_next_round(self) -> None:
         self._stop_if_cancelled()
@@ -184,7 +191,7 @@ class ActivateEsimWorkflow:
         if failure is None or failure.parks_as is not None:
             await self._wait_for_a_person(failure)
         else:
-            await self._pause(failure, self._next_delay(failure))
+            await self._pause(failure, self._delay)
             del self._rounds_left[:1]
             if self._outage_rounds and not self._requests:
                 self._continue_if_long()

@@ -37,8 +37,8 @@ keep what was bought while the database is away."""
 PROVIDER_HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 """How soon the death of the calling worker shows."""
 
-PROVIDER_BUDGET = timedelta(seconds=150)
-"""All attempts of one round, a provider's Retry-After included."""
+PROVIDER_BUDGET = timedelta(minutes=15)
+"""All attempts of one round, and the queue in front of a provider whose rate is limited."""
 
 PROVIDER_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
@@ -58,8 +58,9 @@ ROUND_DELAYS = (
 """The pauses between automatic rounds; after the last one a person is waited for."""
 
 OUTAGE_WAIT = timedelta(minutes=30)
-"""The pause between further rounds while a provider is away: the gate in front of it lets one
-probe through a minute, whoever asks, so many waiting orders cost it nothing."""
+"""The pause between rounds once a provider has been away for a while, give or take half: the gate
+in front of it lets one probe through a minute, whoever asks, so that many waiting orders cost it
+nothing, and each of them is served within the hour in which it is back."""
 
 OUTAGE_ROUNDS = 144
 """How many of them there are: three days. After that a person is waited for."""

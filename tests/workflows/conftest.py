@@ -1,11 +1,16 @@
 """An order, a partner that can misbehave, and words for what tests do to an activation."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
 
 from domain.provider import EsimProvider
 from domain.purchase import Ambiguity
@@ -52,6 +57,28 @@ def providers(partner: PartnerServer, ambiguity: Ambiguity) -> dict[str, EsimPro
 def activations(temporal_client: Client, task_queue: str) -> Activations:
     """What the API and the CLI use."""
     return Activations(temporal_client, task_queue)
+
+
+@pytest.fixture
+async def environment() -> AsyncIterator[WorkflowEnvironment]:
+    """A server whose clock jumps over every wait."""
+    binary = Path(sys.executable).with_name("temporal-test-server")
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(binary)
+    ) as environment:
+        await environment.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace="default",
+                search_attributes={
+                    "OrderId": IndexedValueType.INDEXED_VALUE_TYPE_INT,
+                    "PlanId": IndexedValueType.INDEXED_VALUE_TYPE_INT,
+                    "EsimStatus": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+                    "Provider": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+                    "FailureCode": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+                },
+            )
+        )
+        yield environment
 
 
 class Watch:

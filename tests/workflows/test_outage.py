@@ -1,0 +1,97 @@
+"""A provider's outage of a day, on a server that skips time: probed, not hammered, then drained."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from activities.call_provider import PurchaseRules
+from domain.provider_limits import ProviderLimits
+from domain.purchase import Ambiguity
+from tests.providers.partner_server import Answer, PartnerServer, Received, answering
+from tests.rows import paid_order, rows, run, stock_item
+from tests.workflows.conftest import Watch
+from workflows.client import Activations
+
+pytestmark = pytest.mark.usefixtures("catalogue", "worker")
+
+ORDERS = 12
+REFUSING = answering(503, {})
+FAILING = answering(500, {})  # it may have booked: each order must be looked up
+
+
+@pytest.fixture
+def temporal_client(environment: WorkflowEnvironment) -> Client:
+    """The worker and the watch of these tests use the server that skips time."""
+    return environment.client
+
+
+@pytest.fixture
+def purchase_rules(environment: WorkflowEnvironment) -> PurchaseRules:
+    """The gate reads the same clock, so that a day passes for it too."""
+    return PurchaseRules(clock=environment.get_current_time)
+
+
+@pytest.fixture
+def ambiguity() -> Ambiguity:
+    """The partner can be asked for a reference."""
+    return Ambiguity.LOOKUP
+
+
+class Witness:
+    """Notes when each call arrived, by the clock that skips."""
+
+    def __init__(self, environment: WorkflowEnvironment) -> None:
+        self._environment = environment
+        self.calls: list[datetime] = []
+
+    def of(self, answer: Answer) -> Answer:
+        """The same answer, noted."""
+
+        async def noted(received: Received, writer: asyncio.StreamWriter) -> None:
+            self.calls.append(await self._environment.get_current_time())
+            await answer(received, writer)
+
+        return noted
+
+
+async def _pass(environment: WorkflowEnvironment, *, hours: int) -> None:
+    """In small steps: each is one call to the server, which does all the work of that time."""
+    for _ in range(12 * hours):
+        await environment.sleep(300)
+
+
+@pytest.mark.parametrize("down", [REFUSING, FAILING], ids=["503", "500"])
+async def test_a_day_long_outage_is_probed_once_a_minute_and_drains(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    partner: PartnerServer,
+    environment: WorkflowEnvironment,
+    down: Answer,
+) -> None:
+    """After the breaker opens the fleet calls at most once a minute; stock is served meanwhile."""
+    await run(engine, "INSERT INTO plans (id, name, price_minor_units) VALUES (7, 'Stocked', 1)")
+    witness = Witness(environment)
+    partner.answer = witness.of(down)
+    for _ in range(ORDERS):
+        await activations.start(await paid_order(engine), 123)
+    await _pass(environment, hours=12)
+    await stock_item(engine, plan_id=7)
+    stocked = await paid_order(engine, 7)
+    await activations.start(stocked, 7)
+    assert await watch.ended(stocked) == "activated"
+    await _pass(environment, hours=12)
+    limits = ProviderLimits()
+    probes = witness.calls[limits.failures_to_open + limits.max_concurrent :]
+    gaps = [later - earlier for earlier, later in zip(probes, probes[1:], strict=False)]
+    assert len(gaps) > 100
+    assert min(gaps) >= timedelta(seconds=60)
+    partner.answer = partner.sell
+    await _pass(environment, hours=3)
+    states = await rows(engine, "SELECT status FROM esim_profiles")
+    assert [row["status"] for row in states] == ["ACTIVATED"] * (ORDERS + 1)
+    assert len(partner.orders) == ORDERS
