@@ -26,10 +26,10 @@ async def test_dry_run_decides_the_adapter() -> None:
     assert isinstance(build_providers("CONNECTED_YOU", {"CONNECTED_YOU": DRY})["CONNECTED_YOU"], ConnectedYouDryRun)
 
 
-@pytest.mark.parametrize("default", ["", "local", "AIRALO"])
+@pytest.mark.parametrize("default", ["", "local", "NOBODY"])
 def test_unknown_default_is_named(default: str) -> None:
     """The sentence says which variable and which values."""
-    with pytest.raises(Misconfigured, match="ESIM_PROVIDER must be LOCAL or CONNECTED_YOU"):
+    with pytest.raises(Misconfigured, match="ESIM_PROVIDER must be one of LOCAL, CONNECTED_YOU"):
         build_providers(default, {"CONNECTED_YOU": DRY})
 
 
