@@ -21,6 +21,8 @@ from api import (
     orders,
     payments,
     problems,
+    providers,
+    reviews,
     webhooks,
 )
 from api.bodies import JsonBodyMiddleware
@@ -49,7 +51,18 @@ from workflows.client import Activations
 from workflows.connection import connect
 
 # `activate` comes before `esims`, whose paths would take its place.
-_ROUTERS = (activate, esims, activations, admin, orders, payments, webhooks, health)
+_ROUTERS = (
+    activate,
+    esims,
+    activations,
+    admin,
+    reviews,
+    providers,
+    orders,
+    payments,
+    webhooks,
+    health,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,9 @@ _STATUSES: dict[type[errors.EsimError], int] = {
     errors.ActivationCancelled: 409,
     errors.IllegalTransition: 409,
     errors.NotWaiting: 409,
+    errors.NotInReview: 409,
+    errors.DuplicateStock: 409,
+    errors.UnknownProvider: 404,
 }
 _AWAY = {
     errors.StorageUnavailable: "The service is busy. Please try again in a moment.",
@@ -82,6 +85,9 @@ def to_problem(error: Exception) -> Problem:
     for kind, detail in _AWAY.items():
         if isinstance(error, kind):
             return Problem(503, kind.code, detail, retry_after_seconds=RETRY_AFTER_SECONDS)
+    if isinstance(error, errors.PurchaseUnderWay):
+        detail = f"{error.message} Please try again in a moment."
+        return Problem(409, error.code, detail, retry_after_seconds=RETRY_AFTER_SECONDS)
     for kind, status in _STATUSES.items():
         if isinstance(error, kind):
             return Problem(status, error.code, error.message)

@@ -52,3 +52,20 @@ def effects(status: ProfileStatus) -> Mapping[Resolution, str]:
     return {
         resolution: _EFFECTS[follow_up(resolution, status)][resolution] for resolution in Resolution
     }
+
+
+def outlook(decided: FollowUp, order_id: int, *, asked: bool) -> str:
+    """What comes next, in words for the person who decided.
+
+    Args:
+        decided: what was to be asked of the activation.
+        order_id: whose activation.
+        asked: Temporal took the request.
+    """
+    if decided is FollowUp.NOTHING:
+        return f"Nothing more: {_NOBODY_WAITS[0].lower()}{_NOBODY_WAITS[1:]}"
+    command = f'esimctl {decided} {order_id} --reason "..."'
+    if not asked:
+        return f"The decision stands, but Temporal does not answer. Once it does: {command}"
+    wanted = "to try again" if decided is FollowUp.RETRY else "to end"
+    return f"The activation was asked {wanted}. If nothing comes of it: {command}"

@@ -1,0 +1,133 @@
+"""How ops keep a provider from being called, and let it be called again."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import case, func, or_, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import esim_profiles as profiles
+from db.tables import provider_gates as gates
+from db.tables import provider_intents as intents
+from domain.audit import as_note
+from domain.errors import (
+    InvalidInput,
+    ProviderHeld,
+    ProviderUnavailable,
+    StaleWrite,
+    UnknownProvider,
+)
+from domain.profile_states import ProfileStatus
+
+# Postgres does not skip through an index for DISTINCT: this asks it for one name after another.
+_NAMES = text("""
+    WITH RECURSIVE bought_at (provider) AS (
+        SELECT min(provider) FROM provider_intents
+        UNION ALL
+        SELECT (SELECT min(i.provider) FROM provider_intents i WHERE i.provider > b.provider)
+        FROM bought_at b WHERE b.provider IS NOT NULL
+    )
+    SELECT provider FROM bought_at WHERE provider IS NOT NULL
+    UNION SELECT provider FROM plan_codes
+    UNION SELECT provider FROM provider_gates
+""")
+_WAITS_FOR_A_PROVIDER = (ProviderUnavailable.code, ProviderHeld.code)
+
+
+async def names(connection: AsyncConnection) -> set[str]:
+    """Every provider that has a gate, sells a plan or was bought from."""
+    return set((await connection.execute(_NAMES)).scalars())
+
+
+async def pause(
+    connection: AsyncConnection, provider: str, actor: str, reason: str, known: Iterable[str] = ()
+) -> None:
+    """Keep a provider from being called, by the whole fleet, until it is resumed.
+
+    Idempotent: who and why are the last one's, since when is the first one's.
+
+    Args:
+        connection: of a transaction.
+        provider: which one.
+        actor: who pauses it.
+        reason: why.
+        known: names beside those that the database knows.
+
+    Raises:
+        InvalidInput: a blank actor or reason.
+        UnknownProvider: names those there are.
+        StaleWrite.
+    """
+    await _check(connection, provider, known)
+    by, why = _words(actor, reason)
+    since = case((gates.c.paused, gates.c.paused_at), else_=func.now())
+    written = {"paused": True, "paused_by": by, "paused_reason": why}
+    await _write(connection, provider, written, paused_at=since)
+
+
+async def resume(
+    connection: AsyncConnection, provider: str, actor: str, reason: str, known: Iterable[str] = ()
+) -> None:
+    """Let a provider be called again, and forget its failures; a `Retry-After` is still kept.
+
+    Idempotent. The row keeps neither who nor why: log them. Args and errors as `pause`.
+    """
+    await _check(connection, provider, known)
+    _words(actor, reason)
+    nobody = dict.fromkeys(("paused_by", "paused_reason", "paused_at"))
+    forgiven = {"failures": 0, "opened_at": None, "probe_at": None}
+    await _write(connection, provider, {"paused": False} | nobody | forgiven)
+
+
+async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int) -> list[int]:
+    """Orders whose next round waits for this provider, those that wait longest first.
+
+    A round is spent by asking, so orders that wait for another provider are left alone.
+    """
+    last_asked = (
+        select(intents.c.provider)
+        .where(intents.c.order_id == profiles.c.order_id)
+        .order_by(intents.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = await connection.execute(
+        select(profiles.c.order_id)
+        .where(
+            profiles.c.status == ProfileStatus.PENDING_ACTIVATION,
+            profiles.c.failure_code.in_(_WAITS_FOR_A_PROVIDER),
+            or_(func.strpos(profiles.c.failure_reason, provider) > 0, last_asked == provider),
+        )
+        .order_by(profiles.c.updated_at)
+        .limit(limit)
+    )
+    return list(rows.scalars())
+
+
+async def _check(connection: AsyncConnection, provider: str, known: Iterable[str]) -> None:
+    there = {*known, *await names(connection)}
+    if provider not in there:
+        listed = ", ".join(sorted(there)) or "none"
+        raise UnknownProvider(f"There is no such provider; there is: {listed}.")
+
+
+def _words(actor: str, reason: str) -> tuple[str, str]:
+    by, why = as_note(actor).strip(), as_note(reason).strip()
+    if not by or not why:
+        raise InvalidInput("Actor and reason must not be blank: others need to know them.")
+    return by, why
+
+
+async def _write(
+    connection: AsyncConnection, provider: str, columns: Mapping[str, Any], **changed: Any
+) -> None:
+    """Set columns of a gate; `changed` are those whose new value depends on the old one."""
+    added = dict.fromkeys(changed, func.now())
+    written = await connection.execute(
+        insert(gates)
+        .values(provider=provider, **columns, **added)
+        .on_conflict_do_update(index_elements=["provider"], set_={**columns, **changed})
+    )
+    if written.rowcount != 1:
+        raise StaleWrite(f"The gate of {provider} is gone.")

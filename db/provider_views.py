@@ -1,0 +1,134 @@
+"""What ops see of providers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import provider_controls
+from db.intents import OPEN
+from db.tables import provider_gates as gates
+from db.tables import provider_intents as intents
+from domain.provider_gate import Gate
+from domain.provider_health import BreakerState, Health, breaker, health
+from domain.purchase import IntentState
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """One provider as ops see it. Figures count the whole fleet.
+
+    Attributes:
+        probe_at: while the breaker is open, when the next call may leave.
+        purchases_last_hour, purchases_last_day: sent, and not refused.
+        open_purchases: how many are in each state that is not final.
+    """
+
+    name: str
+    health: Health
+    paused: bool
+    paused_by: str | None
+    paused_reason: str | None
+    paused_at: datetime | None
+    blocked_until: datetime | None
+    breaker: BreakerState
+    failures: int
+    opened_at: datetime | None
+    probe_at: datetime | None
+    last_success_at: datetime | None
+    last_failure_at: datetime | None
+    last_failure_code: str | None
+    balance: Decimal | None
+    balance_currency: str | None
+    balance_at: datetime | None
+    purchases_last_hour: int
+    purchases_last_day: int
+    open_purchases: Mapping[IntentState, int]
+
+
+async def overview(connection: AsyncConnection, known: Iterable[str] = ()) -> list[ProviderView]:
+    """Every known provider, by name."""
+    there = sorted({*known, *await provider_controls.names(connection)})
+    rows = {row.provider: row for row in await connection.execute(select(gates))}
+    now: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+    bought, open_ = await _bought(connection), await _open(connection)
+    return [
+        _view(name, rows.get(name), now, bought.get(name, (0, 0)), open_.get(name, {}))
+        for name in there
+    ]
+
+
+async def one(connection: AsyncConnection, provider: str) -> ProviderView:
+    """One provider, known to the database or not."""
+    views = await overview(connection, [provider])
+    return next(view for view in views if view.name == provider)
+
+
+async def _bought(connection: AsyncConnection) -> dict[str, tuple[int, int]]:
+    """Purchases of the last hour and of the last day, by provider."""
+    hour = intents.c.sent_at > func.now() - literal_column("interval '1 hour'")
+    rows = await connection.execute(
+        select(intents.c.provider, func.count().filter(hour), func.count())
+        .where(
+            intents.c.sent_at > func.now() - literal_column("interval '1 day'"),
+            intents.c.state != IntentState.REFUSED,
+        )
+        .group_by(intents.c.provider)
+    )
+    return {provider: (hourly, daily) for provider, hourly, daily in rows}
+
+
+async def _open(connection: AsyncConnection) -> dict[str, dict[IntentState, int]]:
+    rows = await connection.execute(
+        select(intents.c.provider, intents.c.state, func.count())
+        .where(intents.c.state.in_(OPEN))
+        .group_by(intents.c.provider, intents.c.state)
+    )
+    counted: dict[str, dict[IntentState, int]] = {}
+    for provider, state, number in rows:
+        counted.setdefault(provider, {})[state] = number
+    return counted
+
+
+_GATE_ONLY = (
+    "paused_by",
+    "paused_reason",
+    "paused_at",
+    "last_success_at",
+    "last_failure_at",
+    "last_failure_code",
+    "balance",
+    "balance_currency",
+    "balance_at",
+)
+
+
+def _view(
+    name: str,
+    row: Row[Any] | None,
+    now: datetime,
+    bought: tuple[int, int],
+    open_: Mapping[IntentState, int],
+) -> ProviderView:
+    gate = Gate(
+        **{field: getattr(row, field) for field in Gate.__dataclass_fields__} if row else {}
+    )
+    told = {field: getattr(row, field, None) for field in _GATE_ONLY}
+    return ProviderView(
+        name=name,
+        health=health(gate, now, told["last_success_at"], told["last_failure_at"]),
+        paused=gate.paused,
+        blocked_until=gate.blocked_until,
+        breaker=breaker(gate, now),
+        failures=gate.failures,
+        opened_at=gate.opened_at,
+        probe_at=gate.probe_at if gate.opened_at else None,
+        purchases_last_hour=bought[0],
+        purchases_last_day=bought[1],
+        open_purchases=open_,
+        **told,
+    )
