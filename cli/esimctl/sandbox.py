@@ -133,7 +133,7 @@ def _where(kind: Misbehaviour) -> str:
 
 
 def _in_words(made: dict[str, Any]) -> str:
-    times = f"{made['times']} times" if made["times"] else _EVERY_CALL
+    times = {None: _EVERY_CALL, 1: "once"}.get(made["times"], f"{made['times']} times")
     reference = f" for {made['reference']}" if made["reference"] else ""
     after = f", after {made['after']} that go well" if made["after"] else ""
     words = f"{made['provider']} {made['operation'] or 'purchases'}: {made['misbehaviour']}"
