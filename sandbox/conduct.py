@@ -53,6 +53,7 @@ class Conduct:
     call: Call
     exchange: Exchange
     webhooks: Webhooks
+    changed: Callable[[], None]
 
     async def run(self) -> None:
         """Do what is asked, or what a rule says, and note in the call how it ended."""
@@ -175,6 +176,7 @@ class Conduct:
 
     def _note(self, ended: Ended, status: int | None = None) -> None:
         self.call.ended, self.call.status = ended, status
+        self.changed()
 
     def _code(self) -> int:
         return int(self.picked[Part.OUTCOME].number("code"))

@@ -5,6 +5,7 @@ h11 parses; the socket stays ours, because a polite server cannot misbehave.
 
 import asyncio
 import json
+import logging
 import socket
 import ssl
 import struct
@@ -20,6 +21,8 @@ import h11
 HOST: Final = "127.0.0.1"
 MAX_BODY_BYTES: Final = 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +168,21 @@ class HttpServer:
         """One request after the other, as long as both sides keep the connection."""
         connection = h11.Connection(h11.SERVER)
         while (request := await _next_request(connection, reader, writer)) is not None:
-            await self._handler(request, Exchange(connection, reader, writer, request.method))
+            await self._answer(request, Exchange(connection, reader, writer, request.method))
             if connection.our_state is not h11.DONE or writer.is_closing():
                 return
             connection.start_next_cycle()
+
+    async def _answer(self, request: Request, exchange: Exchange) -> None:
+        try:
+            await self._handler(request, exchange)
+        except ConnectionError:
+            raise
+        except Exception as defect:
+            # An answer, so that nobody takes it for a misbehaviour that was asked for.
+            log.exception("A defect of the sandbox")
+            name = type(defect).__name__
+            await exchange.send(json_reply(500, {"error": f"A defect of the sandbox: {name}"}))
 
 
 async def _next_request(

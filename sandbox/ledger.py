@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -92,13 +92,18 @@ class Charge:
 class Ledger:
     """The books of one folder, which one process at a time may hold."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, changed: Callable[[], None] = lambda: None) -> None:
         """Open the books and read what is in them.
+
+        Args:
+            folder: made if it is not there.
+            changed: called after every line that is added.
 
         Raises:
             SandboxFault: another sandbox holds them, or a line cannot be read.
         """
         folder.mkdir(parents=True, exist_ok=True)
+        self._changed = changed
         self.path = folder / LEDGER_FILE
         self._file = self.path.open("a+b")
         self._orders: list[Order] = []
@@ -199,6 +204,7 @@ class Ledger:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._take_in(record)
+        self._changed()
 
     def _take_in(self, record: Mapping[str, Any]) -> None:
         facts = dict(record)

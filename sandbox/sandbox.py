@@ -1,7 +1,8 @@
 """The sandbox as a test or a control request sees it."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ class Sandbox:
         self.tls_port: int | None = None
         self.deduplicates = dict.fromkeys(PROVIDERS, False)
         self.webhook_url: dict[str, str | None] = dict.fromkeys(PROVIDERS)
-        self.ledger = Ledger(folder)
+        self._news = asyncio.Event()
+        self.ledger = Ledger(folder, self._tell_news)
         self.webhooks = Webhooks(settings)
         self.contracts = {kind.provider: self._opened(kind) for kind in CONTRACTS}
         operations = {name: one.operations for name, one in self.contracts.items()}
@@ -185,6 +187,18 @@ class Sandbox:
         """
         await self.webhooks.wait(timeout_seconds)
 
+    async def wait_until(
+        self, condition: Callable[[], object], timeout_seconds: float = 10
+    ) -> None:
+        """Wait until something is so in the ledger or among the calls, such as a charge.
+
+        Raises:
+            TimeoutError: it never was.
+        """
+        async with asyncio.timeout(timeout_seconds):
+            while not condition():
+                await self._news.wait()
+
     def download(self, iccid: str) -> str:
         """Let a device download and install an ES2+ profile; its operator is notified.
 
@@ -228,7 +242,9 @@ class Sandbox:
             rules=tuple(picked.values()),
         )
         self._calls.append(call)
-        await Conduct(contract, asked, picked, call, exchange, self.webhooks).run()
+        self._tell_news()
+        webhooks, changed = self.webhooks, self._tell_news
+        await Conduct(contract, asked, picked, call, exchange, webhooks, changed).run()
 
     def contract_at(self, path: str) -> Contract | None:
         """The contract that a path belongs to."""
@@ -239,6 +255,11 @@ class Sandbox:
         """Give up what is under way and let go of the ledger."""
         await self.webhooks.stop()
         self.ledger.close()
+
+    def _tell_news(self) -> None:
+        """Wake whoever waits, who may then wait for the next news."""
+        self._news.set()
+        self._news = asyncio.Event()
 
     def _picked(self, contract: Contract, asked: Asked) -> Picked:
         """The rules for one call; a request that is wrong in itself uses none up."""

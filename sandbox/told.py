@@ -40,7 +40,7 @@ def has_earlier_sale(ledger: Ledger, provider: str, reference: str | None) -> bo
 
 def _earlier(order: Order, ledger: Ledger) -> Order:
     others = [one for one in ledger.orders(order.provider) if one.reference != order.reference]
-    return others[-1] if others else order
+    return others[0] if others else order  # the oldest: its buyer has surely been told by now
 
 
 def _with_profiles_of(order: Order, ledger: Ledger) -> Order:

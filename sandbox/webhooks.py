@@ -158,7 +158,7 @@ class Webhooks:
     async def _post(self, sent: SentWebhook) -> int | str:
         try:
             answer = await self._client.post(sent.url, content=sent.body, headers=sent.headers)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # the URL is a client's
             return type(error).__name__
         return answer.status_code
 

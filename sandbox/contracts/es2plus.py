@@ -66,7 +66,7 @@ class Es2Plus(Contract):
         CONFIRM: Trait.CALL | Trait.STEP | Trait.CODE,
         CANCEL: Trait.CALL | Trait.STEP,
         RELEASE: Trait.CALL | Trait.STEP,
-        PROGRESS: Trait.ANNOUNCED,
+        PROGRESS: Trait.ANNOUNCED | Trait.SIGNED,
     }
     paths: ClassVar[Mapping[tuple[str, str], str]] = {
         ("POST", _PATH + name): name for name in (DOWNLOAD, CONFIRM, CANCEL, RELEASE)
@@ -112,12 +112,14 @@ class Es2Plus(Contract):
 
     def wrapped(self, body: bytes, url: str) -> Webhook:
         """A notification, with the header by which a proxy would vouch for our certificate."""
-        headers = {
-            "content-type": "application/json",
-            "x-admin-protocol": f"{_PROTOCOL}2.0",
-            ES2PLUS_NOTIFICATION_HEADER: ES2PLUS_NOTIFICATION_SECRET,
-        }
-        return Webhook(url=url, body=body, headers=headers)
+        return Webhook(
+            url=url,
+            body=body,
+            headers={"content-type": "application/json", "x-admin-protocol": f"{_PROTOCOL}2.0"},
+            signature_header=ES2PLUS_NOTIFICATION_HEADER,
+            signature=ES2PLUS_NOTIFICATION_SECRET,
+            wrong_signature="not the secret",
+        )
 
     def state_of(self, iccid: str) -> ProfileState:
         """Where a profile stands; one of our range that was never ordered is available."""
@@ -168,7 +170,7 @@ class Es2Plus(Contract):
     def _cancel_order(self, asked: Asked, _terms: Terms) -> dict[str, Any]:
         fields = asked.fields
         order, state = self._known(fields)
-        final = fields.get("finalProfileStatusIndicator")
+        final = text(fields, "finalProfileStatusIndicator")
         if final not in END_STATES:
             raise Stopped(MISSING_FIELD)
         if state.state not in CANCELLABLE:
@@ -177,7 +179,7 @@ class Es2Plus(Contract):
             raise Stopped(OTHER_MATCHING_ID)
         _agreed_eid(fields, state)
         self.ledger.void(order)
-        self.ledger.set_state(order.profiles[0].iccid, ProfileState(str(final)))
+        self.ledger.set_state(order.profiles[0].iccid, ProfileState(final))
         return {}
 
     def _release_profile(self, asked: Asked, _terms: Terms) -> dict[str, Any]:

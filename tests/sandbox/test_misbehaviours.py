@@ -1,5 +1,6 @@
 """Every misbehaviour once, seen from the client's side and from the ledger's."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -344,6 +345,20 @@ async def test_a_request_that_is_wrong_in_itself_uses_no_rule_up(
     sandbox.rule("CONNECTED_YOU", "status", code=500)
     assert (await buyer.connected_you("order-1", "PLAN-1", key="wrong")).status_code == 401
     assert (await buyer.buy("CONNECTED_YOU")).status_code == 500
+
+
+async def test_a_test_can_wait_for_a_charge_that_nobody_is_told_of(
+    buyer: Buyer, sandbox: Sandbox
+) -> None:
+    """While the client still waits for its answer; then the client leaves."""
+    sandbox.rule("CONNECTED_YOU", "timeout_after_booking")
+    purchase = asyncio.create_task(buyer.buy("CONNECTED_YOU"))
+    await sandbox.wait_until(lambda: sandbox.charges("CONNECTED_YOU", "order-1"))
+    await sandbox.wait_until(lambda: sandbox.calls()[0].ended is Ended.HUNG)
+    assert not purchase.done()
+    purchase.cancel()
+    with pytest.raises(TimeoutError):
+        await sandbox.wait_until(lambda: sandbox.charges("AIRALO"), timeout_seconds=0.01)
 
 
 def test_every_misbehaviour_is_described() -> None:

@@ -102,6 +102,19 @@ async def test_es2plus_reports_a_download_in_order(
     assert listener.heard[0].headers["x-admin-protocol"].startswith("gsma/rsp/v2.")
 
 
+async def test_es2plus_comes_through_a_proxy_that_vouches_for_it(
+    buyer: Buyer, sandbox: Sandbox, listener: Listener
+) -> None:
+    """By a header; a rule may spoil it."""
+    sandbox.rule("ES2PLUS", "webhook_forged")
+    iccid = (await buyer.buy("ES2PLUS")).json()["iccid"]
+    await buyer.es2plus("confirmOrder", iccid=iccid, releaseFlag=True)
+    sandbox.download(iccid.removesuffix("F"))
+    await sandbox.wait_for_webhooks()
+    shown = [heard.headers[credentials.ES2PLUS_NOTIFICATION_HEADER] for heard in listener.heard]
+    assert [one == credentials.ES2PLUS_NOTIFICATION_SECRET for one in shown] == [False, True]
+
+
 async def test_a_profile_that_is_not_released_cannot_be_downloaded(
     buyer: Buyer, sandbox: Sandbox
 ) -> None:
@@ -174,6 +187,14 @@ async def test_a_webhook_is_repeated_until_it_is_accepted(
     await sandbox.wait_for_webhooks()
     assert len(listener.heard) == 3
     assert sandbox.webhooks.sent[0].answers == [500, 302, 204]
+
+
+async def test_a_url_that_is_none_is_given_up(buyer: Buyer, sandbox: Sandbox) -> None:
+    """The order's own; the purchase is not touched by it."""
+    accepted = await buyer.airalo("orders-async", webhook_url="http://127.0.0.1:port/")
+    await sandbox.wait_for_webhooks()
+    assert accepted.status_code == 202
+    assert sandbox.webhooks.sent[0].answers == ["InvalidURL"] * 4
 
 
 async def test_any_webhook_can_be_sent(sandbox: Sandbox, listener: Listener) -> None:
