@@ -1,5 +1,7 @@
 """An SM-DP+ behind our Protocol: reserve, confirm, release once committed, cancel to undo."""
 
+from collections import deque
+
 import httpx
 import structlog
 
@@ -27,6 +29,8 @@ from providers.es2plus.messages import iccid_of, wire_iccid, wrong_echo
 
 log = structlog.get_logger(__name__)
 
+_REMEMBERED = 10_000
+
 
 class Es2Plus:
     """Buys one profile per DownloadOrder and makes its activation code itself.
@@ -53,6 +57,7 @@ class Es2Plus:
         self._matching_ids = MatchingIds(config.matching_id_secret)
         self._cancelled_status = config.cancelled_status
         self._strict_luhn = config.iccid_luhn_strict
+        self._cancelled: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
         self._smdp = SmdpClient(config, transport)
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
@@ -128,6 +133,9 @@ class Es2Plus:
     async def cancel(self, bought: Bought) -> bool:
         """Give the profile back: CancelOrder. False once a device has downloaded it.
 
+        What this process has cancelled is not sent again: the SM-DP+ may have given the profile to
+        another order since.
+
         Raises:
             ProviderUnavailable, ProviderRefused: nothing was changed.
             ProviderOutcomeUnknown: it may be cancelled; to be repeated.
@@ -135,27 +143,15 @@ class Es2Plus:
         iccid = _iccid(bought)
         if iccid is None:
             return False  # nothing was ever reserved
-        matching_id = self._matching_ids.of(bought.reference, iccid)
-        fields = {
-            "iccid": wire_iccid(iccid),
-            "matchingId": matching_id,
-            "finalProfileStatusIndicator": self._cancelled_status,
-        }
-        try:
-            result = await self._smdp.send(
-                Function.CANCEL_ORDER, bought.reference, fields, matching_id
-            )
-        except ProviderOutcomeUnknown as error:
-            raise ProviderOutcomeUnknown(
-                f"{NAME} gave no usable answer to cancelOrder: it may be carried out.",
-                reply=error.reply,
-            ) from None
-        if result.failure is None:
+        if (bought.reference, iccid) in self._cancelled:
             return True
-        meaning = cancel_result(result.failure)
-        if isinstance(meaning, bool):
-            return meaning
-        raise result.error(meaning)
+        result = await self._cancel(bought.reference, iccid)
+        meaning = True if result.failure is None else cancel_result(result.failure)
+        if not isinstance(meaning, bool):
+            raise result.error(meaning)
+        if meaning:
+            self._cancelled.append((bought.reference, iccid))
+        return meaning
 
     async def balance(self) -> Balance | None:
         """None: ES2+ tells none. Sends nothing."""
@@ -202,6 +198,21 @@ class Es2Plus:
         if release_error(released.failure) is ProviderUnavailable:
             raise released.error(ProviderUnavailable)
         raise confirmed.unusable("The profile can neither be confirmed nor released.")
+
+    async def _cancel(self, reference: str, iccid: str) -> Result:
+        matching_id = self._matching_ids.of(reference, iccid)
+        fields = {
+            "iccid": wire_iccid(iccid),
+            "matchingId": matching_id,
+            "finalProfileStatusIndicator": self._cancelled_status,
+        }
+        try:
+            return await self._smdp.send(Function.CANCEL_ORDER, reference, fields, matching_id)
+        except ProviderOutcomeUnknown as error:
+            raise ProviderOutcomeUnknown(
+                f"{NAME} gave no usable answer to cancelOrder: it may be carried out.",
+                reply=error.reply,
+            ) from None
 
     async def _release(self, reference: str, iccid: str) -> Result:
         fields = {"iccid": wire_iccid(iccid)}

@@ -15,6 +15,7 @@ import pytest
 from domain.provider import EsimProvider, ProvisionRequest
 from domain.purchase import Ambiguity
 from providers.connected_you import ConnectedYou, ConnectedYouConfig, ConnectedYouDryRun
+from providers.es2plus import Es2Plus
 from providers.local import LocalProvider
 from sandbox.credentials import AIRALO_CLIENT_SECRET, ESIM_ACCESS_ACCESS_CODE
 from sandbox.running import running_sandbox
@@ -30,6 +31,8 @@ from tests.providers.partner_server import (
     reset_after_reading,
 )
 from tests.providers.sandboxes import airalo_in, esim_access_in
+from tests.providers.smdp_server import SECRET as MATCHING_ID_SECRET
+from tests.providers.smdp_server import config_in
 
 CUSTOMER = ("canary.user@example.com", "Canary Customer")
 
@@ -133,6 +136,19 @@ async def esim_access(folder: Path) -> AsyncIterator[Case]:
         await provider.aclose()
 
 
+@asynccontextmanager
+async def es2plus(folder: Path) -> AsyncIterator[Case]:
+    """The sandbox's SM-DP+ over mutual TLS: reserved, then confirmed with a code of ours."""
+    async with running_sandbox(folder, tls=True) as sandbox:
+        provider = Es2Plus(config_in(sandbox))
+        yield Case(
+            provider,
+            (*CUSTOMER, MATCHING_ID_SECRET),
+            sandbox_faults(sandbox, provider.name, "downloadOrder", "confirmOrder"),
+        )
+        await provider.aclose()
+
+
 def sandbox_faults(
     sandbox: Sandbox, provider: str, *operations: str
 ) -> dict[str, Callable[[], object]]:
@@ -166,6 +182,7 @@ CASES = {
     "AIRALO": airalo,
     "AIRALO asynchronous": airalo_asynchronous,
     "ESIM_ACCESS": esim_access,
+    "ES2PLUS": es2plus,
 }
 
 

@@ -7,6 +7,9 @@ from dataclasses import replace
 
 from domain.provider import Bought
 from providers.es2plus import Es2Plus, Es2PlusConfig
+from sandbox.credentials import ES2PLUS_REQUESTER
+from sandbox.profiles import SMDP_ADDRESS as SANDBOX_SMDP_ADDRESS
+from sandbox.sandbox import Sandbox
 from tests.providers.partner_server import Answer, PartnerServer, Received, answering, send_json
 
 ICCID = "8921012345678901236"  # 19 digits, the last one right
@@ -27,6 +30,22 @@ def config_for(url: str, /, **changes: object) -> Es2PlusConfig:
         smdp_address=SMDP_ADDRESS,
     )
     return replace(config, **changes)  # type: ignore[arg-type]
+
+
+def config_in(sandbox: Sandbox) -> Es2PlusConfig:
+    """What the sandbox's SM-DP+ accepts, with certificates where it runs with TLS."""
+    config = config_for(
+        sandbox.base_url("ES2PLUS"),
+        requester_id=ES2PLUS_REQUESTER,
+        smdp_address=SANDBOX_SMDP_ADDRESS,
+    )
+    if sandbox.tls_port is None:
+        return config
+    return replace(
+        config,
+        client_certificate_file=str(sandbox.folder / "client.pem"),
+        ca_file=str(sandbox.folder / "ca.pem"),
+    )
 
 
 def done(status: str = "Executed-Success", **fields: object) -> dict[str, object]:

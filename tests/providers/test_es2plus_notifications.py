@@ -10,10 +10,8 @@ from domain.provider import Bought, ProvisionRequest
 from domain.webhooks import Notice, NoticeKind
 from providers import build_webhook_readers
 from providers.es2plus import Es2Plus, Es2PlusConfig, Es2PlusNotifications
-from sandbox.credentials import ES2PLUS_REQUESTER
-from sandbox.profiles import SMDP_ADDRESS
 from sandbox.running import running_sandbox
-from tests.providers.smdp_server import ICCID, SECRET, WIRE_ICCID
+from tests.providers.smdp_server import ICCID, WIRE_ICCID, config_in
 from tests.sandbox.listener import Listener
 
 PROXY_SECRET = "canary-proxy-secret"
@@ -201,14 +199,7 @@ async def test_notifications_of_the_sandbox_are_read(
     """A downloaded and installed profile, told by an SM-DP+ that is not ours."""
     async with running_sandbox(tmp_path) as sandbox, Listener() as listener:
         sandbox.webhook_url["ES2PLUS"] = listener.url
-        adapter = Es2Plus(
-            Es2PlusConfig(
-                base_url=sandbox.base_url("ES2PLUS"),
-                requester_id=ES2PLUS_REQUESTER,
-                matching_id_secret=SECRET,
-                smdp_address=SMDP_ADDRESS,
-            )
-        )
+        adapter = Es2Plus(config_in(sandbox))
         accepted = await adapter.provision(request_42)
         iccid = accepted.provider_order_id
         await adapter.lookup(

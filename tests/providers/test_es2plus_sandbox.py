@@ -24,11 +24,10 @@ from domain.errors import (
 from domain.provider import Bought, ProvisionedEsim, ProvisionRequest
 from providers.es2plus import Es2Plus, Es2PlusConfig
 from sandbox.contracts.es2plus import Es2Plus as SandboxContract
-from sandbox.credentials import ES2PLUS_REQUESTER
 from sandbox.profiles import SMDP_ADDRESS
 from sandbox.running import running_sandbox
 from sandbox.sandbox import Sandbox
-from tests.providers.smdp_server import SECRET
+from tests.providers.smdp_server import SECRET, config_in
 
 
 @pytest.fixture
@@ -41,15 +40,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 @pytest.fixture
 def config(sandbox: Sandbox) -> Es2PlusConfig:
     """What the sandbox accepts."""
-    return Es2PlusConfig(
-        base_url=sandbox.base_url("ES2PLUS"),
-        requester_id=ES2PLUS_REQUESTER,
-        matching_id_secret=SECRET,
-        smdp_address=SMDP_ADDRESS,
-        client_certificate_file=str(sandbox.folder / "client.pem"),
-        ca_file=str(sandbox.folder / "ca.pem"),
-        timeout_seconds=8,
-    )
+    return config_in(sandbox)
 
 
 @pytest.fixture
@@ -105,6 +96,16 @@ async def test_cancellation_takes_the_charge_back(
     assert await adapter.cancel(profile) is True
     assert state_of(sandbox, esim.iccid)[0] == "Available"
     assert sandbox.net_charges("ES2PLUS") == []
+
+
+async def test_cancellation_is_not_sent_again_by_the_same_process(
+    sandbox: Sandbox, adapter: Es2Plus, request_42: ProvisionRequest
+) -> None:
+    """The profile may be reserved for another order by then, which nothing may disturb."""
+    _, profile = await bought(adapter, request_42)
+    assert await adapter.cancel(profile) is True
+    assert await adapter.cancel(profile) is True
+    assert len(sandbox.calls("ES2PLUS", "cancelOrder")) == 1
 
 
 @pytest.mark.parametrize(
@@ -285,14 +286,10 @@ async def test_key_may_have_a_file_of_its_own(tmp_path: Path, request_42: Provis
         (tmp_path / "key.pem").write_text(text[:begin])
         (tmp_path / "certificate.pem").write_text(text[begin:])
         adapter = Es2Plus(
-            Es2PlusConfig(
-                base_url=sandbox.base_url("ES2PLUS"),
-                requester_id=ES2PLUS_REQUESTER,
-                matching_id_secret=SECRET,
-                smdp_address=SMDP_ADDRESS,
+            replace(
+                config_in(sandbox),
                 client_certificate_file=str(tmp_path / "certificate.pem"),
                 client_key_file=str(tmp_path / "key.pem"),
-                ca_file=str(sandbox.folder / "ca.pem"),
             )
         )
         assert (await adapter.provision(request_42)).provider_order_id
