@@ -1,5 +1,6 @@
 """The `ES2PLUS_*` variables."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,6 +9,8 @@ from domain.purchase import Ambiguity
 from providers._config import ProviderConfig
 
 NAME = "ES2PLUS"
+
+_HEADER_SECRET = re.compile(r"[!-~]{16,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,4 +56,9 @@ class Es2PlusConfig(ProviderConfig):
         if bool(self.notification_header) != bool(self.notification_secret):
             raise Misconfigured(
                 "ES2PLUS_NOTIFICATION_HEADER and ES2PLUS_NOTIFICATION_SECRET go together."
+            )
+        if self.notification_secret and not _HEADER_SECRET.fullmatch(self.notification_secret):
+            raise Misconfigured(
+                "ES2PLUS_NOTIFICATION_SECRET must have at least 16 characters: no space, no line"
+                " break, ASCII only."
             )

@@ -108,9 +108,21 @@ def test_half_a_proxy_check_is_refused(header: str | None, secret: str | None) -
     )
 
 
+@pytest.mark.parametrize(
+    "secret", ["SUCCESS", "canary", "canary canary canary", "canary-é-canary-é"]
+)
+def test_proxy_secret_that_could_be_guessed_or_no_header_can_carry_is_refused(secret: str) -> None:
+    """Nobody may take nginx's $ssl_client_verify for a secret."""
+    assert "ES2PLUS_NOTIFICATION_SECRET" in refused(
+        notification_header="x-verified", notification_secret=secret
+    )
+
+
 def test_configuration_does_not_show_its_secrets() -> None:
     """A config in a log or a traceback is harmless."""
-    config = config_for(LOOPBACK, notification_header="x", notification_secret="canary-proxy")
+    config = config_for(
+        LOOPBACK, notification_header="x", notification_secret="canary-proxy-secret"
+    )
     assert SECRET not in repr(config)
     assert "canary-proxy" not in repr(config)
     assert SMDP_ADDRESS in repr(config)
