@@ -15,7 +15,15 @@ from cli.stack.schema import migrate
 from cli.stack.state import DataFolder
 from cli.stack.supervisor import Supervisor, together
 from cli.stack.temporal import Temporal
-from settings import SECTIONS, TemporalSettings, WorkerSettings, load
+from providers import build_providers
+from settings import (
+    SECTIONS,
+    ProviderSettings,
+    TemporalSettings,
+    WorkerSettings,
+    load,
+    provider_configs,
+)
 
 DEFAULT_PORTS = {
     "api": 8000,
@@ -71,6 +79,9 @@ class LocalStack:
         os.environ.update(self._variables)
         for section in SECTIONS:
             load(section)
+        default = load(ProviderSettings).esim_provider
+        if default not in provider_configs(load(ProviderSettings)):
+            build_providers(default, {})  # LOCAL needs nothing; of others it says what is missing
 
     async def start(self, supervisor: Supervisor) -> None:
         """Start everything and wait until it answers.
