@@ -7,6 +7,8 @@ import pytest
 
 from cli.stack.environment import stack_variables
 from cli.stack.sandbox import SandboxAddress, sandbox_address, sandbox_ports
+from sandbox.sandbox import PROVIDERS
+from settings import ProviderSettings, load, provider_configs
 
 _ADDRESSES = {"DATABASE_URL": "postgresql+psycopg://ours", "TEMPORAL_ADDRESS": "127.0.0.1:7233"}
 
@@ -70,6 +72,18 @@ def test_a_sandbox_with_tls_says_where_its_certificates_are() -> None:
     assert variables["ES2PLUS_BASE_URL"] == "https://127.0.0.1:8650/es2plus"
     assert variables["ES2PLUS_CA_FILE"] == "/data/sandbox/ca.pem"
     assert variables["ES2PLUS_CLIENT_CERTIFICATE_FILE"] == "/data/sandbox/client.pem"
+
+
+@pytest.mark.parametrize("tls_port", [None, 8650])
+def test_a_sandboxs_variables_are_settings_that_every_adapter_accepts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tls_port: int | None
+) -> None:
+    """So a stack with a sandbox can buy from all of them."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in SandboxAddress(tmp_path, 8600, tls_port).variables().items():
+        monkeypatch.setenv(name, value)
+    configs = provider_configs(load(ProviderSettings))
+    assert configs.keys() == set(PROVIDERS)
 
 
 def test_the_caller_wins_over_the_sandbox() -> None:
