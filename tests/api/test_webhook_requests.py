@@ -46,7 +46,7 @@ async def test_what_the_provider_did_not_sign_is_refused(
     """401 problem without a reason for the sender; no row, no event; a log line without content."""
     await purchase(engine, await paid_order(engine))
     body, headers = FORGED[why]
-    raw = [(name, text.encode("latin-1")) for name, text in headers.items()]
+    raw = {name.encode(): text.encode("latin-1") for name, text in headers.items()}
     with structlog.testing.capture_logs() as logs:
         answer = await anybody.post(PATH, content=body, headers=raw)
     assert (answer.status_code, answer.json()["code"]) == (401, "webhook-refused")

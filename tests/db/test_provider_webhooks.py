@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,8 +20,8 @@ ICCID = "8934010000000000018"
 
 
 def notice(kind: NoticeKind, event_id: str = "e-1", **fields: Any) -> Notice:
-    """A signed notice."""
-    return Notice(**({"event_id": event_id, "kind": kind, "trusted": True} | fields))
+    """A signed notice, unless said otherwise."""
+    return replace(Notice(event_id, kind, trusted=True), **fields)
 
 
 async def receive(
