@@ -11,7 +11,7 @@ happens then is the provider's `Ambiguity` (activities/settle_purchase.py).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -42,7 +42,14 @@ from domain.errors import (
 )
 from domain.order_states import OrderStatus
 from domain.profile_states import ENDED, READY, ProfileStatus
-from domain.provider import Answer, EsimProvider, ProvisionedEsim, ProvisionRequest, resellable
+from domain.provider import (
+    AcceptedOrder,
+    Answer,
+    EsimProvider,
+    ProvisionedEsim,
+    ProvisionRequest,
+    resellable,
+)
 from domain.provider_limits import SpendLimits
 from domain.purchase import Ambiguity, IntentState
 
@@ -157,6 +164,9 @@ class ProviderActivities:
         answer: Answer | None
         if purchase.intent.state is IntentState.INTENDED:
             answer, intent = await self._buy(purchase, provider)
+            if isinstance(answer, AcceptedOrder) and provider.releases:
+                # The next step is ours to take, not the provider's: nothing is waited for.
+                answer = await self._take_next_step(purchase, intent, provider)
         else:
             answer, intent = await self._ask_again(purchase, provider, overdue=order.overdue)
         if not isinstance(answer, ProvisionedEsim):
@@ -248,10 +258,16 @@ class ProviderActivities:
             await self._outcomes.fail(intent, error, unsure=unsure)
             await self._gate.report(provider, error)
             raise _outlook(error, intent, provider, unsure=unsure) from None
-        if not isinstance(answer, ProvisionedEsim):
-            await self._outcomes.accept(intent, answer)
+        if isinstance(answer, AcceptedOrder):
+            intent = await self._outcomes.accept(intent, answer)
             await self._gate.report(provider, None)
         return answer, intent
+
+    async def _take_next_step(
+        self, purchase: _Purchase, intent: Intent, provider: EsimProvider
+    ) -> Answer | None:
+        request = replace(purchase.request, provider_order_id=intent.provider_order_id)
+        return await self._settlement.look_up(Doubt(intent, request, overdue=False), provider)
 
     async def _depart(self, purchase: _Purchase, provider: EsimProvider) -> Intent:
         """Pass the gate and commit the purchase as SENT; what may not leave is withdrawn.

@@ -74,16 +74,19 @@ class PurchaseOutcomes:
             await self.fail(intent, fault, unsure=True)
             raise review(intent) from None
 
-    async def accept(self, intent: Intent, order: AcceptedOrder) -> None:
+    async def accept(self, intent: Intent, order: AcceptedOrder) -> Intent:
         """Commit that the provider has taken the order on. Writes an event the first time."""
 
-        async def write() -> None:
+        async def write() -> Intent:
             async with transaction(self._engine) as connection:
-                await intents.accept(connection, intent, order.provider_order_id, order.reply)
+                accepted = await intents.accept(
+                    connection, intent, order.provider_order_id, order.reply
+                )
                 if intent.state is not IntentState.ACCEPTED:
                     await _record(connection, intent, EventKind.PURCHASE_ACCEPTED)
+                return accepted
 
-        await _patiently(write)
+        return await _patiently(write)
 
     async def fail(self, intent: Intent, error: ProviderError, *, unsure: bool) -> None:
         """Commit a failed call's outcome, and the reply if it cannot be used.

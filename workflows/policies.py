@@ -66,6 +66,8 @@ OUTAGE_ROUNDS = 144
 """How many of them there are: three days. After that a person is waited for."""
 
 DELIVERY_WAITS = (
+    timedelta(seconds=2),
+    timedelta(seconds=3),
     *[timedelta(seconds=5)] * 6,
     *[timedelta(seconds=15)] * 6,
     *[timedelta(minutes=1)] * 8,
@@ -74,6 +76,10 @@ DELIVERY_WAITS = (
 )
 """When an accepted order is asked for again if its provider does not tell; a day in all, then a
 person must look."""
+
+MAXIMUM_NEWS = 20
+"""How many notifications of a provider an activation looks into; after that it only asks by the
+clock."""
 
 SETTLEMENT_WAITS = (
     timedelta(seconds=10),

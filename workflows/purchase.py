@@ -28,6 +28,7 @@ class Purchase:
     def __init__(self, order_id: int) -> None:
         self._order_id = order_id
         self._news = False
+        self._heard = 0
         self.seller = ""
         self.open_at = ""
 
@@ -73,7 +74,7 @@ class Purchase:
             order = PurchaseOrder(self._order_id, provider, overdue=wait is None)
             if await self._is_settled(order) or wait is None:
                 return
-            await self._wait(wait, lambda: False, "Ask the provider again")
+            await self._news_within(wait, lambda: False)
 
     async def _buy_here(
         self,
@@ -82,13 +83,12 @@ class Purchase:
     ) -> int:
         """Buy, and wait for an accepted order: for the provider's word, asking now and then."""
         item_id = await steps.call_provider(PurchaseOrder(self._order_id, self.seller))
-        waits = iter(policies.DELIVERY_WAITS)
+        waits = list(policies.DELIVERY_WAITS)
         while item_id is None:
-            wait = next(waits, None)
-            if wait is not None:
-                await self._wait(wait, interrupted, f"{self.seller} delivers later")
+            if waits and not await self._news_within(waits[0], interrupted):
+                del waits[0]
             await check_requests()
-            order = PurchaseOrder(self._order_id, self.seller, overdue=wait is None)
+            order = PurchaseOrder(self._order_id, self.seller, overdue=not waits)
             item_id = await steps.call_provider(order)
         return item_id
 
@@ -105,16 +105,24 @@ class Purchase:
                 raise
             return False  # it was not to be had now; the next wait is longer
 
-    async def _wait(
-        self, patience: timedelta, interrupted: Callable[[], bool], summary: str
-    ) -> None:
+    async def _news_within(self, patience: timedelta, interrupted: Callable[[], bool]) -> bool:
+        """Wait for the provider's word, or for a person's; False if the time is over.
+
+        News do not shorten the wait that follows, and beyond some the clock alone is heeded: who
+        floods us with notifications must not hurry an order into a review, or lengthen a history.
+        """
+        heeded = self._heard < policies.MAXIMUM_NEWS
         try:
             await workflow.wait_condition(
-                lambda: self._news or interrupted(), timeout=patience, timeout_summary=summary
+                lambda: (self._news and heeded) or interrupted(),
+                timeout=patience,
+                timeout_summary="Ask the provider",
             )
         except TimeoutError:
-            return
+            return False
+        self._heard += self._news
         self._news = False
+        return True
 
 
 def _most_hopeful(failures: list[FailureError]) -> FailureError:

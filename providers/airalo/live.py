@@ -194,13 +194,18 @@ class Airalo:
         """Every order with this description, and a reply that holds nobody else's.
 
         Airalo finds parts of a description, so `order-4` also finds `order-42`: absent is what is
-        on no page.
+        on no page. A page with orders that have nothing of our reference answers another question,
+        and says nothing of ours.
+
+        Raises:
+            ProviderRefused: the answer does not settle whether there is such an order.
         """
         found: list[Mapping[str, object]] = []
         for page in range(1, _MAX_PAGES + 1):
             reply = await self._page(reference, page)
             try:
                 orders = listed_orders(reply.body)
+                _check_filter(orders, reference)
                 is_last = is_last_page(reply.body, page, _PAGE_SIZE)
             except InvalidInput as fault:
                 raise ProviderRefused(
@@ -271,3 +276,9 @@ class Airalo:
             sent=self.describe_request(request),
             reply=reply,
         )
+
+
+def _check_filter(orders: Sequence[Mapping[str, object]], reference: str) -> None:
+    """Refuse a list that was not made for our reference: what is not on it may still exist."""
+    if not all(reference in str(order.get("description")) for order in orders):
+        raise InvalidInput("It lists orders that were not asked for.")

@@ -1,0 +1,121 @@
+"""A sandbox, a shop towards it, and a driver that sees orders through as time would."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from domain.provider import EsimProvider
+from sandbox.running import running_sandbox
+from sandbox.sandbox import Sandbox
+from sandbox.settings import SandboxSettings
+from tests.purchases.shops import SHOPS, Shop
+from tests.rows import rows, run
+from workflows.client import Activations
+from workflows.messages import Intervention
+
+PLAN_ID = 123
+PATIENCE_SECONDS = 60
+SETTLED = frozenset({"ACTIVATED", "NEEDS_REVIEW", "PROVISIONING_FAILED", "EXHAUSTED", "CANCELLED"})
+IMPATIENT = Intervention("test", "time passes")
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """A fresh one, which issues as many tokens as tests ask for."""
+    settings = SandboxSettings(tokens_per_minute=None)
+    async with running_sandbox(tmp_path / "sandbox", tls=True, settings=settings) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """Where orders are bought; tests override it."""
+    return SHOPS[0]
+
+
+@pytest.fixture
+async def providers(
+    sandbox: Sandbox, shop: Shop, tmp_path: Path
+) -> AsyncIterator[dict[str, EsimProvider]]:
+    """The shop alone."""
+    provider = shop.build(sandbox, tmp_path / "sandbox")
+    sandbox.deduplicates[shop.provider] = shop.deduplicates
+    yield {shop.provider: provider}
+    await provider.aclose()
+
+
+@pytest.fixture
+def activations(temporal_client: Client, task_queue: str) -> Activations:
+    """What the API and the CLI use."""
+    return Activations(temporal_client, task_queue)
+
+
+@dataclass
+class Driver:
+    """Sees orders through: what waits for a round is told that its time has come."""
+
+    engine: AsyncEngine
+    activations: Activations
+
+    async def start(self, order_id: int) -> None:
+        """Begin."""
+        await self.activations.start(order_id, PLAN_ID)
+
+    async def see_through(self, *order_ids: int) -> None:
+        """Until each order is served or waits for a person."""
+        await asyncio.gather(*(self._until_settled(order_id) for order_id in order_ids))
+
+    async def profile(self, order_id: int) -> dict[str, Any]:
+        """The order's profile."""
+        [found] = await rows(
+            self.engine, "SELECT * FROM esim_profiles WHERE order_id = :id", id=order_id
+        )
+        return dict(found)
+
+    async def intents(self, order_id: int) -> list[dict[str, Any]]:
+        """The order's purchases, oldest first."""
+        found = await rows(
+            self.engine,
+            "SELECT * FROM provider_intents WHERE order_id = :id ORDER BY id",
+            id=order_id,
+        )
+        return [dict(each) for each in found]
+
+    async def _until_settled(self, order_id: int) -> None:
+        rounds = 0
+        # What is not settled by then is shown as it is, for a test to say what is wrong.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while (profile := await self.profile(order_id))["status"] not in SETTLED:
+                    if profile["failed_rounds"] > rounds:
+                        rounds = profile["failed_rounds"]
+                        await self.activations.nudge(order_id, IMPATIENT)
+                    await self.activations.tell_of_purchase(order_id)
+                    await asyncio.sleep(0.25)
+
+
+@pytest.fixture
+def driver(engine: AsyncEngine, activations: Activations) -> Driver:
+    """How tests see orders through."""
+    return Driver(engine, activations)
+
+
+async def sell(
+    engine: AsyncEngine, provider: str, code: str = "ES-5GB", priority: int = 100
+) -> None:
+    """Put a provider on plan 123's route."""
+    await run(
+        engine,
+        "INSERT INTO plan_codes (plan_id, provider, plan_code, priority)"
+        " VALUES (123, :provider, :code, :priority)",
+        provider=provider,
+        code=code,
+        priority=priority,
+    )
