@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from cli.stack.ports import free_port
 from cli.stack.postgres import Postgres
 from cli.stack.process import spawn, stop, wait_until
 from cli.stack.temporal import SEARCH_ATTRIBUTES, Temporal
+from providers import ADAPTERS
 from settings import SECTIONS, WorkerSettings, load, variable_names
 from workflows.activate_esim import ActivateEsimWorkflow
 
@@ -144,6 +146,7 @@ def test_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         monkeypatch.delenv(name)
     monkeypatch.setenv("JWT_SECRET", "x" * 32)
     plain = [load(section) for section in SECTIONS]
+    defaults = _adapter_defaults()
     shown = {
         line["name"]: line["value"]
         for line in EXAMPLE_LINE.finditer((ROOT / ".env.example").read_text())
@@ -155,9 +158,27 @@ def test_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         name.upper()
         for section in plain
         for name, value in section
-        if value is None or isinstance(value, SecretStr)
+        if value in (None, "") or isinstance(value, SecretStr)
     }
+    without |= {name for name, value in defaults.items() if value in (None, "")}
     assert {name for name, value in shown.items() if not value} <= without
+    told = {name: value for name, value in shown.items() if name in defaults and value}
+    assert told == {name: _as_variable(defaults[name]) for name in told}
+
+
+def _adapter_defaults() -> dict[str, object]:
+    return {
+        f"{adapter.name}_{each.name.upper()}": each.default
+        for adapter in ADAPTERS
+        for each in fields(adapter.config)
+    }
+
+
+def _as_variable(value: object) -> str:
+    """As a person would write it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 # The details that matter

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from domain.errors import Misconfigured
+from domain.purchase import Ambiguity
+from providers import build_providers
+from providers.connected_you import ConnectedYou, ConnectedYouConfig
 from settings import (
     SECTIONS,
     ApiSettings,
@@ -17,6 +20,7 @@ from settings import (
     TemporalSettings,
     WorkerSettings,
     load,
+    provider_configs,
     variable_names,
 )
 
@@ -52,34 +56,52 @@ def test_only_the_token_secret_has_no_default() -> None:
 
 def test_defaults_spend_no_money() -> None:
     """Whoever sets nothing buys nothing, and an unknown outcome waits for a person."""
-    provider = load(ProviderSettings)
-    assert provider.esim_provider == "LOCAL"
-    assert provider.connected_you_dry_run
-    assert provider.connected_you_ambiguity == "review"
+    settings = load(ProviderSettings)
+    assert settings.esim_provider == "LOCAL"
+    assert provider_configs(settings) == {}
+    assert ConnectedYouConfig(partner_id="partner-1").dry_run
+    assert ConnectedYouConfig(partner_id="partner-1").ambiguity is Ambiguity.REVIEW
 
 
 def test_a_call_ends_before_the_worker_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even the longest provider time-out fits into the worker's graceful shutdown."""
-    set_all(monkeypatch, {"CONNECTED_YOU_TIMEOUT_SECONDS": "18"})
-    longest = load(ProviderSettings).connected_you_timeout_seconds
+    set_all(monkeypatch, PARTNER | {"CONNECTED_YOU_TIMEOUT_SECONDS": "18"})
+    longest = provider_configs(load(ProviderSettings))["CONNECTED_YOU"].timeout_seconds
     assert longest < load(WorkerSettings).worker_graceful_shutdown_seconds
+
+
+@pytest.mark.parametrize(
+    ("variables", "names"),
+    [
+        ({"ESIM_PROVIDER": CANARY}, "ESIM_PROVIDER"),
+        ({"ESIM_PROVIDER": "CONNECTED_YOU"}, "CONNECTED_YOU_PARTNER_ID"),
+        (PARTNER | {"CONNECTED_YOU_PARTNER_ID": ""}, "CONNECTED_YOU_PARTNER_ID"),
+        (LIVE, "CONNECTED_YOU_API_KEY"),
+        (LIVE | {"CONNECTED_YOU_API_KEY": "  "}, "CONNECTED_YOU_API_KEY"),
+        (PARTNER | {"CONNECTED_YOU_DRY_RUN": CANARY}, "CONNECTED_YOU_DRY_RUN"),
+        (PARTNER | {"CONNECTED_YOU_AMBIGUITY": CANARY}, "CONNECTED_YOU_AMBIGUITY"),
+        (PARTNER | {"CONNECTED_YOU_TIMEOUT_SECONDS": "19"}, "CONNECTED_YOU_TIMEOUT_SECONDS"),
+        (PARTNER | {"CONNECTED_YOU_RATE_PER_SECOND": "0"}, "CONNECTED_YOU_RATE_PER_SECOND"),
+    ],
+)
+def test_a_misconfigured_provider_is_named_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], names: str
+) -> None:
+    """What the worker does first; the sentence names the variable and never its value."""
+    set_all(monkeypatch, variables)
+
+    def build() -> None:
+        settings = load(ProviderSettings)
+        build_providers(settings.esim_provider, provider_configs(settings))
+
+    with pytest.raises(Misconfigured, match=names) as refused:
+        build()
+    assert CANARY not in str(refused.value)
 
 
 @pytest.mark.parametrize(
     ("section", "variables", "names"),
     [
-        (AuthSettings, {"JWT_SECRET": ""}, "JWT_SECRET"),
-        (AuthSettings, {"JWT_SECRET": CANARY}, "JWT_SECRET"),
-        (AuthSettings, {"JWT_SECRET": SECRET, "JWT_ALGORITHM": CANARY}, "JWT_ALGORITHM"),
-        (AuthSettings, {"JWT_SECRET": SECRET, "JWT_LEEWAY_SECONDS": "3600"}, "JWT_LEEWAY_SECONDS"),
-        (ProviderSettings, {"ESIM_PROVIDER": CANARY}, "ESIM_PROVIDER"),
-        (ProviderSettings, {"ESIM_PROVIDER": "CONNECTED_YOU"}, "CONNECTED_YOU_PARTNER_ID"),
-        (ProviderSettings, PARTNER | {"CONNECTED_YOU_PARTNER_ID": ""}, "CONNECTED_YOU_PARTNER_ID"),
-        (ProviderSettings, LIVE, "CONNECTED_YOU_API_KEY"),
-        (ProviderSettings, LIVE | {"CONNECTED_YOU_API_KEY": "  "}, "CONNECTED_YOU_API_KEY"),
-        (ProviderSettings, {"CONNECTED_YOU_DRY_RUN": CANARY}, "CONNECTED_YOU_DRY_RUN"),
-        (ProviderSettings, {"CONNECTED_YOU_AMBIGUITY": CANARY}, "CONNECTED_YOU_AMBIGUITY"),
-        (
             ProviderSettings,
             {"CONNECTED_YOU_TIMEOUT_SECONDS": "60"},
             "CONNECTED_YOU_TIMEOUT_SECONDS",
@@ -117,13 +139,14 @@ def test_every_fault_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_connected_you_runs_dry_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Staging needs the partner id alone."""
     set_all(monkeypatch, PARTNER)
-    assert load(ProviderSettings).connected_you_api_key is None
+    assert build_providers("CONNECTED_YOU", provider_configs(load(ProviderSettings)))
 
 
 def test_connected_you_goes_live_with_id_and_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """The two credentials are all that live traffic asks for."""
     set_all(monkeypatch, LIVE | {"CONNECTED_YOU_API_KEY": CANARY})
-    assert not load(ProviderSettings).connected_you_dry_run
+    built = build_providers("CONNECTED_YOU", provider_configs(load(ProviderSettings)))
+    assert isinstance(built["CONNECTED_YOU"], ConnectedYou)
 
 
 def test_other_providers_ask_nothing_of_connected_you(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +165,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         | {"JWT_SECRET": CANARY * 3},
     )
     assert CANARY not in "".join(repr(load(section)) for section in SECTIONS)
+    assert CANARY not in repr(provider_configs(load(ProviderSettings)))
 
 
 def test_dotenv_is_read_and_the_environment_wins(

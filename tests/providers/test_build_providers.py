@@ -23,7 +23,10 @@ async def test_dry_run_decides_the_adapter() -> None:
     built = build_providers("CONNECTED_YOU", {"CONNECTED_YOU": live})["CONNECTED_YOU"]
     assert isinstance(built, ConnectedYou)
     await built.aclose()
-    assert isinstance(build_providers("CONNECTED_YOU", {"CONNECTED_YOU": DRY})["CONNECTED_YOU"], ConnectedYouDryRun)
+    assert isinstance(
+        build_providers("CONNECTED_YOU", {"CONNECTED_YOU": DRY})["CONNECTED_YOU"],
+        ConnectedYouDryRun,
+    )
 
 
 @pytest.mark.parametrize("default", ["", "local", "NOBODY"])
@@ -89,7 +92,9 @@ def test_unusable_base_url_is_named_and_not_quoted(base_url: str, dry_run: bool)
 )
 def test_https_and_loopback_are_accepted(base_url: str) -> None:
     """The sandbox, a path below a host, and this machine in its three spellings."""
-    assert build_providers("CONNECTED_YOU", {"CONNECTED_YOU": ConnectedYouConfig(base_url, "partner-1")})
+    assert build_providers(
+        "CONNECTED_YOU", {"CONNECTED_YOU": ConnectedYouConfig(base_url, "partner-1")}
+    )
 
 
 def test_configuration_does_not_show_its_key() -> None:
