@@ -20,15 +20,14 @@ from temporalio import activity
 from activities.long_steps import heartbeats, to_the_end
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
+from activities.prepare_purchase import Preparation, Purchase, check_wanted, ended
 from activities.provider_gate import Clock, ProviderGate, wait_for_turn
 from activities.purchase_outcome import PurchaseOutcomes, review
 from activities.return_purchase import Returns
 from activities.settle_purchase import Doubt, Settlement
-from db import events, intents, inventory, profiles
+from db import events, intents, inventory, profiles, provider_webhooks
 from db.engine import transaction
 from db.intents import Intent
-from db.plan_codes import provision_request
-from db.profiles import Profile
 from db.purchase_lock import PurchaseLock
 from domain.audit import EventKind
 from domain.errors import (
@@ -40,8 +39,7 @@ from domain.errors import (
     ProviderRefused,
     ProviderReplyUnusable,
 )
-from domain.order_states import OrderStatus
-from domain.profile_states import ENDED, READY, ProfileStatus
+from domain.profile_states import ProfileStatus
 from domain.provider import (
     AcceptedOrder,
     Answer,
@@ -85,15 +83,6 @@ class PurchaseRules:
     clock: Clock | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Purchase:
-    """A purchase of an order, begun now or found begun."""
-
-    intent: Intent
-    request: ProvisionRequest
-    user_id: int
-
-
 class ProviderActivities:
     """Calls providers, each through its own adapter."""
 
@@ -107,10 +96,10 @@ class ProviderActivities:
         self._engine = engine
         self._pause = pause
         self._providers = providers
-        self._prefix = rules.reference_prefix
         self._lock = PurchaseLock(engine)
         self._gate = ProviderGate(engine, rules.allowance, rules.clock)
         self._outcomes = PurchaseOutcomes(engine, resellable(providers))
+        self._preparation = Preparation(engine, self._gate, rules.reference_prefix)
         self._settlement = Settlement(engine, self._gate, self._outcomes)
         self._returns = Returns(engine, self._gate)
 
@@ -158,14 +147,13 @@ class ProviderActivities:
         return await to_the_end(locked())
 
     async def _purchase(self, order: PurchaseOrder, provider: EsimProvider) -> int | None:
-        purchase = await self._prepare(order.order_id, provider)
+        purchase = await self._preparation.prepare(order.order_id, provider)
         if purchase is None:
             return await self._hand_over(order.order_id)
         answer: Answer | None
         if purchase.intent.state is IntentState.INTENDED:
             answer, intent = await self._buy(purchase, provider)
-            if isinstance(answer, AcceptedOrder) and provider.releases:
-                # The next step is ours to take, not the provider's: nothing is waited for.
+            if isinstance(answer, AcceptedOrder) and await self._may_go_on(intent, provider):
                 answer = await self._take_next_step(purchase, intent, provider)
         else:
             answer, intent = await self._ask_again(purchase, provider, overdue=order.overdue)
@@ -184,58 +172,14 @@ class ProviderActivities:
             raise ProviderRefused(f"There is no provider {name} here; there is: {known}.")
         return provider
 
-    async def _prepare(self, order_id: int, provider: EsimProvider) -> _Purchase | None:
-        """The purchase to go on with, None if the order holds an item already.
-
-        A new one is committed as INTENDED: nothing has left yet.
-
-        Raises:
-            NeedsReview: it was bought for before, or its purchase is open elsewhere.
-        """
-        async with transaction(self._engine) as connection:
-            profile = await profiles.lock(connection, order_id)
-            if await inventory.held_by(connection, order_id) is not None:
-                return None
-            if bought := await intents.bought_for(connection, order_id):
-                raise _bought_before(profile, bought)
-            begun = await intents.open_for(connection, order_id)
-            if begun is not None and begun.provider != provider.name:
-                raise review(begun)
-            if begun is None:
-                _check_wanted(profile)
-                await self._gate.peek(connection, provider)
-                begun = await self._intend(connection, profile, provider)
-            request = await self._request(connection, profile, begun)
-            return _Purchase(begun, request, profile.user_id)
-
-    async def _intend(
-        self, connection: AsyncConnection, profile: Profile, provider: EsimProvider
-    ) -> Intent:
-        reference = f"{self._prefix}order-{profile.order_id}"
-        request = await provision_request(connection, profile, provider.name, reference)
-        return await intents.intend(
-            connection,
-            order_id=profile.order_id,
-            provider=provider.name,
-            reference=reference,
-            request=provider.describe_request(request),
-        )
-
-    async def _request(
-        self, connection: AsyncConnection, profile: Profile, intent: Intent
-    ) -> ProvisionRequest:
-        return await provision_request(
-            connection, profile, intent.provider, intent.reference, intent.provider_order_id
-        )
-
-    async def _buy(self, purchase: _Purchase, provider: EsimProvider) -> tuple[Answer, Intent]:
+    async def _buy(self, purchase: Purchase, provider: EsimProvider) -> tuple[Answer, Intent]:
         """Send a purchase for the first time."""
         intent = await self._depart(purchase, provider)
         await self._pause.reach(PausePoint.BEFORE_SEND, intent.order_id)
         return await self._send(intent, purchase.request, provider, unsure=False)
 
     async def _ask_again(
-        self, purchase: _Purchase, provider: EsimProvider, *, overdue: bool
+        self, purchase: Purchase, provider: EsimProvider, *, overdue: bool
     ) -> tuple[Answer | None, Intent]:
         """Find out about a purchase that left without an outcome, as the provider allows."""
         intent, request = purchase.intent, purchase.request
@@ -263,13 +207,25 @@ class ProviderActivities:
             await self._gate.report(provider, None)
         return answer, intent
 
+    async def _may_go_on(self, intent: Intent, provider: EsimProvider) -> bool:
+        """Whether an order accepted just now need not be waited for.
+
+        The next step may be ours to take; or its delivery was announced before we had its name.
+        """
+        if provider.releases or intent.provider_order_id is None:
+            return provider.releases
+        async with transaction(self._engine) as connection:
+            return await provider_webhooks.heard_of(
+                connection, provider.name, intent.provider_order_id
+            )
+
     async def _take_next_step(
-        self, purchase: _Purchase, intent: Intent, provider: EsimProvider
+        self, purchase: Purchase, intent: Intent, provider: EsimProvider
     ) -> Answer | None:
         request = replace(purchase.request, provider_order_id=intent.provider_order_id)
         return await self._settlement.look_up(Doubt(intent, request, overdue=False), provider)
 
-    async def _depart(self, purchase: _Purchase, provider: EsimProvider) -> Intent:
+    async def _depart(self, purchase: Purchase, provider: EsimProvider) -> Intent:
         """Pass the gate and commit the purchase as SENT; what may not leave is withdrawn.
 
         Raises:
@@ -279,7 +235,7 @@ class ProviderActivities:
         while True:
             try:
                 async with transaction(self._engine) as connection:
-                    _check_wanted(await profiles.lock(connection, intent.order_id))
+                    check_wanted(await profiles.lock(connection, intent.order_id))
                     hold = await self._gate.admit_purchase(
                         connection, provider, user_id=purchase.user_id
                     )
@@ -309,7 +265,7 @@ class ProviderActivities:
             profile = await profiles.lock(connection, order_id)
             item = await inventory.held_by(connection, order_id)
             if item is None:
-                raise _ended(profile)
+                raise ended(profile)
             if profile.status is ProfileStatus.PENDING_ACTIVATION:
                 await profiles.move(
                     connection,
@@ -343,24 +299,8 @@ class ProviderActivities:
             begun = await intents.open_for(connection, order.order_id)
             if begun is None:
                 return None
-            request = await self._request(connection, profile, begun)
+            request = await self._preparation.request(connection, profile, begun)
             return Doubt(begun, request, overdue=order.overdue)
-
-
-def _bought_before(profile: Profile, bought: Intent) -> ActivationCancelled | NeedsReview:
-    if profile.status in ENDED:
-        return _ended(profile)
-    return NeedsReview(
-        f"The purchase {bought.reference} was confirmed, and its profile is not held for the"
-        " order any more; nothing is bought a second time."
-    )
-
-
-def _check_wanted(profile: Profile) -> None:
-    if profile.status in ENDED | READY:
-        raise _ended(profile)
-    if profile.order_status is not OrderStatus.PAID:
-        raise OrderNotPaid("Order was refunded before its eSIM was bought.")
 
 
 async def _note_sent(connection: AsyncConnection, intent: Intent) -> None:
@@ -392,7 +332,3 @@ def _outlook(
 
 def _still_unknown(error: ProviderError) -> ProviderOutcomeUnknown:
     return ProviderOutcomeUnknown(error.message, retry_after_seconds=error.retry_after_seconds)
-
-
-def _ended(profile: Profile) -> ActivationCancelled:
-    return ActivationCancelled(f"The activation of order {profile.order_id} has ended.")

@@ -59,7 +59,8 @@ class Returns:
         refusal = await self._cancel(bought, provider)
         async with transaction(self._engine) as connection:
             await intents.mark_returned(connection, intent, refusal=refusal)
-            if refusal is None:
+            if refusal is None and intent.inventory_item_id is not None:
+                await inventory.give_up_iccid(connection, intent.inventory_item_id)
                 await _record(connection, intent, EventKind.PURCHASE_RETURNED)
         return True
 

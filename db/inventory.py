@@ -134,6 +134,29 @@ async def iccid_of(connection: AsyncConnection, item_id: int) -> str | None:
     return iccid
 
 
+async def give_up_iccid(connection: AsyncConnection, item_id: int) -> None:
+    """Free the ICCID of an item that was given back: its provider may sell it again.
+
+    Which one it was stays in `metadata`.
+
+    Raises:
+        StaleWrite: the item is not out of use.
+    """
+    freed = await connection.execute(
+        update(inventory)
+        .where(inventory.c.id == item_id, inventory.c.status == InventoryStatus.RETIRED)
+        .values(
+            iccid=None,
+            metadata=inventory.c.metadata.concat(
+                func.jsonb_build_object("returned_iccid", inventory.c.iccid)
+            ),
+            updated_at=func.now(),
+        )
+    )
+    if freed.rowcount != 1:
+        raise StaleWrite(f"Stock item {item_id} changed meanwhile.")
+
+
 async def held_by(connection: AsyncConnection, order_id: int) -> Item | None:
     """The item reserved for or assigned to an order."""
     rows = await connection.execute(_HELD, {"order_id": order_id})

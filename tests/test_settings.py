@@ -102,10 +102,12 @@ def test_a_misconfigured_provider_is_named_before_anything_starts(
 @pytest.mark.parametrize(
     ("section", "variables", "names"),
     [
-            ProviderSettings,
-            {"CONNECTED_YOU_TIMEOUT_SECONDS": "60"},
-            "CONNECTED_YOU_TIMEOUT_SECONDS",
-        ),
+        (AuthSettings, {"JWT_SECRET": ""}, "JWT_SECRET"),
+        (AuthSettings, {"JWT_SECRET": CANARY}, "JWT_SECRET"),
+        (AuthSettings, {"JWT_SECRET": SECRET, "JWT_ALGORITHM": CANARY}, "JWT_ALGORITHM"),
+        (AuthSettings, {"JWT_SECRET": SECRET, "JWT_LEEWAY_SECONDS": "3600"}, "JWT_LEEWAY_SECONDS"),
+        (ProviderSettings, {"PURCHASES_PER_HOUR": "-1"}, "PURCHASES_PER_HOUR"),
+        (ProviderSettings, {"PURCHASE_REFERENCE_PREFIX": "A/"}, "PURCHASE_REFERENCE_PREFIX"),
         (DatabaseSettings, {"DATABASE_POOL_SIZE": CANARY}, "DATABASE_POOL_SIZE"),
         (DatabaseSettings, {"DATABASE_POOL_SIZE": "0"}, "DATABASE_POOL_SIZE"),
         (TemporalSettings, {"TEMPORAL_TLS": CANARY}, "TEMPORAL_TLS"),

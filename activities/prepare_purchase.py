@@ -1,0 +1,106 @@
+"""Writing a purchase down before anything leaves, if the order still needs one."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from activities.provider_gate import ProviderGate
+from activities.purchase_outcome import review
+from db import intents, inventory, profiles
+from db.engine import transaction
+from db.intents import Intent
+from db.plan_codes import provision_request
+from db.profiles import Profile
+from domain.errors import ActivationCancelled, NeedsReview, OrderNotPaid
+from domain.order_states import OrderStatus
+from domain.profile_states import ENDED, READY
+from domain.provider import EsimProvider, ProvisionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A purchase of an order, begun now or found begun."""
+
+    intent: Intent
+    request: ProvisionRequest
+    user_id: int
+
+
+class Preparation:
+    """Begins purchases, and finds those that were begun."""
+
+    def __init__(self, engine: AsyncEngine, gate: ProviderGate, reference_prefix: str) -> None:
+        self._engine = engine
+        self._gate = gate
+        self._prefix = reference_prefix
+
+    async def prepare(self, order_id: int, provider: EsimProvider) -> Purchase | None:
+        """The purchase to go on with, None if the order holds an item already.
+
+        A new one is committed as INTENDED: nothing has left yet.
+
+        Raises:
+            NeedsReview: it was bought for before, or its purchase is open elsewhere.
+        """
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, order_id)
+            if await inventory.held_by(connection, order_id) is not None:
+                return None
+            if bought := await intents.bought_for(connection, order_id):
+                raise _bought_before(profile, bought)
+            begun = await intents.open_for(connection, order_id)
+            if begun is not None and begun.provider != provider.name:
+                raise review(begun)
+            if begun is None:
+                check_wanted(profile)
+                await self._gate.peek(connection, provider)
+                begun = await self._intend(connection, profile, provider)
+            request = await self.request(connection, profile, begun)
+            return Purchase(begun, request, profile.user_id)
+
+    async def _intend(
+        self, connection: AsyncConnection, profile: Profile, provider: EsimProvider
+    ) -> Intent:
+        reference = f"{self._prefix}order-{profile.order_id}"
+        request = await provision_request(connection, profile, provider.name, reference)
+        return await intents.intend(
+            connection,
+            order_id=profile.order_id,
+            provider=provider.name,
+            reference=reference,
+            request=provider.describe_request(request),
+        )
+
+    async def request(
+        self, connection: AsyncConnection, profile: Profile, intent: Intent
+    ) -> ProvisionRequest:
+        """What the provider of a purchase is asked for, or was asked for."""
+        return await provision_request(
+            connection, profile, intent.provider, intent.reference, intent.provider_order_id
+        )
+
+
+def check_wanted(profile: Profile) -> None:
+    """Refuse to buy for an order that has ended or is not paid any more.
+
+    Raises:
+        ActivationCancelled, OrderNotPaid.
+    """
+    if profile.status in ENDED | READY:
+        raise ended(profile)
+    if profile.order_status is not OrderStatus.PAID:
+        raise OrderNotPaid("Order was refunded before its eSIM was bought.")
+
+
+def _bought_before(profile: Profile, bought: Intent) -> ActivationCancelled | NeedsReview:
+    if profile.status in ENDED:
+        return ended(profile)
+    return NeedsReview(
+        f"The purchase {bought.reference} was confirmed, and its profile is not held for the"
+        " order any more; nothing is bought a second time."
+    )
+
+
+def ended(profile: Profile) -> ActivationCancelled:
+    """The order needs no eSIM any more, or has one."""
+    return ActivationCancelled(f"The activation of order {profile.order_id} has ended.")
