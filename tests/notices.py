@@ -4,13 +4,17 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db import provider_webhooks
+from db.engine import transaction
 from domain.errors import WebhookRefused
 from domain.webhooks import Notice, NoticeKind, Receipt
+from tests.rows import rows
 
 KEY = b"canary-key-of-the-signer"
 
@@ -98,3 +102,25 @@ async def bought_item(
         )
         item_id: int = result.scalar_one()
         return item_id
+
+
+def notice(kind: NoticeKind, event_id: str = "e-1", **fields: Any) -> Notice:
+    """A signed notice, unless said otherwise."""
+    return replace(Notice(event_id, kind, trusted=True), **fields)
+
+
+async def receive(
+    engine: AsyncEngine, *notices: Notice, provider: str = Signer.name
+) -> frozenset[int]:
+    """One request."""
+    async with transaction(engine) as connection:
+        return await provider_webhooks.receive(connection, provider, notices)
+
+
+async def noted(engine: AsyncEngine) -> list[Mapping[str, Any]]:
+    """The audit events of notifications."""
+    return await rows(
+        engine,
+        "SELECT order_id, actor, payload FROM esim_provisioning_events"
+        " WHERE kind = 'provider_notified' ORDER BY id",
+    )

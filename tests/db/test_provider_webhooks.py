@@ -1,35 +1,17 @@
 """The inbox of notifications: whose order one speaks of, and what it may change."""
 
-import asyncio
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
-
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import provider_webhooks
 from db.engine import transaction
-from domain.webhooks import Notice, NoticeKind
-from tests.notices import Shouter, Signer, bought_item, purchase
+from domain.webhooks import NoticeKind
+from tests.notices import Signer, bought_item, noted, notice, purchase, receive
 from tests.rows import paid_order, rows, run, value
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
 ICCID = "8934010000000000018"
-
-
-def notice(kind: NoticeKind, event_id: str = "e-1", **fields: Any) -> Notice:
-    """A signed notice, unless said otherwise."""
-    return replace(Notice(event_id, kind, trusted=True), **fields)
-
-
-async def receive(
-    engine: AsyncEngine, *notices: Notice, provider: str = Signer.name
-) -> frozenset[int]:
-    """One request."""
-    async with transaction(engine) as connection:
-        return await provider_webhooks.receive(connection, provider, notices)
 
 
 async def failure(engine: AsyncEngine, provider_order_id: str) -> str | None:
@@ -42,15 +24,6 @@ async def heard(engine: AsyncEngine, provider_order_id: str) -> bool:
     """Whether the provider spoke of one of its orders."""
     async with transaction(engine) as connection:
         return await provider_webhooks.heard_of(connection, Signer.name, provider_order_id)
-
-
-async def noted(engine: AsyncEngine) -> list[Mapping[str, Any]]:
-    """The audit events of notifications."""
-    return await rows(
-        engine,
-        "SELECT order_id, actor, payload FROM esim_provisioning_events"
-        " WHERE kind = 'provider_notified' ORDER BY id",
-    )
 
 
 async def downloads(engine: AsyncEngine) -> list[int]:
@@ -209,25 +182,6 @@ async def test_among_several_purchases_the_one_with_the_profile_is_meant(
     assert await downloads(engine) == [sold]
 
 
-async def test_unsigned_notices_in_a_row_count_once(engine: AsyncEngine) -> None:
-    """Anybody can send them: of one kind and order, one event and one look in half a minute."""
-    order_id = await paid_order(engine)
-    await purchase(engine, order_id, provider=Shouter.name)
-
-    async def shout(number: int, kind: NoticeKind = NoticeKind.ORDER_READY) -> frozenset[int]:
-        told = notice(kind, f"e-{number}", provider_order_id="P-1", trusted=False)
-        return await receive(engine, told, provider=Shouter.name)
-
-    heard_by = await asyncio.gather(*(shout(number) for number in range(10)))
-    assert sorted(map(len, heard_by)) == [0] * 9 + [1]
-    assert len(await noted(engine)) == 1
-    assert await shout(10, NoticeKind.ORDER_FAILED) == {order_id}
-    assert await shout(11) == frozenset()
-    await run(engine, "UPDATE provider_webhooks SET received_at = now() - interval '1 minute'")
-    assert await shout(12) == {order_id}
-    assert len(await noted(engine)) == 3
-
-
 async def test_an_order_written_by_hand_gets_its_profile(engine: AsyncEngine) -> None:
     """A notice of an order without a profile is put on record like any other."""
     order_id = await paid_order(engine)
@@ -235,26 +189,7 @@ async def test_an_order_written_by_hand_gets_its_profile(engine: AsyncEngine) ->
     await purchase(engine, order_id)
     told = notice(NoticeKind.ORDER_READY, provider_order_id="P-1")
     assert await receive(engine, told) == {order_id}
-
-
-async def test_requests_that_share_orders_and_events_never_wait_in_a_ring(
-    engine: AsyncEngine,
-) -> None:
-    """Many notices of two orders, every second request in reverse: no deadlock, each once."""
-    orders = [await paid_order(engine) for _ in range(2)]
-    for order_id in orders:
-        await purchase(engine, order_id, provider_order_id=f"P-{order_id}")
-    told = [
-        notice(
-            NoticeKind.ORDER_READY,
-            f"e-{number}",
-            provider_order_id=f"P-{orders[number % 2]}" if number < 8 else None,
-        )
-        for number in range(12)
-    ]
-    await asyncio.gather(*(receive(engine, *told[:: (-1) ** turn]) for turn in range(10)))
-    assert await value(engine, "SELECT count(*) FROM provider_webhooks") == 12
-    assert len(await noted(engine)) == 8
+    assert await value(engine, "SELECT order_id FROM esim_profiles") == order_id
 
 
 @pytest.mark.parametrize(
