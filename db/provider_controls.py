@@ -124,10 +124,12 @@ async def _write(
 ) -> None:
     """Set columns of a gate; `changed` are those whose new value depends on the old one."""
     added = dict.fromkeys(changed, func.now())
+    # An INSERT's rowcount is not kept by SQLAlchemy: the row it wrote is asked for instead.
     written = await connection.execute(
         insert(gates)
         .values(provider=provider, **columns, **added)
         .on_conflict_do_update(index_elements=["provider"], set_={**columns, **changed})
+        .returning(gates.c.provider)
     )
-    if written.rowcount != 1:
+    if written.scalar_one_or_none() != provider:
         raise StaleWrite(f"The gate of {provider} is gone.")

@@ -14,8 +14,8 @@ from tests.api.asking import activate
 from tests.api.server import app_settings, serving
 from tests.api.tokens import admin, bearer
 from tests.cli.esimctl.profile_states import order_in
+from tests.doubts import CANARY, CODE, ICCID, RAW, in_doubt, quarantined, under_review
 from tests.providers.partner_server import PartnerServer, answering
-from tests.purchases import CANARY, CODE, ICCID, RAW, in_doubt, quarantined, under_review
 from tests.rows import paid_order, rows, stock_item, value
 from tests.workflows.conftest import Watch
 from workflows.messages import Step

@@ -24,7 +24,7 @@ from domain.purchase import IntentState, Resolution
 from domain.review import FollowUp
 from domain.sold_code import SoldCode, sold_code
 from tests.cli.esimctl.profile_states import order_in
-from tests.purchases import CANARY, CODE, ICCID, RAW, in_doubt, quarantined, under_review
+from tests.doubts import CANARY, CODE, ICCID, RAW, in_doubt, quarantined, under_review
 from tests.rows import paid_order, rows, run, stock_item, value
 
 pytestmark = pytest.mark.usefixtures("catalogue")
