@@ -23,9 +23,11 @@ from activities.call_provider import ProviderActivities, PurchaseRules
 from activities.deliver_instructions import AnswerDelivery, DeliveryActivities
 from activities.failure_edge import FailureEdge
 from activities.pause_points import PausePoints
+from activities.provider_gate import ProviderGate
 from activities.record_progress import ProgressActivities
 from activities.reserve_inventory import InventoryActivities
 from activities.routes import Routes, RoutingActivities
+from activities.watch_balances import BalanceWatch
 from db.engine import create_engine
 from domain.errors import EsimError
 from domain.provider import EsimProvider, resellable
@@ -166,12 +168,15 @@ async def main() -> None:
         # would cost a third of the worker and twice the memory of a waiting activation.
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
+    watch = BalanceWatch(engine, ProviderGate(engine, SpendLimits()), providers.values())
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(workers):
         log.info("worker_ready", task_queue=temporal.temporal_task_queue, providers=[*providers])
+        watching = asyncio.create_task(watch.run())
         await stop.wait()
+        watching.cancel()
         log.info("worker_stopping")
     for provider in providers.values():
         await provider.aclose()

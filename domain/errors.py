@@ -247,7 +247,11 @@ class ProviderReplyUnusable(ProviderOutcomeUnknown):
     code = "provider-reply-unusable"
 
     def __init__(
-        self, message: str, *, raw: str | None, reply: Mapping[str, object] | None = None
+        self,
+        message: str,
+        *,
+        raw: str | None = None,
+        reply: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message, reply=reply)
         self.raw = raw

@@ -16,8 +16,9 @@ _WHAT_TO_DO = {
         "Import stock for this plan (`esimctl import-stock`) or send the signal `retry`."
     ),
     ProfileStatus.NEEDS_REVIEW: (
-        "Ask the provider whether the order's reference was booked, before anything else. "
-        "`retry` will not buy again while that is open; `cancel` ends the activation."
+        "Ask the provider whether the order's reference was booked, then decide: "
+        "`esimctl review {order}` shows what was sent and what came back, `esimctl resolve {order}` "
+        "takes the decision. `retry` will not buy again before; `cancel` ends the activation."
     ),
 }
 
