@@ -17,8 +17,9 @@ _WHAT_TO_DO = {
     ),
     ProfileStatus.NEEDS_REVIEW: (
         "Ask the provider whether the order's reference was booked, then decide: "
-        "`esimctl review {order}` shows what was sent and what came back, `esimctl resolve {order}` "
-        "takes the decision. `retry` will not buy again before; `cancel` ends the activation."
+        "`esimctl review {order}` shows what was sent and what came back, and "
+        "`esimctl resolve {order}` takes the decision. `retry` will not buy again before; "
+        "`cancel` ends the activation."
     ),
 }
 
