@@ -96,9 +96,20 @@ async def test_similar_orders_alone_are_an_absence(
     partner: PartnerServer, request_42: ProvisionRequest
 ) -> None:
     """With the whole list read, ours is positively not in it."""
-    partner.answer = listing(OTHER, {**OTHER, "description": None})
+    partner.answer = listing(OTHER)
     async with airalo_at(partner) as airalo:
         assert await airalo.lookup(request_42) is None
+
+
+@pytest.mark.parametrize("description", [None, "", "order-7"])
+async def test_a_list_of_something_else_is_no_absence(
+    partner: PartnerServer, request_42: ProvisionRequest, description: str | None
+) -> None:
+    """It was not made for our reference, so what is not on it may still exist."""
+    partner.answer = listing(OTHER, {**OTHER, "description": description})
+    async with airalo_at(partner) as airalo:
+        with pytest.raises(ProviderRefused):
+            await airalo.lookup(request_42)
 
 
 async def test_accepted_order_that_is_not_listed_is_under_way(

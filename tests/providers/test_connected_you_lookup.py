@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.errors import ProviderRefused, ProviderUnavailable
+from domain.errors import ProviderRefused, ProviderReplyUnusable, ProviderUnavailable
 from domain.provider import ProvisionRequest
 from domain.purchase import Ambiguity
 from providers.connected_you import ConnectedYou
@@ -84,7 +84,6 @@ async def test_order_is_found_in_either_shape(
         {"data": [OTHER]},
         {"data": [ORDER, ORDER]},
         {"data": ["order-42"]},
-        {"data": [{**ORDER, "iccid": MATCHING_ID}]},
     ],
 )
 async def test_puzzling_answer_is_not_an_absence(
@@ -95,6 +94,17 @@ async def test_puzzling_answer_is_not_an_absence(
     with pytest.raises(ProviderRefused) as raised:
         await asking.lookup(request_42)
     assert_clean(raised.value)
+
+
+async def test_our_order_without_a_usable_profile_is_kept_for_a_person(
+    partner: PartnerServer, asking: ConnectedYou, request_42: ProvisionRequest
+) -> None:
+    """It exists: the reply goes into quarantine, and nothing is bought again."""
+    partner.answer = answering(200, {"data": [{**ORDER, "iccid": MATCHING_ID}]})
+    with pytest.raises(ProviderReplyUnusable) as raised:
+        await asking.lookup(request_42)
+    assert_clean(raised.value)
+    assert MATCHING_ID in str(raised.value.raw)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])
