@@ -18,6 +18,10 @@ PATHS = {
     "parked-then-retried",
     "cancelled-while-reserved",
     "cancelled-while-parked",
+    "failed-over",
+    "accepted-then-delivered",
+    "cancelled-while-accepted-then-returned",
+    "waited-an-outage-out",
 }
 
 
