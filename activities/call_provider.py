@@ -28,7 +28,7 @@ from activities.settle_purchase import Doubt, Settlement
 from db import events, intents, inventory, profiles, provider_webhooks
 from db.engine import transaction
 from db.intents import Intent
-from db.purchase_lock import PurchaseLock
+from db.purchase_lock import HeldLock, PurchaseLock
 from domain.audit import EventKind
 from domain.errors import (
     ActivationCancelled,
@@ -121,7 +121,7 @@ class ProviderActivities:
             PurchaseUnderWay: another attempt has not let go of the order yet.
         """
         provider = self._provider(order.provider)
-        return await self._alone(order.order_id, lambda: self._purchase(order, provider))
+        return await self._alone(order.order_id, lambda lock: self._purchase(order, provider, lock))
 
     @activity.defn(name="settle_purchase")
     async def settle_purchase(self, order: PurchaseOrder) -> bool:
@@ -135,28 +135,33 @@ class ProviderActivities:
             PurchaseUnderWay: another attempt has not let go of the order yet.
         """
         provider = self._provider(order.provider)
-        return await self._alone(order.order_id, lambda: self._settle_ended(order, provider))
+        return await self._alone(order.order_id, lambda _: self._settle_ended(order, provider))
 
-    async def _alone(self, order_id: int, work: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    async def _alone(
+        self, order_id: int, work: Callable[[HeldLock], Awaitable[ResultT]]
+    ) -> ResultT:
         """Hold the order's purchase while working on it, to the end."""
 
         async def locked() -> ResultT:
-            async with heartbeats(), self._lock.hold(order_id):
-                return await work()
+            async with heartbeats(), self._lock.hold(order_id) as lock:
+                return await work(lock)
 
         return await to_the_end(locked())
 
-    async def _purchase(self, order: PurchaseOrder, provider: EsimProvider) -> int | None:
+    async def _purchase(
+        self, order: PurchaseOrder, provider: EsimProvider, lock: HeldLock
+    ) -> int | None:
         purchase = await self._preparation.prepare(order.order_id, provider)
         if purchase is None:
             return await self._hand_over(order.order_id)
         answer: Answer | None
         if purchase.intent.state is IntentState.INTENDED:
-            answer, intent = await self._buy(purchase, provider)
+            intent = await self._depart(purchase, provider)
+            answer, intent = await self._send(intent, purchase.request, provider, lock)
             if isinstance(answer, AcceptedOrder) and await self._may_go_on(intent, provider):
                 answer = await self._take_next_step(purchase, intent, provider)
         else:
-            answer, intent = await self._ask_again(purchase, provider, overdue=order.overdue)
+            answer, intent = await self._ask_again(purchase, provider, lock, overdue=order.overdue)
         if not isinstance(answer, ProvisionedEsim):
             return None
         await self._pause.reach(PausePoint.AFTER_REPLY, order.order_id)
@@ -172,14 +177,8 @@ class ProviderActivities:
             raise ProviderRefused(f"There is no provider {name} here; there is: {known}.")
         return provider
 
-    async def _buy(self, purchase: Purchase, provider: EsimProvider) -> tuple[Answer, Intent]:
-        """Send a purchase for the first time."""
-        intent = await self._depart(purchase, provider)
-        await self._pause.reach(PausePoint.BEFORE_SEND, intent.order_id)
-        return await self._send(intent, purchase.request, provider, unsure=False)
-
     async def _ask_again(
-        self, purchase: Purchase, provider: EsimProvider, *, overdue: bool
+        self, purchase: Purchase, provider: EsimProvider, lock: HeldLock, *, overdue: bool
     ) -> tuple[Answer | None, Intent]:
         """Find out about a purchase that left without an outcome, as the provider allows."""
         intent, request = purchase.intent, purchase.request
@@ -190,12 +189,24 @@ class ProviderActivities:
             await self._settlement.give_to_a_person(intent)
             raise review(intent)
         intent = await self._depart(purchase, provider)
-        return await self._send(intent, request, provider, unsure=True)
+        return await self._send(intent, request, provider, lock, unsure=True)
 
     async def _send(
-        self, intent: Intent, request: ProvisionRequest, provider: EsimProvider, *, unsure: bool
+        self,
+        intent: Intent,
+        request: ProvisionRequest,
+        provider: EsimProvider,
+        lock: HeldLock,
+        *,
+        unsure: bool = False,
     ) -> tuple[Answer, Intent]:
-        """Call, and commit a failure or an acceptance before anybody hears of it."""
+        """Call, and commit a failure or an acceptance before anybody hears of it.
+
+        Whoever was frozen since the purchase was marked sent may have lost the lock, and somebody
+        else may have bought meanwhile: then nothing leaves.
+        """
+        await self._pause.reach(PausePoint.BEFORE_SEND, intent.order_id)
+        await lock.check()
         try:
             answer = await provider.provision(request)
         except ProviderError as error:

@@ -35,7 +35,7 @@ _RETRYABLE = (
 )
 
 _WAITED_FOR_SECONDS = 5.0
-"""A longer wait is the workflow's to spend: it may ask another provider meanwhile."""
+"""A longer wait is the workflow's: people see it there, and it may ask another provider."""
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ class _Translation(ActivityInboundInterceptor):
 def application_error(error: EsimError) -> ApplicationError:
     """A domain error as Temporal shows it: code as type, sentence as message."""
     wait = error.retry_after_seconds if isinstance(error, ProviderError) else None
-    elsewhere = isinstance(error, ProviderUnavailable) and (wait or 0) > _WAITED_FOR_SECONDS
+    elsewhere = (wait or 0) > _WAITED_FOR_SECONDS
     expected = isinstance(error, ProviderUnavailable | StorageUnavailable)
     return ApplicationError(
         error.message,

@@ -93,9 +93,10 @@ class Settlement:
         except ProviderUnavailable:
             return await self._is_closed(intent.order_id)
         except ProviderOutcomeUnknown:
-            if doubt.overdue:
-                return True  # it stays UNKNOWN, on the list of what people look at
-            raise
+            if not doubt.overdue:
+                raise
+            await self.give_to_a_person(intent)
+            return True
         return isinstance(answer, ProvisionedEsim)
 
     async def give_to_a_person(self, intent: Intent) -> None:

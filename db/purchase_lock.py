@@ -10,13 +10,34 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.engine import unpooled
 from db.failures import translate
 from domain.errors import PurchaseUnderWay
 
 _TAKE = text("SELECT pg_try_advisory_lock(hashtextextended('purchase', :order_id))")
+
+
+_PROBE = text("SELECT 1")
+
+
+class HeldLock:
+    """A lock that is held, as long as its connection lives."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def check(self) -> None:
+        """Make sure that nobody else can hold it now: to be asked right before a send.
+
+        Raises:
+            StorageUnavailable: the connection is gone, and the lock with it.
+        """
+        try:
+            await self._connection.execute(_PROBE)
+        except DBAPIError as error:
+            raise translate(error) from None
 
 
 class PurchaseLock:
@@ -26,7 +47,7 @@ class PurchaseLock:
         self._engine = unpooled(engine)
 
     @asynccontextmanager
-    async def hold(self, order_id: int) -> AsyncIterator[None]:
+    async def hold(self, order_id: int) -> AsyncIterator[HeldLock]:
         """Hold the order's purchase until the block ends.
 
         Raises:
@@ -41,4 +62,4 @@ class PurchaseLock:
                 raise translate(error) from None
             if not taken:
                 raise PurchaseUnderWay(f"Another attempt is buying for order {order_id}.")
-            yield
+            yield HeldLock(connection)

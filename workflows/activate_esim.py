@@ -218,7 +218,10 @@ class ActivateEsimWorkflow:
         details.parked(self._state(), failure)
         exhausted = failure is not None and failure.parks_as is ProfileStatus.EXHAUSTED
         patience = policies.EXHAUSTED_RECHECK if exhausted else policies.PARKED_REMINDER
+        in_review = failure is not None and failure.parks_as is ProfileStatus.NEEDS_REVIEW
         while not await self._take_requests():
+            if self._purchase.take_news() and in_review:
+                break  # what was in doubt may have been delivered
             self._continue_if_long()
             if not await self._asked_within(patience, "Still waiting") and exhausted:
                 break  # stock may have come instead
@@ -228,7 +231,9 @@ class ActivateEsimWorkflow:
     async def _asked_within(self, patience: timedelta, summary: str) -> bool:
         try:
             await workflow.wait_condition(
-                lambda: bool(self._requests), timeout=patience, timeout_summary=summary
+                lambda: bool(self._requests) or self._purchase.has_news,
+                timeout=patience,
+                timeout_summary=summary,
             )
         except TimeoutError:
             return False

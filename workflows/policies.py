@@ -30,9 +30,9 @@ PATIENT_STEP_RETRY = RetryPolicy(
 )
 """As long as it takes: an accepted order outlasts any outage of the database."""
 
-PROVIDER_CALL_TIMEOUT = timedelta(seconds=60)
-"""One call: the adapters' own 15 s, so that they name the outcome, and as long as it may take to
-keep what was bought while the database is away."""
+PROVIDER_CALL_TIMEOUT = timedelta(seconds=90)
+"""One call: its turn at the gate, the adapters' own 15 s, so that they name the outcome, and as
+long as it may take to keep what was bought while the database is away."""
 
 PROVIDER_HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 """How soon the death of the calling worker shows."""

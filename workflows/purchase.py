@@ -36,6 +36,18 @@ class Purchase:
         """The provider has said something: whoever waits looks now."""
         self._news = True
 
+    @property
+    def has_news(self) -> bool:
+        """Whether the provider has said something that is worth a look."""
+        return self._news and self._heard < policies.MAXIMUM_NEWS
+
+    def take_news(self) -> bool:
+        """The same, and whoever asks looks into it."""
+        news = self.has_news
+        self._heard += news
+        self._news = False
+        return news
+
     async def buy(
         self,
         *,
@@ -111,17 +123,15 @@ class Purchase:
         News do not shorten the wait that follows, and beyond some the clock alone is heeded: who
         floods us with notifications must not hurry an order into a review, or lengthen a history.
         """
-        heeded = self._heard < policies.MAXIMUM_NEWS
         try:
             await workflow.wait_condition(
-                lambda: (self._news and heeded) or interrupted(),
+                lambda: self.has_news or interrupted(),
                 timeout=patience,
                 timeout_summary="Ask the provider",
             )
         except TimeoutError:
             return False
-        self._heard += self._news
-        self._news = False
+        self.take_news()
         return True
 
 

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import create_engine
 from db.purchase_lock import PurchaseLock
 from domain.errors import PurchaseUnderWay, StorageUnavailable
+from tests.rows import run
 
 
 async def test_a_second_holder_of_the_same_order_is_refused(engine: AsyncEngine) -> None:
@@ -39,3 +40,18 @@ async def test_a_database_that_is_away_is_said_so() -> None:
         async with PurchaseLock(away).hold(42):
             pass
     await away.dispose()
+
+
+async def test_a_lock_whose_connection_is_gone_says_so(engine: AsyncEngine) -> None:
+    """Asked right before a send: somebody else may hold the order by now."""
+    async with PurchaseLock(engine).hold(42) as lock:
+        await lock.check()
+        await run(
+            engine,
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+        with pytest.raises(StorageUnavailable):
+            await lock.check()
+        async with PurchaseLock(engine).hold(42):
+            pass
