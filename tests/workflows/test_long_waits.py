@@ -32,7 +32,7 @@ async def test_an_outage_of_days_is_tried_in_rounds_and_then_parked(
     partner: PartnerServer,
     environment: WorkflowEnvironment,
 ) -> None:
-    """A round per delay, one each half hour for three days, one more; then a person is waited for."""
+    """A round per delay, then one each half hour for three days; then a person is waited for."""
     partner.answer = answering(503, {})
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -87,7 +88,7 @@ async def test_a_day_long_outage_is_probed_once_a_minute_and_drains(
     await _pass(environment, hours=12)
     limits = ProviderLimits()
     probes = witness.calls[limits.failures_to_open + limits.max_concurrent :]
-    gaps = [later - earlier for earlier, later in zip(probes, probes[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(probes)]
     assert len(gaps) > 50
     assert min(gaps) >= timedelta(seconds=60)
     partner.answer = partner.sell
