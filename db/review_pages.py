@@ -22,7 +22,7 @@ from domain.purchase import IntentState, Resolution
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A purchase in doubt, or one that a person has decided, with its order's facts."""
+    """A purchase with its order's facts: in doubt, decided, or any other."""
 
     id: int
     order_id: int
@@ -41,6 +41,10 @@ class Review:
     accepted_at: datetime | None
     absent_at: datetime | None
     closed_at: datetime | None
+    released_at: datetime | None
+    returned_at: datetime | None
+    return_error: str | None
+    downloaded_at: datetime | None
     resolution: Resolution | None
     resolved_by: str | None
     resolved_reason: str | None
@@ -100,6 +104,12 @@ async def of_order(connection: AsyncConnection, order_id: int) -> Review | None:
     rows = await connection.execute(statement.order_by(waits_first, intents.c.id.desc()).limit(1))
     row = rows.mappings().one_or_none()
     return Review(**row) if row else None
+
+
+async def purchases(connection: AsyncConnection, order_id: int) -> list[Review]:
+    """Everything that was ever to be bought for an order, oldest first."""
+    statement = _READ.where(intents.c.order_id == order_id).order_by(intents.c.id)
+    return [Review(**row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def replies(connection: AsyncConnection, order_id: int) -> list[KeptReply]:

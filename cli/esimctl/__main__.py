@@ -11,6 +11,9 @@ from cli.esimctl import (
     import_stock,
     interventions,
     listing,
+    providers,
+    resolve,
+    reviews,
     sandbox,
     seed,
     status,
@@ -31,6 +34,12 @@ app.command("status", epilog=status.EXAMPLE)(status.status)
 app.command("list", epilog=listing.EXAMPLE)(listing.list_activations)
 app.command("retry", epilog=interventions.RETRY_EXAMPLE)(interventions.retry)
 app.command("cancel", epilog=interventions.CANCEL_EXAMPLE)(interventions.cancel)
+app.command("reviews", epilog=reviews.REVIEWS_EXAMPLE)(reviews.reviews)
+app.command("review", epilog=reviews.REVIEW_EXAMPLE)(reviews.review)
+app.command("resolve", epilog=resolve.EXAMPLE)(resolve.resolve)
+app.command("providers", epilog=providers.PROVIDERS_EXAMPLE)(providers.providers)
+app.command("pause", epilog=providers.PAUSE_EXAMPLE)(providers.pause)
+app.command("resume", epilog=providers.RESUME_EXAMPLE)(providers.resume)
 app.command("import-stock", epilog=import_stock.EXAMPLE)(import_stock.import_stock)
 app.command("token", epilog=token.EXAMPLE)(token.token)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)

@@ -14,17 +14,29 @@ _NEXT = {
     "Another provider: add --provider NAME. To give up: {cancel}",
     ProfileStatus.EXHAUSTED: "Import stock (esimctl import-stock FILE.csv): it then goes on by "
     "itself. Or {retry} --provider NAME. To give up: {cancel}",
-    ProfileStatus.NEEDS_REVIEW: "Ask the provider whether the purchase was booked: nothing is "
-    "bought again blindly while that is open. {retry} uses stock if there is some, and asks again "
-    "where the provider can be asked. To give up: {cancel}",
+    ProfileStatus.NEEDS_REVIEW: "Look into what the failure names: no purchase is in doubt any "
+    "more. Then {retry}. To give up: {cancel}",
 }
 
+_DECIDE = (
+    "Ask the provider whether the purchase was booked: nothing is bought again while that is open."
+    " All there is to decide by: esimctl review {order}. Then: esimctl resolve {order} --exists,"
+    ' --absent or --give-up, with --reason "..."'
+)
 
-def next_step(order_id: int, order_status: OrderStatus, profile: Profile | None) -> str:
-    """A sentence for ops that names the command to run."""
+
+def next_step(
+    order_id: int, order_status: OrderStatus, profile: Profile | None, *, in_doubt: bool = False
+) -> str:
+    """A sentence for ops that names the command to run.
+
+    `in_doubt`: the outcome of a purchase is unknown, whatever became of the order meanwhile.
+    """
     retry = f'esimctl retry {order_id} --reason "..."'
     cancel = f'esimctl cancel {order_id} --reason "..."'
     pending = profile is None or profile.status is ProfileStatus.PENDING_ACTIVATION
+    if in_doubt and not pending:  # a pending one still looks into it by itself
+        return _DECIDE.format(order=order_id)
     if pending and order_status is not OrderStatus.PAID:
         return f"Nothing: the order is {order_status}, and only a paid one is activated."
     if profile is None or (pending and profile.started_at is None):

@@ -11,24 +11,26 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cli.esimctl import purchases
 from cli.esimctl.backends import activations, postgres
 from cli.esimctl.next_step import next_step
 from cli.esimctl.terminal import console, say
-from db import events, intents, profiles
+from db import events, profiles, review_pages
 from db.engine import transaction
 from db.events import Event
+from db.intents import OPEN as UNSETTLED
 from db.profiles import Profile
 from db.tables import orders
 from domain.errors import EngineUnavailable, OrderNotFound
 from domain.profile_states import OPEN
+from domain.purchase import IntentState
 from workflows.messages import ActivationState, workflow_id
 
 EXAMPLE = "Example: esimctl status 42 --json"
 
 _LIVE_SECONDS = 5.0
-_LARGEST_ID = 2**63 - 1
+LARGEST_ID = 2**63 - 1
 _SHOWN = (
     "iccid",
     "inventory_item_id",
@@ -44,15 +46,17 @@ _SHOWN = (
 
 Report = dict[str, Any]
 
+OrderArgument = Annotated[int, typer.Argument(min=1, max=LARGEST_ID, help="Order id.")]
+
 
 def status(
-    order: Annotated[int, typer.Argument(min=1, max=_LARGEST_ID, help="Order id.")],
+    order: OrderArgument,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show an order's eSIM: state, history, what to do next."""
     report = asyncio.run(_report(order))
     if as_json:
-        sys.stdout.write(json.dumps(report, default=_plain, indent=2) + "\n")
+        sys.stdout.write(json.dumps(report, default=plain, indent=2) + "\n")
     else:
         _show(report)
 
@@ -67,12 +71,16 @@ async def _report(order_id: int) -> Report:
         report: Report = {"order_id": order_id, "order_status": order_status}
         if profile is not None:
             report |= _of_profile(profile)
-            report["open_purchase"] = await _open_purchase(connection, order_id)
+            bought = await review_pages.purchases(connection, order_id)
+            report["purchases"] = [purchases.facts(each) for each in bought]
+            report["open_purchase"] = _open(report["purchases"])
         report["timeline"] = [
             _of_event(event) for event in await events.timeline(connection, order_id)
         ]
     report["workflow"] = await _live(order_id, profile)
-    report["next_step"] = next_step(order_id, order_status, profile)
+    doubt = report.get("open_purchase")
+    in_doubt = doubt is not None and doubt["state"] is IntentState.UNKNOWN
+    report["next_step"] = next_step(order_id, order_status, profile, in_doubt=in_doubt)
     return report
 
 
@@ -83,16 +91,9 @@ def _of_profile(profile: Profile) -> Report:
     return facts | {name: getattr(profile, name) for name in _SHOWN}
 
 
-async def _open_purchase(connection: AsyncConnection, order_id: int) -> Report | None:
-    intent = await intents.open_for(connection, order_id)
-    if intent is None:
-        return None
-    return {
-        "provider": intent.provider,
-        "reference": intent.reference,
-        "state": intent.state,
-        "attempts": intent.attempts,
-    }
+def _open(bought: list[Report]) -> Report | None:
+    """The purchase that may still become a charge: there is one at most."""
+    return next((each for each in bought if each["state"] in UNSETTLED), None)
 
 
 def _of_event(event: Event) -> Report:
@@ -129,25 +130,24 @@ def _show(report: Mapping[str, Any]) -> None:
         "Reference": report.get("provider_reference"),
         "Failure": _joined(report, "failure_code", "failure_reason"),
         "Failed rounds": report.get("failed_rounds"),
-        "Purchase": _purchase(report.get("open_purchase")),
-        "Workflow": _workflow(report["workflow"]),
-        "Next": report["next_step"],
     }
+    _say_all(facts)
+    for purchase in report.get("purchases", []):
+        _say_all({"Purchase": purchases.headline(purchase)})
+        _say_all(purchases.details(purchase), indent=2)
+    _say_all({"Workflow": _workflow(report["workflow"]), "Next": report["next_step"]})
+    if report["timeline"]:
+        console().print(timeline_table(report["timeline"]))
+
+
+def _say_all(facts: Mapping[str, Any], indent: int = 0) -> None:
     for name, value in facts.items():
         if value:
-            say(f"{name + ':':<15}{value}")
-    if report["timeline"]:
-        console().print(_timeline(report["timeline"]))
+            say(f"{' ' * indent}{name + ':':<15}{value}")
 
 
 def _joined(report: Mapping[str, Any], *names: str) -> str:
     return " ".join(str(report[name]) for name in names if report.get(name))
-
-
-def _purchase(purchase: Mapping[str, Any] | None) -> str:
-    if purchase is None:
-        return ""
-    return f"{purchase['reference']} at {purchase['provider']}: {purchase['state']}, not settled"
 
 
 def _workflow(live: Mapping[str, Any]) -> str:
@@ -159,7 +159,8 @@ def _workflow(live: Mapping[str, Any]) -> str:
     return str(live["id"])
 
 
-def _timeline(timeline: list[Report]) -> Table:
+def timeline_table(timeline: list[Report]) -> Table:
+    """An order's events, oldest first."""
     table = Table("time (UTC)", "what", "change", "actor", "detail")
     for event in timeline:
         change = f"{event['from_status']} → {event['to_status']}" if event["to_status"] else ""
@@ -174,5 +175,6 @@ def _timeline(timeline: list[Report]) -> Table:
     return table
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """What JSON has no form for."""
     return value.isoformat() if isinstance(value, datetime) else str(value)

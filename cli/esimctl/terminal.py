@@ -14,6 +14,7 @@ from domain.errors import (
     EngineUnavailable,
     EsimError,
     Misconfigured,
+    PurchaseUnderWay,
     StorageFault,
     StorageUnavailable,
 )
@@ -26,6 +27,7 @@ _NEXT_STEPS: dict[type[EsimError], str] = {
     StorageUnavailable: "Is Postgres up and DATABASE_URL right? Locally: ./dev up",
     StorageFault: "Is the schema up to date? alembic upgrade head",
     EngineUnavailable: "Locally: ./dev up",
+    PurchaseUnderWay: "Try again in a moment.",
 }
 
 

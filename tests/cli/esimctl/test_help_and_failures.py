@@ -4,12 +4,34 @@ import pytest
 
 from tests.cli.esimctl.conftest import Esimctl
 
-COMMANDS = ("status", "list", "retry", "cancel", "import-stock", "token", "demo", "seed")
+COMMANDS = (
+    "status",
+    "list",
+    "retry",
+    "cancel",
+    "reviews",
+    "review",
+    "resolve",
+    "providers",
+    "pause",
+    "resume",
+    "import-stock",
+    "token",
+    "demo",
+    "seed",
+)
 NEED_POSTGRES = (
     ("status", "42"),
     ("list",),
     ("retry", "42", "--reason", "test"),
     ("cancel", "42", "--reason", "test"),
+    ("reviews",),
+    ("review", "42"),
+    ("review", "42", "--show-reply", "7"),
+    ("resolve", "42", "--absent", "--reason", "test"),
+    ("providers",),
+    ("pause", "LOCAL", "--reason", "test"),
+    ("resume", "LOCAL", "--reason", "test"),
     ("import-stock", "docs/sample-stock.csv"),
     ("token", "--email", "ana@example.com"),
     ("demo",),

@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import events
+from db import events, reviews
+from db.reviews import Decision
 from domain.audit import EventKind, Origin
 from domain.profile_states import ProfileStatus
+from domain.purchase import IntentState, Resolution
 from tests.cli.esimctl.conftest import Esimctl
 from tests.cli.esimctl.profile_states import order_in
 from tests.cli.esimctl.stock_rows import CANARY, iccid
+from tests.doubts import in_doubt
 from tests.rows import paid_order, run
 
 pytestmark = pytest.mark.usefixtures("stocked", "catalogue")
@@ -24,7 +27,7 @@ NEXT_STEPS = {
     ProfileStatus.EXPIRED: "the eSIM has ended",
     ProfileStatus.PROVISIONING_FAILED: 'esimctl retry {order} --reason "..."',
     ProfileStatus.EXHAUSTED: "esimctl import-stock FILE.csv",
-    ProfileStatus.NEEDS_REVIEW: "Ask the provider whether the purchase was booked",
+    ProfileStatus.NEEDS_REVIEW: "no purchase is in doubt any more",
     ProfileStatus.CANCELLED: "a cancelled activation never starts again",
 }
 
@@ -79,16 +82,44 @@ async def test_the_timeline_tells_who_did_what(esimctl: Esimctl, engine: AsyncEn
     assert report["failure_reason"] == "The test wants it."
 
 
-async def test_an_open_purchase_is_named_for_review(esimctl: Esimctl, engine: AsyncEngine) -> None:
-    """Whoever asks the provider needs the reference; it shows while the outcome is open."""
+async def test_a_purchase_in_doubt_shows_in_full(esimctl: Esimctl, engine: AsyncEngine) -> None:
+    """Whoever asks the provider needs the reference, the times and what came back."""
     order_id = await order_in(engine, ProfileStatus.NEEDS_REVIEW)
-    await run(
-        engine,
-        "INSERT INTO provider_intents (order_id, provider, reference, state, request)"
-        " VALUES (:order, 'CONNECTED_YOU', 'order-7', 'UNKNOWN', '{}')",
-        order=order_id,
-    )
-    assert "order-7 at CONNECTED_YOU: unknown, not settled" in esimctl("status", order_id).out
+    await in_doubt(engine, order_id)
+    shown = esimctl("status", order_id).out
+    assert f"order-{order_id} at CONNECTED_YOU: unknown, not settled" in shown
+    assert "provider-outcome-unknown The partner did not answer in time." in shown
+    assert "begun 20" in shown
+    assert f"esimctl resolve {order_id} --exists" in shown
+    report = as_json(esimctl, order_id)
+    assert report["open_purchase"] == report["purchases"][0]
+    assert (report["open_purchase"]["state"], report["open_purchase"]["attempts"]) == ("unknown", 2)
+
+
+async def test_a_decided_purchase_says_by_whom_beside_a_later_one(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """Every purchase of the order shows, oldest first; the accepted one is still open."""
+    order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
+    await in_doubt(engine, order_id)
+    decision = Decision(Resolution.ABSENT, "ana", "not booked")
+    await reviews.decide(engine, order_id, decision)
+    await in_doubt(engine, order_id, state=IntentState.ACCEPTED)
+    shown = esimctl("status", order_id).out
+    assert "CONNECTED_YOU: resolved as absent by ana: not booked" in shown
+    assert "at CONNECTED_YOU, there P-1: accepted, not settled" in shown
+    states = [purchase["state"] for purchase in as_json(esimctl, order_id)["purchases"]]
+    assert states == ["resolved", "accepted"]
+
+
+@pytest.mark.parametrize("status", [ProfileStatus.ACTIVATED, ProfileStatus.CANCELLED])
+async def test_a_doubt_outlives_the_order(
+    esimctl: Esimctl, engine: AsyncEngine, status: ProfileStatus
+) -> None:
+    """The order is served or over, and money may have moved all the same: decide."""
+    order_id = await order_in(engine, status)
+    await in_doubt(engine, order_id)
+    assert f"esimctl review {order_id}" in as_json(esimctl, order_id)["next_step"]
 
 
 async def test_an_unpaid_order_waits_for_its_payment(esimctl: Esimctl, engine: AsyncEngine) -> None:
