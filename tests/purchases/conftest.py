@@ -16,7 +16,7 @@ from sandbox.running import running_sandbox
 from sandbox.sandbox import Sandbox
 from sandbox.settings import SandboxSettings
 from tests.purchases.shops import SHOPS, Shop
-from tests.rows import rows, run
+from tests.rows import rows, run, value
 from workflows.client import Activations
 from workflows.messages import Intervention
 
@@ -71,6 +71,24 @@ class Driver:
     async def see_through(self, *order_ids: int) -> None:
         """Until each order is served or waits for a person."""
         await asyncio.gather(*(self._until_settled(order_id) for order_id in order_ids))
+
+    async def served(self, order_id: int) -> None:
+        """Until the customer has it."""
+        await self._until(order_id, "status = 'ACTIVATED'")
+
+    async def failed_round(self, order_id: int) -> None:
+        """Until one round has failed."""
+        await self._until(order_id, "failed_rounds > 0")
+
+    async def parked_again(self, order_id: int, *, after_rounds: int) -> None:
+        """Until it has failed once more and waits for a person."""
+        await self._until(order_id, f"failed_rounds > {after_rounds} AND status = 'NEEDS_REVIEW'")
+
+    async def _until(self, order_id: int, condition: str) -> None:
+        query = f"SELECT {condition} FROM esim_profiles WHERE order_id = :id"
+        async with asyncio.timeout(30):
+            while not await value(self.engine, query, id=order_id):
+                await asyncio.sleep(0.05)
 
     async def profile(self, order_id: int) -> dict[str, Any]:
         """The order's profile."""
