@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.purchase_stack import Market, running_market
 from tests.e2e.stack import Customer, Stack, running_stack
 from tests.providers.partner_server import API_KEY, PARTNER_ID, PartnerServer
 
@@ -50,3 +51,10 @@ async def customer(stack: Stack) -> AsyncIterator[Customer]:
     ana = await stack.customer()
     yield ana
     await ana.leave()
+
+
+@pytest.fixture(scope="session")
+async def market(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Market]:
+    """A second stack, which buys from four providers in a sandbox."""
+    async with running_market(tmp_path_factory.mktemp("market")) as running:
+        yield running

@@ -35,6 +35,30 @@ INVARIANTS = {
         SELECT e.order_id FROM esim_provisioning_events e
         JOIN esim_provisioning_events r ON r.order_id = e.order_id
         WHERE e.to_status = 'ASSIGNED' AND r.kind = 'payment_refunded' AND e.id > r.id""",
+    "an order has one open purchase at most": """
+        SELECT order_id FROM provider_intents
+        WHERE state IN ('INTENDED', 'SENT', 'ACCEPTED', 'UNKNOWN')
+        GROUP BY 1 HAVING count(*) > 1""",
+    "an order that is over has no purchase under way without an outcome": """
+        SELECT n.id FROM provider_intents n JOIN esim_profiles p USING (order_id)
+        WHERE n.state IN ('INTENDED', 'SENT') AND p.status IN ('ACTIVATED', 'CANCELLED')""",
+    "a confirmed purchase has its item, and one that gave none has none": """
+        SELECT id FROM provider_intents
+        WHERE (state = 'CONFIRMED') <> (inventory_item_id IS NOT NULL) AND state <> 'RESOLVED'""",
+    "what a person has decided says who and why, and holds a code if it exists": """
+        SELECT id FROM provider_intents
+        WHERE state = 'RESOLVED'
+          AND (resolution IS NULL OR coalesce(trim(resolved_by), '') = ''
+               OR coalesce(trim(resolved_reason), '') = ''
+               OR (resolution = 'EXISTS') <> (inventory_item_id IS NOT NULL))""",
+    "what a provider sold is behind the purchase that gave it": """
+        SELECT i.id FROM esim_inventory i LEFT JOIN provider_intents n ON n.inventory_item_id = i.id
+        WHERE i.provider IS NOT NULL AND n.provider IS DISTINCT FROM i.provider""",
+    "what was ever assigned is not offered again": """
+        SELECT id FROM esim_inventory WHERE status = 'AVAILABLE' AND assigned_at IS NOT NULL""",
+    "what was given back is nobody's": """
+        SELECT n.id FROM provider_intents n JOIN esim_inventory i ON i.id = n.inventory_item_id
+        WHERE n.returned_at IS NOT NULL AND i.status IN ('AVAILABLE', 'RESERVED', 'ASSIGNED')""",
 }
 
 

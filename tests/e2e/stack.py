@@ -137,11 +137,14 @@ class Customer:
 
 
 @asynccontextmanager
-async def running_stack(folder: Path, **settings: str) -> AsyncIterator[Stack]:
-    """`./dev up` with these settings, until the block ends."""
+async def running_stack(folder: Path, *, workers: int = 1, **settings: str) -> AsyncIterator[Stack]:
+    """`./dev up` with so many workers and these settings, until the block ends."""
     log = (folder.parent / f"{folder.name}.log").open("w")
     process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
-        [ROOT / "dev", "up", "--data-dir", folder, "--api-port", str(free_port())],
+        [
+            *(ROOT / "dev", "up", "--data-dir", folder, "--api-port", str(free_port())),
+            *("--workers", str(workers)),
+        ],
         stdout=log,
         stderr=subprocess.STDOUT,
         env=os.environ | settings,
