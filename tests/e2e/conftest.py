@@ -40,6 +40,9 @@ async def stack(
         CONNECTED_YOU_PARTNER_ID=PARTNER_ID,
         CONNECTED_YOU_DRY_RUN="false",
         CONNECTED_YOU_AMBIGUITY="idempotent",
+        CONNECTED_YOU_RATE_PER_SECOND="1000",
+        # One customer buys more in these minutes than anybody should in an hour.
+        PURCHASES_PER_HOUR_PER_USER="100000",
         PAUSE_POINTS_DIR=str(pause_folder),
     ) as running:
         yield running
