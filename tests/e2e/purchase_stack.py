@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
 
 from activities.pause_points import PausePoint
+from domain.errors import PurchaseUnderWay
 from sandbox.adapter_variables import adapter_variables
 from sandbox.calls import Call
 from sandbox.contracts.es2plus_states import RELEASED
@@ -198,14 +200,27 @@ class Market:
 
     async def attempts(self, order_ids: Collection[int]) -> list[int]:
         """Which attempt of its provider call each order is at; 0 if no call is under way."""
+        calls = await self._calls_under_way(order_ids)
+        return [max((call.attempt for call in some), default=0) for some in calls]
+
+    async def refused(self, order_ids: Collection[int]) -> list[bool]:
+        """Of each order, whether a further attempt was refused because an earlier one holds it."""
+        calls = await self._calls_under_way(order_ids)
+        return [
+            any(
+                call.last_failure.application_failure_info.type == PurchaseUnderWay.code
+                for call in some
+            )
+            or (await self.profile(order_id))["failure_code"] == PurchaseUnderWay.code
+            for order_id, some in zip(order_ids, calls, strict=True)
+        ]
+
+    async def _calls_under_way(self, order_ids: Collection[int]) -> list[list[PendingActivityInfo]]:
         client = await self.temporal()
         described = await asyncio.gather(
             *(client.get_workflow_handle(workflow_id(one)).describe() for one in order_ids)
         )
-        return [
-            max((one.attempt for one in each.raw_description.pending_activities), default=0)
-            for each in described
-        ]
+        return [list(one.raw_description.pending_activities) for one in described]
 
 
 def _reference(order_id: int) -> str:

@@ -125,7 +125,10 @@ async def killed(market: Market) -> Outcomes:
 
 @pytest.fixture(scope="module")
 async def frozen(market: Market) -> Outcomes:
-    """The same of twelve whose worker froze until Temporal had begun another attempt of each."""
+    """The same of twelve whose worker froze until Temporal had begun another attempt of each.
+
+    The first attempts stand where they were until the others have been refused: those do not buy.
+    """
     async with _struck(market, FROZEN) as orders:
         market.stack.kill("worker", signal.SIGSTOP)
         try:
@@ -134,6 +137,10 @@ async def frozen(market: Market) -> Outcomes:
                     await asyncio.sleep(0.2)
         finally:
             market.stack.kill("worker", signal.SIGCONT)
+        held = [orders[case] for case in FROZEN if case[0] in _POINTS]
+        async with asyncio.timeout(60):
+            while not all(await market.refused(held)):
+                await asyncio.sleep(0.2)
     return await _outcomes(market, orders)
 
 

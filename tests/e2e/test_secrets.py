@@ -1,12 +1,35 @@
 """A code is in its own columns and its owner's answer, and nowhere else."""
 
+import asyncio
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from sandbox import credentials
+from sandbox.sandbox import PROVIDERS
 from tests.e2e.conftest import CANARY_STOCK
+from tests.e2e.purchase_stack import Market
 from tests.e2e.stack import Customer, Stack
 from tests.e2e.test_activation import _bare_plan
 from tests.providers.partner_server import API_KEY, INSTRUCTIONS, MATCHING_ID
-from tests.rows import run, value
+from tests.rows import rows, run, value
 
 CANARIES = (CANARY_STOCK, MATCHING_ID, INSTRUCTIONS, API_KEY)
+# Temporal's names of things are no secrets: what is searched for must be findable there.
+FINDABLE = "activate-esim-"
+CREDENTIALS = (
+    credentials.CONNECTED_YOU_API_KEY,
+    credentials.AIRALO_CLIENT_SECRET,
+    credentials.ESIM_ACCESS_ACCESS_CODE,
+    credentials.ES2PLUS_NOTIFICATION_SECRET,
+)
+CODE_FREE_TABLES = (
+    "esim_provisioning_events",
+    "provider_intents",
+    "provider_webhooks",
+    "provider_gates",
+)
+ADMIN_LISTS = ("activations", "reviews", "providers")
 
 
 async def test_canary_codes_appear_in_no_history_log_or_event(
@@ -26,16 +49,91 @@ async def test_canary_codes_appear_in_no_history_log_or_event(
     assert CANARY_STOCK in shown[0]
     assert MATCHING_ID in shown[1]
 
-    files = [path for path in stack.folder.rglob("*") if path.is_file() and _is_trace(path.name)]
-    assert any("temporal" in path.name for path in files)
-    assert any(path.suffix == ".log" for path in files)
-    for path in files:
-        content = path.read_bytes()
-        assert [one for one in CANARIES if one.encode() in content] == [], path
+    _check_files(stack, CANARIES)
     for table in ("esim_provisioning_events", "provider_intents"):
         found = f"SELECT count(*) FROM {table} AS t WHERE t::text LIKE '%' || :canary || '%'"
         for canary in CANARIES:
             assert await value(stack.engine, found, canary=canary) == 0
+
+
+async def test_what_four_providers_sold_is_where_codes_belong_and_nowhere_else(
+    market: Market,
+) -> None:
+    """Every code ever sold and every credential: in no history, log, event, intent, webhook, list.
+
+    Among them are replies that were quarantined, a lost one, and whatever other tests have done.
+    The owner's answer shows the code, and quarantine keeps what nobody may have.
+    """
+    sold = {one: await market.customer.buy(await market.plan(one)) for one in PROVIDERS}
+    shown = await asyncio.gather(*map(market.customer.activate, sold.values()))
+    doubtful = await _doubtful(market)
+
+    for order_id, answer in zip(sold.values(), shown, strict=True):
+        [profile] = market.sold(order_id).profiles
+        assert market.code(profile.iccid) in answer.json()["activation_code"], answer.text
+    [quarantined] = await rows(
+        market.engine, "SELECT raw FROM quarantined_replies WHERE order_id = :id", id=doubtful[0]
+    )
+    [profile] = market.sold(doubtful[0]).profiles
+    assert market.code(profile.iccid) in quarantined["raw"]
+    assert await value(market.engine, "SELECT count(*) FROM provider_webhooks") > 0
+
+    secrets = {*market.sandbox.codes(), *CREDENTIALS, await _matching_id_secret(market)}
+    assert len(secrets) > len(PROVIDERS) + len(CREDENTIALS)
+    _check_files(market.stack, secrets)
+    for table in CODE_FREE_TABLES:
+        kept = await rows(market.engine, f"SELECT t::text AS line FROM {table} AS t")
+        _check_text(table, "\n".join(row["line"] for row in kept), secrets)
+    for path in (
+        *ADMIN_LISTS,
+        *(f"activations/{order_id}" for order_id in (*sold.values(), *doubtful)),
+        *(f"reviews/{order_id}" for order_id in doubtful),
+    ):
+        answer = await market.operator.get(f"/api/admin/{path}")
+        assert answer.status_code == 200, (path, answer.text)
+        _check_text(path, answer.text, secrets)
+    for order_id in doubtful:
+        _check_text("esimctl", await market.stack.esimctl("status", str(order_id)), secrets)
+
+
+async def _doubtful(market: Market) -> list[int]:
+    """Orders in review: another reference's reply, and a code that was sold before."""
+    order_ids = []
+    for provider, misbehaviour in (
+        ("CONNECTED_YOU", "wrong_reference"),
+        ("AIRALO", "duplicate_iccid"),
+    ):
+        order_id = await market.customer.buy(await market.plan(provider))
+        market.sandbox.rule(provider, misbehaviour, reference=f"order-{order_id}")
+        await market.activate(order_id)
+        order_ids.append(order_id)
+    await market.profiles(order_ids, "NEEDS_REVIEW")
+    return order_ids
+
+
+async def _matching_id_secret(market: Market) -> str:
+    variables = await asyncio.to_thread((market.stack.folder / "environment.json").read_text)
+    return str(json.loads(variables)["ES2PLUS_MATCHING_ID_SECRET"])
+
+
+def _check_files(stack: Stack, secrets: Iterable[str]) -> None:
+    """Temporal's database and every log."""
+    files = [path for path in stack.folder.rglob("*") if path.is_file() and _is_trace(path.name)]
+    contents = {path: path.read_bytes() for path in [*files, _output(stack)]}
+    temporal = b"".join(text for path, text in contents.items() if "temporal" in path.name)
+    assert FINDABLE.encode() in temporal
+    assert any(path.suffix == ".log" for path in files)
+    for path, content in contents.items():
+        assert [one for one in secrets if one.encode() in content] == [], path
+
+
+def _check_text(where: str, text: str, secrets: Iterable[str]) -> None:
+    assert [one for one in secrets if one in text] == [], where
+
+
+def _output(stack: Stack) -> Path:
+    """What `./dev up` itself has said."""
+    return stack.folder.with_name(f"{stack.folder.name}.log")
 
 
 def _is_trace(name: str) -> bool:
