@@ -49,8 +49,6 @@ class Returns:
         Raises:
             ProviderUnavailable, ProviderOutcomeUnknown: ask again later.
         """
-        if not provider.returnable:
-            return True
         async with transaction(self._engine) as connection:
             intent = await intents.unwanted_for(connection, order_id)
             if intent is None or intent.provider != provider.name:
@@ -66,6 +64,8 @@ class Returns:
 
     async def _cancel(self, bought: Bought, provider: EsimProvider) -> str | None:
         """None if it is undone, else why the provider does not take it."""
+        if not provider.returnable:
+            return f"{provider.name} takes nothing back."
         await self._gate.admit(provider)
         try:
             undone = await provider.cancel(bought)
