@@ -90,6 +90,9 @@ class Driver:
             while not await value(self.engine, query, id=order_id):
                 await asyncio.sleep(0.05)
 
+    async def _is_accepted(self, order_id: int) -> bool:
+        return any(each["state"] == "ACCEPTED" for each in await self.intents(order_id))
+
     async def profile(self, order_id: int) -> dict[str, Any]:
         """The order's profile."""
         [found] = await rows(
@@ -115,7 +118,8 @@ class Driver:
                     if profile["failed_rounds"] > rounds:
                         rounds = profile["failed_rounds"]
                         await self.activations.nudge(order_id, IMPATIENT)
-                    await self.activations.tell_of_purchase(order_id)
+                    if await self._is_accepted(order_id):  # as its provider would tell us
+                        await self.activations.tell_of_purchase(order_id)
                     await asyncio.sleep(0.25)
 
 
