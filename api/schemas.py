@@ -45,7 +45,7 @@ Text = Annotated[
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,31}$")]
 
 
-_ELSEWHERE = "Buy here instead of the deployment's default (ESIM_PROVIDER)."
+_ELSEWHERE = "Buy here instead of along the plan's route (plan_codes)."
 
 
 class ActivateRequest(BaseModel):

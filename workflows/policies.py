@@ -66,13 +66,9 @@ OUTAGE_ROUNDS = 144
 """How many of them there are: three days. After that a person is waited for."""
 
 DELIVERY_WAITS = (
-    timedelta(seconds=2),
-    timedelta(seconds=3),
-    *[timedelta(seconds=5)] * 6,
-    *[timedelta(seconds=15)] * 6,
-    *[timedelta(minutes=1)] * 8,
-    *[timedelta(minutes=10)] * 12,
-    *[timedelta(hours=1)] * 22,
+    *(timedelta(seconds=each) for each in (2, 3, 5, 5, 10, 10, 20, 30)),
+    *(timedelta(minutes=each) for each in (1, 2, 5, 10, 30, 60)),
+    *[timedelta(hours=2)] * 11,
 )
 """When an accepted order is asked for again if its provider does not tell; a day in all, then a
 person must look."""
@@ -86,7 +82,8 @@ SETTLEMENT_WAITS = (
     timedelta(seconds=30),
     timedelta(minutes=2),
     timedelta(minutes=10),
-    *[timedelta(hours=1)] * 24,
+    timedelta(hours=1),
+    *[timedelta(hours=4)] * 6,
 )
 """The same for a purchase that nobody waits for any more."""
 

@@ -48,7 +48,7 @@ def retry(
     actor: ActorOption = operating_user(),
     provider: Annotated[
         str | None,
-        typer.Option(help="Buy here instead of the deployment's default (ESIM_PROVIDER)."),
+        typer.Option(help="Buy here instead of along the plan's route (plan_codes)."),
     ] = None,
 ) -> None:
     """Make waiting activations try again now."""
