@@ -108,8 +108,10 @@ class InventoryActivities:
         return Reservation(item_id, seller, doubt)
 
     async def _hold(self, connection: AsyncConnection, profile: Profile) -> int | None:
-        if profile.status in READY | {ProfileStatus.RESERVED}:
+        if profile.status in READY:
             return profile.inventory_item_id
+        if profile.status is ProfileStatus.RESERVED:
+            return await self._ready_to_assign(connection, profile)
         await profiles.note_start(connection, profile, origin())
         if profile.status in PARKED:
             profile = await profiles.move(
@@ -134,6 +136,13 @@ class InventoryActivities:
                 inventory_item_id=item_id,
             )
         return item_id
+
+    async def _ready_to_assign(self, connection: AsyncConnection, profile: Profile) -> int | None:
+        """The item that an earlier run has reserved, unless its code does not work yet."""
+        held = await inventory.held_by(connection, profile.order_id)
+        if held is not None and await self._waits_for_release(connection, held):
+            return None  # its provider is called first, and will find it held
+        return profile.inventory_item_id
 
     async def _waits_for_release(self, connection: AsyncConnection, item: inventory.Item) -> bool:
         """Whether the held item's code does not work yet, which only its provider can change."""
