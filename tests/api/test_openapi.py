@@ -52,7 +52,7 @@ async def test_operations_and_problems_are_described(anybody: httpx.AsyncClient)
             if status >= "400":
                 assert list(answer["content"]) == ["application/problem+json"]
     retry = document["components"]["schemas"]["RetryRequest"]["properties"]
-    assert "the deployment's default (ESIM_PROVIDER)" in retry["provider"]["description"]
+    assert "along the plan's route (plan_codes)" in retry["provider"]["description"]
     activation = document["paths"]["/api/esims/activate"]["post"]["responses"]
     assert set(activation) == {
         *("200", "202", "400", "401", "404", "409", "413", "415", "422", "429", "502", "503")

@@ -47,10 +47,10 @@ def test_each_command_explains_itself_with_an_example(esimctl: Esimctl, command:
     assert f"esimctl {command}" in shown.out.partition("Example:")[2]
 
 
-def test_a_retry_names_the_provider_that_it_replaces(esimctl: Esimctl) -> None:
-    """There is one default per deployment; plans have none."""
+def test_a_retry_says_what_a_named_provider_replaces(esimctl: Esimctl) -> None:
+    """It leaves the plan's route for one round."""
     shown = esimctl("retry", "--help")
-    assert "instead of the deployment's default (ESIM_PROVIDER)" in " ".join(shown.out.split())
+    assert "instead of along the plan's route (plan_codes)" in " ".join(shown.out.split())
 
 
 def test_without_arguments_every_command_is_listed(esimctl: Esimctl) -> None:
