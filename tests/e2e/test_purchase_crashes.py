@@ -141,6 +141,7 @@ async def frozen(market: Market) -> Outcomes:
         async with asyncio.timeout(60):
             while not all(await market.refused(held)):
                 await asyncio.sleep(0.2)
+    await market.hurry(orders.values())
     return await _outcomes(market, orders)
 
 
