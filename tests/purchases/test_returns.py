@@ -160,7 +160,6 @@ async def test_a_code_is_released_after_it_is_kept_and_before_it_is_handed_out(
     "misbehaviour",
     [
         Misbehaviour.STATUS,
-        Misbehaviour.RESET_BEFORE_BOOKING,
         Misbehaviour.RESET_AFTER_BOOKING,
         Misbehaviour.MALFORMED_REPLY,
     ],
@@ -363,7 +362,7 @@ async def test_a_code_that_a_person_brought_is_sold_to_nobody_else(
     scene: Scene, activations: Activations
 ) -> None:
     """Somebody has seen it: out of use, whatever the provider allows."""
-    scene.sandbox.rule("CONNECTED_YOU", Misbehaviour.TIMEOUT_AFTER_BOOKING)
+    scene.sandbox.rule("CONNECTED_YOU", Misbehaviour.RESET_AFTER_BOOKING)
     await scene.begun()
     await scene.watch.step(scene.order_id, Step.PARKED)
     brought = Decision(Resolution.EXISTS, "ana", "they say so", sold_code(CODE, ICCID))
@@ -418,7 +417,7 @@ class TestServedFromStock:
         self, scene: Scene, activations: Activations
     ) -> None:
         """Served by a retry, while the purchase stays on the list of what people look at."""
-        scene.sandbox.rule("CONNECTED_YOU", Misbehaviour.TIMEOUT_AFTER_BOOKING)
+        scene.sandbox.rule("CONNECTED_YOU", Misbehaviour.RESET_AFTER_BOOKING)
         await scene.begun()
         await scene.watch.step(scene.order_id, Step.PARKED)
         await stock_item(scene.engine)

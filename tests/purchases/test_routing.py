@@ -205,7 +205,7 @@ async def test_a_purchase_under_review_is_not_bought_elsewhere_by_a_retry(
     engine: AsyncEngine, sandbox: Sandbox, driver: Driver, activations: Activations, watch: Watch
 ) -> None:
     """A person sends it to B before anybody has settled A's: it waits for a person still."""
-    sandbox.rule(A, Misbehaviour.TIMEOUT_AFTER_BOOKING)
+    sandbox.rule(A, Misbehaviour.RESET_AFTER_BOOKING)
     order_id = await paid_order(engine)
     await driver.start(order_id)
     await watch.step(order_id, Step.PARKED)
