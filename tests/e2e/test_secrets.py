@@ -92,8 +92,11 @@ async def test_what_four_providers_sold_is_where_codes_belong_and_nowhere_else(
         answer = await market.operator.get(f"/api/admin/{path}")
         assert answer.status_code == 200, (path, answer.text)
         _check_text(path, answer.text, secrets)
-    for order_id in doubtful:
-        _check_text("esimctl", await market.stack.esimctl("status", str(order_id)), secrets)
+    one = str(doubtful[0])
+    for command in (("list",), ("reviews",), ("providers",), ("status", one), ("review", one)):
+        said = await market.stack.esimctl(*command)
+        assert said, command
+        _check_text(command[0], said, secrets)
 
 
 async def _doubtful(market: Market) -> list[int]:
