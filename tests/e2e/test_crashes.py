@@ -111,7 +111,7 @@ async def test_a_killed_process_loses_no_accepted_activation(
 ) -> None:
     """Half from stock, half bought, the process dies in the middle; everything completes."""
     stocked, bare = await _bare_plan(stack), await _bare_plan(stack)
-    await _stock(stack, stocked, 15, f"DIES-{victim}")
+    await _stock(stack, stocked, 15, f"DIES-{victim.upper()}")
     orders = [await customer.buy(plan_id) for plan_id in [stocked, bare] * 15]
     accepted = await asyncio.gather(*(customer.activate(one, **ASYNC) for one in orders))
     assert {answer.status_code for answer in accepted} == {202}
