@@ -182,5 +182,10 @@ class EsimProvider(Protocol):
 
 
 def resellable(providers: Mapping[str, EsimProvider]) -> frozenset[str]:
-    """The providers whose unused, unseen codes may go to stock."""
-    return frozenset(name for name, provider in providers.items() if provider.resellable)
+    """The providers whose unused, unseen codes may go to stock.
+
+    None whose codes work only after a release: from stock they would be handed out without one.
+    """
+    return frozenset(
+        name for name, each in providers.items() if each.resellable and not each.releases
+    )

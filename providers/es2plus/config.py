@@ -53,6 +53,11 @@ class Es2PlusConfig(ProviderConfig):
                 "ES2PLUS_AMBIGUITY must be review: each DownloadOrder reserves another profile, and"
                 " ES2+ cannot be asked for an order by our reference."
             )
+        if self.resale:
+            raise Misconfigured(
+                "ES2PLUS_RESALE must be false: what nobody has downloaded is given back by"
+                " CancelOrder, and its code would not work from stock."
+            )
         if bool(self.notification_header) != bool(self.notification_secret):
             raise Misconfigured(
                 "ES2PLUS_NOTIFICATION_HEADER and ES2PLUS_NOTIFICATION_SECRET go together."

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from domain.activation_code import parse_activation_code
-from domain.errors import ProviderRefused, ProviderReplyUnusable
+from domain.errors import Misconfigured, ProviderRefused, ProviderReplyUnusable
 from domain.provider import AcceptedOrder, Bought, ProvisionRequest
 from domain.purchase import Ambiguity
 from tests.providers.partner_server import PartnerServer
@@ -320,12 +320,13 @@ async def test_accepted_order_can_be_released_and_cancelled_by_its_order_id(
 
 
 def test_provider_says_what_it_can_do(build: Build) -> None:
-    """A code works only once released, can be given back, and is resold only if that is set."""
+    """A code works only once released, can be given back, and is never resold."""
     adapter = build()
     assert adapter.name == "ES2PLUS"
     assert adapter.ambiguity is Ambiguity.REVIEW
     assert (adapter.releases, adapter.returnable, adapter.resellable) == (True, True, False)
-    assert build(resale=True).resellable
+    with pytest.raises(Misconfigured, match="ES2PLUS_RESALE"):
+        build(resale=True)
 
 
 async def test_description_is_the_order_without_what_is_new_at_each_call(
