@@ -74,6 +74,8 @@ def iccid_of(fields: Mapping[str, object], request: ProvisionRequest, strict_luh
     return iccid.digits
 
 
-def printable(text: str) -> str | None:
-    """Free text for the customer, without what Postgres and screens cannot show."""
-    return "".join(one for one in text if one.isprintable() or one in "\n\t").strip() or None
+def printable(value: object) -> str | None:
+    """Free text for the customer, without what Postgres and screens cannot show; None if none."""
+    if not isinstance(value, str):
+        return None
+    return "".join(one for one in value if one.isprintable() or one in "\n\t").strip() or None

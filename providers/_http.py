@@ -105,6 +105,7 @@ class _RawReply:
 
     @property
     def text(self) -> str:
+        """The body, as far as it came."""
         return self.content.decode(errors="replace")
 
 
@@ -296,6 +297,15 @@ _PLAIN_HEADERS = {
     "connection": "close",  # a kept one that the server drops looks like a lost purchase
     "user-agent": "esim-activation",
 }
+
+
+def unusable(provider: str, fault: str, reply: HttpReply) -> ProviderReplyUnusable:
+    """A reply that sold something, and that nobody may be given; `fault` quotes nothing of it."""
+    return ProviderReplyUnusable(
+        f"{provider} took the order, but its reply cannot be used. {fault}",
+        raw=reply.raw,
+        reply=reply.kept,
+    )
 
 
 def checked_base_url(variable: str, text: str) -> httpx.URL:

@@ -11,19 +11,18 @@ from domain.errors import (
     ProviderError,
     ProviderOrderFailed,
     ProviderRefused,
-    ProviderReplyUnusable,
     ProviderUnavailable,
 )
 from domain.provider import (
     AcceptedOrder,
     Answer,
     Balance,
-    Bought,
     ProvisionedEsim,
     ProvisionRequest,
 )
-from providers._http import HttpReply, ProviderHttp, checked_base_url
+from providers._http import HttpReply, ProviderHttp, checked_base_url, unusable
 from providers._redaction import redacted
+from providers._seller import Seller
 from providers.airalo.config import AiraloConfig
 from providers.airalo.mapping import (
     ENDED,
@@ -48,7 +47,7 @@ _MAX_PAGES = 10
 _Call = Callable[[Mapping[str, str], Sequence[str]], Awaitable[HttpReply]]
 
 
-class Airalo:
+class Airalo(Seller):
     """Buys one eSIM per order reference, which Airalo keeps as the order's description.
 
     Args:
@@ -59,16 +58,11 @@ class Airalo:
     """
 
     name = "AIRALO"
-    releases = False
-    returnable = False
 
     def __init__(
         self, config: AiraloConfig, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self.ambiguity = config.ambiguity
-        self.settle_gap_seconds = config.settle_gap_seconds
-        self.limits = config.limits
-        self.resellable = config.resale
+        super().__init__(config)
         self._config = config
         base_url = checked_base_url("AIRALO_BASE_URL", config.base_url)
         self._http = ProviderHttp(
@@ -120,7 +114,7 @@ class Airalo:
                 return AcceptedOrder(request_id(reply.body), reply.kept)
             return self._esim(data_of(reply.body), request, reply)
         except InvalidInput as fault:
-            raise self._unusable(fault.message, reply) from None
+            raise unusable(self.name, fault.message, reply) from None
 
     async def lookup(self, request: ProvisionRequest) -> Answer | None:
         """Find an order by its description: `GET orders`, safe to repeat.
@@ -140,18 +134,11 @@ class Airalo:
         except ProviderRefused as error:
             raise self._unsettled(error, accepted_id) from None
         if len(orders) > 1:
-            raise self._unusable(f"{len(orders)} orders have our reference.", reply)
+            raise unusable(self.name, f"{len(orders)} orders have our reference.", reply)
         if not orders:
             return AcceptedOrder(accepted_id, reply.kept) if accepted_id else None
         (order,) = orders
         return self._delivered(order, request, reply)
-
-    async def release(self, bought: Bought) -> None:
-        """Nothing to do: a code works from the moment it is sold."""
-
-    async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - the API has none
-        """False: an order is refunded only by request and by hand. Sends nothing."""
-        return False
 
     async def balance(self) -> Balance | None:
         """What is left of the credit: `GET balance`.
@@ -243,13 +230,13 @@ class Airalo:
             kind = ProviderOrderFailed if request.provider_order_id else ProviderRefused
             raise kind(f"{self.name} could not deliver the order.", reply=reply.kept)
         if status in ENDED:
-            raise self._unusable("It was refunded.", reply)
+            raise unusable(self.name, "It was refunded.", reply)
         if not order.get("sims") and order_id:
             return AcceptedOrder(order_id, reply.kept)
         try:
             return self._esim(order, request, reply)
         except InvalidInput as fault:
-            raise self._unusable(fault.message, reply) from None
+            raise unusable(self.name, fault.message, reply) from None
 
     def _unsettled(self, error: ProviderRefused, accepted_id: str | None) -> ProviderError:
         """A look-up that Airalo does not answer says nothing of an order that it has accepted."""
@@ -259,20 +246,13 @@ class Airalo:
             f"{self.name} does not tell what became of the order.", reply=error.reply
         )
 
-    def _unusable(self, fault: str, reply: HttpReply) -> ProviderReplyUnusable:
-        return ProviderReplyUnusable(
-            f"{self.name} took the order, but its reply cannot be used. {fault}",
-            raw=reply.raw,
-            reply=reply.kept,
-        )
-
     def _esim(
         self, order: Mapping[str, object], request: ProvisionRequest, reply: HttpReply
     ) -> ProvisionedEsim:
         return esim_of(
             order,
             request,
-            strict_luhn=self._config.iccid_luhn_strict,
+            strict_luhn=self._strict_luhn,
             sent=self.describe_request(request),
             reply=reply,
         )

@@ -9,11 +9,11 @@ from domain.errors import (
     ProviderError,
     ProviderOutOfStock,
     ProviderRefused,
-    ProviderReplyUnusable,
 )
-from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest
+from domain.provider import ProvisionedEsim, ProvisionRequest
 from domain.purchase import Ambiguity
-from providers._http import UNSURE_4XX, HttpReply, ProviderHttp
+from providers._http import UNSURE_4XX, HttpReply, ProviderHttp, unusable
+from providers._seller import Seller
 from providers.connected_you.auth import auth_headers
 from providers.connected_you.config import ConnectedYouConfig
 from providers.connected_you.host import ORDERS_PATH, base_url
@@ -27,7 +27,7 @@ from providers.connected_you.mapping import (
 )
 
 
-class ConnectedYou:
+class ConnectedYou(Seller):
     """Buys one profile per order reference.
 
     Args:
@@ -38,18 +38,12 @@ class ConnectedYou:
     """
 
     name = "CONNECTED_YOU"
-    releases = False
-    returnable = False
 
     def __init__(
         self, config: ConnectedYouConfig, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self.ambiguity = config.ambiguity
-        self.settle_gap_seconds = config.settle_gap_seconds
-        self.limits = config.limits
-        self.resellable = config.resale
+        super().__init__(config)
         self._partner_id = config.partner_id
-        self._strict_luhn = config.iccid_luhn_strict
         self._http = ProviderHttp(
             self.name,
             base_url(config.base_url),
@@ -83,7 +77,7 @@ class ConnectedYou:
         try:
             return self._esim(sold_order(reply.body), request, reply)
         except InvalidInput as fault:
-            raise self._unusable(fault, reply) from None
+            raise unusable(self.name, fault.message, reply) from None
 
     async def lookup(self, request: ProvisionRequest) -> ProvisionedEsim | None:
         """Find an earlier purchase: `GET /partners/orders?orderReference=`, safe to repeat.
@@ -110,29 +104,11 @@ class ConnectedYou:
         try:
             return None if order is None else self._esim(order, request, reply)
         except InvalidInput as fault:
-            raise self._unusable(fault, reply) from None
-
-    async def release(self, bought: Bought) -> None:
-        """Nothing to do: a code works from the moment it is sold."""
-
-    async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - the contract has none
-        """False: the draft contract has no cancellation. Sends nothing."""
-        return False
-
-    async def balance(self) -> Balance | None:
-        """None: the draft contract tells none. Sends nothing."""
-        return None
+            raise unusable(self.name, fault.message, reply) from None
 
     async def aclose(self) -> None:
         """Close the connections. Idempotent."""
         await self._http.aclose()
-
-    def _unusable(self, fault: InvalidInput, reply: HttpReply) -> ProviderReplyUnusable:
-        return ProviderReplyUnusable(
-            f"{self.name} took the order, but its reply cannot be used. {fault.message}",
-            raw=reply.raw,
-            reply=reply.kept,
-        )
 
     def _esim(
         self, order: Mapping[str, object], request: ProvisionRequest, reply: HttpReply

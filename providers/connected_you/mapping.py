@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping
 
-import structlog
-
 from domain.activation_code import install_codes
 from domain.errors import InvalidInput
-from domain.iccid import parse_iccid
 from domain.provider import ProvisionedEsim, ProvisionRequest
+from providers._fields import iccid_of, mapping, printable, text
 from providers._http import HttpReply
 from providers._redaction import REDACTED
-
-log = structlog.get_logger(__name__)
 
 _QUANTITY = 1
 # Unverified: the draft lists no error codes. Anything else is a plain refusal.
@@ -37,7 +33,7 @@ def order_body(request: ProvisionRequest, partner_id: str) -> dict[str, object]:
 def described_body(request: ProvisionRequest, partner_id: str) -> dict[str, object]:
     """The same body without the customer's address and name, for ops."""
     body = order_body(request, partner_id)
-    return {**body, "customer": dict.fromkeys(_mapping(body["customer"]), REDACTED)}
+    return {**body, "customer": dict.fromkeys(mapping(body["customer"]), REDACTED)}
 
 
 def sold_order(body: object) -> Mapping[str, object]:
@@ -46,7 +42,7 @@ def sold_order(body: object) -> Mapping[str, object]:
     Raises:
         InvalidInput: there is none.
     """
-    return _mapping(_mapping(body).get("data"))
+    return mapping(mapping(body).get("data"))
 
 
 def found_order(body: object, reference: str) -> Mapping[str, object] | None:
@@ -57,11 +53,11 @@ def found_order(body: object, reference: str) -> Mapping[str, object] | None:
     Raises:
         InvalidInput: the reply does not answer the question.
     """
-    data = _mapping(body).get("data")
+    data = mapping(body).get("data")
     orders = data if isinstance(data, list) else [data]
     if not orders:
         return None
-    matches = [order for order in map(_mapping, orders) if order.get("orderReference") == reference]
+    matches = [order for order in map(mapping, orders) if order.get("orderReference") == reference]
     if len(matches) != 1:
         raise InvalidInput(f"{len(matches)} of {len(orders)} orders have our reference.")
     return matches[0]
@@ -83,17 +79,15 @@ def esim_of(
         InvalidInput: not our order, or an ICCID or code that cannot be used; quotes no code.
     """
     _check_echo(order, request)
-    iccid = parse_iccid(_text(order, "iccid"), strict_luhn)
-    if not iccid.luhn_valid:
-        log.warning("ICCID fails its Luhn check", order_id=request.order_id, iccid=iccid.digits)
-    qr_code = None if order.get("qrCode") is None else _text(order, "qrCode")
-    codes = install_codes(_text(order, "activationCode"), qr_code)
+    iccid = iccid_of(order, request, strict_luhn)
+    qr_code = None if order.get("qrCode") is None else text(order, "qrCode")
+    codes = install_codes(text(order, "activationCode"), qr_code)
     return ProvisionedEsim(
         reference=request.reference,
-        iccid=iccid.digits,
+        iccid=iccid,
         activation_code=codes.activation_code,
         qr_payload=codes.qr_payload,
-        instructions=_instructions(order.get("instructions")),
+        instructions=printable(order.get("instructions")),
         request=sent,
         reply=reply.kept,
         raw=reply.raw,
@@ -115,24 +109,3 @@ def _check_echo(order: Mapping[str, object], request: ProvisionRequest) -> None:
         raise InvalidInput("It is for another plan.")
     if order.get("quantity") not in (None, _QUANTITY):
         raise InvalidInput("It is for another quantity.")
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise InvalidInput("It holds no order.")
-    return value
-
-
-def _text(order: Mapping[str, object], key: str) -> str:
-    # A number is no text: JSON writers round ICCIDs, which exceed 2**53.
-    value = order.get(key)
-    if not isinstance(value, str):
-        raise InvalidInput(f"It has no text in {key}.")
-    return value
-
-
-def _instructions(value: object) -> str | None:
-    """Free text for the customer, without what Postgres and screens cannot show."""
-    if not isinstance(value, str):
-        return None
-    return "".join(one for one in value if one.isprintable() or one in "\n\t").strip() or None

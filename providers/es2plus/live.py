@@ -14,7 +14,8 @@ from domain.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from domain.provider import AcceptedOrder, Balance, Bought, ProvisionedEsim, ProvisionRequest
+from domain.provider import AcceptedOrder, Bought, ProvisionedEsim, ProvisionRequest
+from providers._seller import Seller
 from providers.es2plus.client import Function, Result, SmdpClient
 from providers.es2plus.config import NAME, Es2PlusConfig
 from providers.es2plus.errors import (
@@ -32,7 +33,7 @@ log = structlog.get_logger(__name__)
 _REMEMBERED = 10_000
 
 
-class Es2Plus:
+class Es2Plus(Seller):
     """Buys one profile per DownloadOrder and makes its activation code itself.
 
     Args:
@@ -49,14 +50,10 @@ class Es2Plus:
     def __init__(
         self, config: Es2PlusConfig, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self.ambiguity = config.ambiguity
-        self.settle_gap_seconds = config.settle_gap_seconds
-        self.limits = config.limits
-        self.resellable = config.resale
+        super().__init__(config)
         self._smdp_address = _checked_address(config.smdp_address)
         self._matching_ids = MatchingIds(config.matching_id_secret)
         self._cancelled_status = config.cancelled_status
-        self._strict_luhn = config.iccid_luhn_strict
         self._cancelled: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
         self._smdp = SmdpClient(config, transport)
 
@@ -152,10 +149,6 @@ class Es2Plus:
         if meaning:
             self._cancelled.append((bought.reference, iccid))
         return meaning
-
-    async def balance(self) -> Balance | None:
-        """None: ES2+ tells none. Sends nothing."""
-        return None
 
     async def aclose(self) -> None:
         """Close the connections. Idempotent."""

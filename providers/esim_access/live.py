@@ -10,7 +10,6 @@ from domain.errors import (
     ProviderError,
     ProviderOutcomeUnknown,
     ProviderRefused,
-    ProviderReplyUnusable,
     ProviderUnavailable,
 )
 from domain.provider import (
@@ -21,8 +20,9 @@ from domain.provider import (
     ProvisionedEsim,
     ProvisionRequest,
 )
-from providers._http import HttpReply, ProviderHttp, checked_base_url
+from providers._http import HttpReply, ProviderHttp, checked_base_url, unusable
 from providers._redaction import redacted
+from providers._seller import Seller
 from providers.esim_access.config import EsimAccessConfig
 from providers.esim_access.errors import (
     NO_SUCH_ORDER,
@@ -50,7 +50,7 @@ _SAYING_OF_AN_ORDER = NOT_IN_THIS_STATE | NO_SUCH_PROFILE | {NOT_ALLOCATED}
 _ORDER, _QUERY, _CANCEL, _BALANCE = "/esim/order", "/esim/query", "/esim/cancel", "/balance/query"
 
 
-class EsimAccess:
+class EsimAccess(Seller):
     """Buys one profile per order reference, which is the transactionId.
 
     Args:
@@ -61,16 +61,12 @@ class EsimAccess:
     """
 
     name = "ESIM_ACCESS"
-    releases = False
     returnable = True
 
     def __init__(
         self, config: EsimAccessConfig, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self.ambiguity = config.ambiguity
-        self.settle_gap_seconds = config.settle_gap_seconds
-        self.limits = config.limits
-        self.resellable = config.resale
+        super().__init__(config)
         self._config = config  # which hides its access code from every repr
         self._http = ProviderHttp(
             self.name,
@@ -106,7 +102,7 @@ class EsimAccess:
                 raise failure(self.name, code, ProviderOutcomeUnknown, reply.kept)
             return AcceptedOrder(order_no(reply.body), reply.kept)
         except InvalidInput as fault:
-            raise self._unusable(fault.message, reply) from None
+            raise unusable(self.name, fault.message, reply) from None
 
     async def lookup(self, request: ProvisionRequest) -> Answer | None:
         """Collect an accepted order, or find one by our reference: `POST esim/query`.
@@ -136,9 +132,6 @@ class EsimAccess:
         if not ours:
             return self._not_delivered(code, accepted_id, reply)
         return self._delivered(ours, request, self._only(ours, reply))
-
-    async def release(self, bought: Bought) -> None:
-        """Nothing to do: a code works from the moment it is allocated."""
 
     async def cancel(self, bought: Bought) -> bool:
         """Give an unused profile back, which refunds it: `POST esim/cancel`. Idempotent.
@@ -228,12 +221,12 @@ class EsimAccess:
             return esim_of(
                 ours,
                 request,
-                strict_luhn=self._config.iccid_luhn_strict,
+                strict_luhn=self._strict_luhn,
                 sent=self.describe_request(request),
                 reply=reply,
             )
         except InvalidInput as fault:
-            raise self._unusable(fault.message, reply) from None
+            raise unusable(self.name, fault.message, reply) from None
 
     def _only(self, profiles: list[Mapping[str, object]], reply: HttpReply) -> HttpReply:
         """The reply without other orders, in case the filter was ignored."""
@@ -265,12 +258,5 @@ class EsimAccess:
     def _puzzling(self, fault: str, reply: HttpReply) -> ProviderRefused:
         return ProviderRefused(
             f"{self.name} answered the look-up, but its reply cannot be used. {fault}",
-            reply=reply.kept,
-        )
-
-    def _unusable(self, fault: str, reply: HttpReply) -> ProviderReplyUnusable:
-        return ProviderReplyUnusable(
-            f"{self.name} took the order, but its reply cannot be used. {fault}",
-            raw=reply.raw,
             reply=reply.kept,
         )
