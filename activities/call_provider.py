@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities.long_steps import heartbeats, to_the_end
@@ -22,10 +22,11 @@ from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
 from activities.prepare_purchase import Preparation, Purchase, check_wanted, ended
 from activities.provider_gate import Clock, ProviderGate, wait_for_turn
+from activities.purchase_events import record
 from activities.purchase_outcome import PurchaseOutcomes, review
 from activities.return_purchase import Returns
 from activities.settle_purchase import Doubt, Settlement
-from db import events, intents, inventory, profiles, provider_webhooks
+from db import intents, inventory, profiles, provider_webhooks
 from db.engine import transaction
 from db.intents import Intent
 from db.purchase_lock import HeldLock, PurchaseLock
@@ -252,7 +253,7 @@ class ProviderActivities:
                     )
                     if hold is None:
                         sent = await intents.mark_sent(connection, intent)
-                        await _note_sent(connection, sent)
+                        await record(connection, sent, EventKind.PURCHASE_SENT)
                         return sent
                 waited = await wait_for_turn(provider, hold, waited)
             except (OrderNotPaid, ActivationCancelled, ProviderError) as error:
@@ -312,16 +313,6 @@ class ProviderActivities:
                 return None
             request = await self._preparation.request(connection, profile, begun)
             return Doubt(begun, request, overdue=order.overdue)
-
-
-async def _note_sent(connection: AsyncConnection, intent: Intent) -> None:
-    await events.append(
-        connection,
-        intent.order_id,
-        EventKind.PURCHASE_SENT,
-        origin(),
-        payload={"provider": intent.provider, "reference": intent.reference},
-    )
 
 
 def _outlook(

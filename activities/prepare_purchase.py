@@ -51,25 +51,26 @@ class Preparation:
             begun = await intents.open_for(connection, order_id)
             if begun is not None and begun.provider != provider.name:
                 raise review(begun)
-            if begun is None:
-                check_wanted(profile)
-                await self._gate.peek(connection, provider)
-                begun = await self._intend(connection, profile, provider)
-            request = await self.request(connection, profile, begun)
-            return Purchase(begun, request, profile.user_id)
+            if begun is not None:
+                request = await self.request(connection, profile, begun)
+                return Purchase(begun, request, profile.user_id)
+            check_wanted(profile)
+            await self._gate.peek(connection, provider)
+            return await self._begin(connection, profile, provider)
 
-    async def _intend(
+    async def _begin(
         self, connection: AsyncConnection, profile: Profile, provider: EsimProvider
-    ) -> Intent:
+    ) -> Purchase:
         reference = f"{self._prefix}order-{profile.order_id}"
         request = await provision_request(connection, profile, provider.name, reference)
-        return await intents.intend(
+        intent = await intents.intend(
             connection,
             order_id=profile.order_id,
             provider=provider.name,
             reference=reference,
             request=provider.describe_request(request),
         )
+        return Purchase(intent, request, profile.user_id)
 
     async def request(
         self, connection: AsyncConnection, profile: Profile, intent: Intent

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -13,6 +14,8 @@ from domain.errors import ProviderError, ProviderHeld, StorageUnavailable
 from domain.provider import EsimProvider
 from domain.provider_gate import Hold, HoldReason
 from domain.provider_limits import SpendLimits
+
+ResultT = TypeVar("ResultT")
 
 Clock = Callable[[], Awaitable[datetime]]
 """The present time, for tests that skip it; the database's clock is used without one."""
@@ -53,14 +56,16 @@ class ProviderGate:
         self, connection: AsyncConnection, provider: EsimProvider, *, user_id: int
     ) -> Hold | None:
         """Take the permit for a purchase, in the transaction that marks it sent."""
-        name, limits, now = provider.name, provider.limits, await self.now()
-        hold = await provider_gates.peek(connection, name, limits, now=now)
-        hold = hold or await provider_gates.spend(
-            connection, name, limits, self._allowance, user_id=user_id
+        hold = await provider_gates.enter(
+            connection,
+            provider.name,
+            provider.limits,
+            now=await self.now(),
+            spending=provider_gates.Spending(self._allowance, user_id),
         )
         if hold is not None and hold.reason is HoldReason.SPEND:
-            log.error("spend_guard_reached", provider=name, user_id=user_id)
-        return hold or await provider_gates.enter(connection, name, limits, now=now)
+            log.error("spend_guard_reached", provider=provider.name, user_id=user_id)
+        return hold
 
     async def admit(self, provider: EsimProvider) -> None:
         """Wait for the turn of a call that buys nothing.
@@ -78,6 +83,25 @@ class ProviderGate:
             if hold is None:
                 return
             waited = await wait_for_turn(provider, hold, waited)
+
+    async def through(
+        self, provider: EsimProvider, call: Callable[[], Awaitable[ResultT]]
+    ) -> ResultT:
+        """Make a call that buys nothing, and say how it ended.
+
+        Raises:
+            ProviderHeld: it cannot leave soon; nothing was sent.
+            ProviderError: as the call does.
+            StorageUnavailable: nothing was sent.
+        """
+        await self.admit(provider)
+        try:
+            answer = await call()
+        except ProviderError as error:
+            await self.report(provider, error)
+            raise
+        await self.report(provider, None)
+        return answer
 
     async def report(self, provider: EsimProvider, error: ProviderError | None) -> None:
         """Say how a call ended; None if it was answered.

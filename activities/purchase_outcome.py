@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.origin import origin
+from activities.purchase_events import record
 from activities.reserve_inventory import release_held
 from db import events, intents, inventory, profiles, quarantine
 from db.engine import transaction
@@ -83,7 +84,7 @@ class PurchaseOutcomes:
                     connection, intent, order.provider_order_id, order.reply
                 )
                 if intent.state is not IntentState.ACCEPTED:
-                    await _record(connection, intent, EventKind.PURCHASE_ACCEPTED)
+                    await record(connection, intent, EventKind.PURCHASE_ACCEPTED)
                 return accepted
 
         return await _patiently(write)
@@ -139,9 +140,9 @@ class PurchaseOutcomes:
         intent: Intent,
         esim: ProvisionedEsim,
     ) -> int:
-        served = await inventory.held_by(connection, intent.order_id)
+        served = await inventory.held_by(connection, intent.order_id) is not None
         purchase = _bought(profile, intent, esim)
-        if served is not None:  # from stock, while the purchase was in doubt
+        if served:  # from stock, while the purchase was in doubt
             resell = intent.provider in self._resellable
             item_id = await inventory.add_unwanted(connection, purchase, resell=resell)
         else:
@@ -153,23 +154,9 @@ class PurchaseOutcomes:
             reply=esim.reply,
             inventory_item_id=item_id,
         )
-        payload = {"provider": intent.provider, "reference": esim.reference, "item_id": item_id}
-        if served is None and profile.status is ProfileStatus.PENDING_ACTIVATION:
-            await profiles.move(
-                connection,
-                profile,
-                ProfileStatus.RESERVED,
-                EventKind.PURCHASE_CONFIRMED,
-                origin(),
-                payload=payload,
-                inventory_item_id=item_id,
-            )
-            return item_id
-        await events.append(
-            connection, intent.order_id, EventKind.PURCHASE_CONFIRMED, origin(), payload=payload
-        )
+        await _confirm(connection, profile, intent, item_id, served=served)
         # A parked order waits for its next round with the item held; an ended one holds nothing.
-        if served is None and profile.status in ENDED:
+        if not served and profile.status in ENDED:
             await release_held(
                 connection,
                 profile,
@@ -191,7 +178,7 @@ class PurchaseOutcomes:
             )
             if isinstance(error, ProviderReplyUnusable) and error.raw:
                 await quarantine.keep(connection, intent, error.message, error.raw)
-            await _record(connection, intent, verdict.kind, error)
+            await record(connection, intent, verdict.kind, error)
 
 
 def review(intent: Intent) -> NeedsReview:
@@ -228,20 +215,23 @@ def _verdict(error: ProviderError, *, unsure: bool) -> _Verdict:
     return _Verdict(settled, EventKind.PURCHASE_UNAVAILABLE)
 
 
-async def _record(
-    connection: AsyncConnection,
-    intent: Intent,
-    kind: EventKind,
-    error: ProviderError | None = None,
+async def _confirm(
+    connection: AsyncConnection, profile: Profile, intent: Intent, item_id: int, *, served: bool
 ) -> None:
-    await events.append(
+    """Record the purchase; an order that waits for it is RESERVED with it."""
+    payload = {"provider": intent.provider, "reference": intent.reference, "item_id": item_id}
+    kind = EventKind.PURCHASE_CONFIRMED
+    if served or profile.status is not ProfileStatus.PENDING_ACTIVATION:
+        await events.append(connection, intent.order_id, kind, origin(), payload=payload)
+        return
+    await profiles.move(
         connection,
-        intent.order_id,
+        profile,
+        ProfileStatus.RESERVED,
         kind,
         origin(),
-        error_code=error.code if error else None,
-        error=error.message if error else None,
-        payload={"provider": intent.provider, "reference": intent.reference},
+        payload=payload,
+        inventory_item_id=item_id,
     )
 
 

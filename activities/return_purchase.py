@@ -2,13 +2,13 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from activities.origin import origin
 from activities.provider_gate import ProviderGate
-from db import events, intents, inventory
+from activities.purchase_events import record
+from db import intents, inventory
 from db.engine import transaction
 from db.intents import Intent
 from domain.audit import EventKind
-from domain.errors import ProviderError, ProviderRefused
+from domain.errors import ProviderRefused
 from domain.provider import Bought, EsimProvider
 
 
@@ -30,16 +30,10 @@ class Returns:
             if intent is None or intent.released_at is not None:
                 return
             bought = await _bought(connection, intent)
-        await self._gate.admit(provider)
-        try:
-            await provider.release(bought)
-        except ProviderError as error:
-            await self._gate.report(provider, error)
-            raise
-        await self._gate.report(provider, None)
+        await self._gate.through(provider, lambda: provider.release(bought))
         async with transaction(self._engine) as connection:
             await intents.mark_released(connection, intent)
-            await _record(connection, intent, EventKind.PURCHASE_RELEASED)
+            await record(connection, intent, EventKind.PURCHASE_RELEASED)
 
     async def give_back(self, order_id: int, provider: EsimProvider) -> bool:
         """Return the order's purchase if nobody has seen it and the provider takes it. Idempotent.
@@ -59,22 +53,17 @@ class Returns:
             await intents.mark_returned(connection, intent, refusal=refusal)
             if refusal is None and intent.inventory_item_id is not None:
                 await inventory.give_up_iccid(connection, intent.inventory_item_id)
-                await _record(connection, intent, EventKind.PURCHASE_RETURNED)
+                await record(connection, intent, EventKind.PURCHASE_RETURNED)
         return True
 
     async def _cancel(self, bought: Bought, provider: EsimProvider) -> str | None:
         """None if it is undone, else why the provider does not take it."""
         if not provider.returnable:
             return f"{provider.name} takes nothing back."
-        await self._gate.admit(provider)
         try:
-            undone = await provider.cancel(bought)
-        except ProviderError as error:
-            await self._gate.report(provider, error)
-            if isinstance(error, ProviderRefused):
-                return error.message
-            raise
-        await self._gate.report(provider, None)
+            undone = await self._gate.through(provider, lambda: provider.cancel(bought))
+        except ProviderRefused as error:
+            return error.message
         return None if undone else f"{provider.name} does not take it back."
 
 
@@ -83,8 +72,3 @@ async def _bought(connection: AsyncConnection, intent: Intent) -> Bought:
     if intent.inventory_item_id is not None:
         iccid = await inventory.iccid_of(connection, intent.inventory_item_id)
     return Bought(intent.reference, intent.provider_order_id, iccid)
-
-
-async def _record(connection: AsyncConnection, intent: Intent, kind: EventKind) -> None:
-    payload = {"provider": intent.provider, "reference": intent.reference}
-    await events.append(connection, intent.order_id, kind, origin(), payload=payload)

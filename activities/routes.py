@@ -9,7 +9,7 @@ from temporalio import activity
 from db import intents, plan_codes, profiles
 from db.engine import transaction
 from db.profiles import Profile
-from domain.errors import UnknownProvider
+from domain.errors import OrderNotFound, UnknownProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,7 @@ class RoutingActivities:
         """The next provider of the plan's route that was not tried; None if there is none.
 
         None too while a purchase of the order is open anywhere, or was made: nobody else may be
-        asked then.
-        Reads only.
+        asked then. Reads only.
 
         Raises:
             OrderNotFound, StorageUnavailable.
@@ -86,7 +85,9 @@ class RoutingActivities:
             begun = await intents.open_for(connection, request.order_id)
             if begun or await intents.bought_for(connection, request.order_id):
                 return None
-            profile = await profiles.lock(connection, request.order_id)
+            profile = await profiles.find(connection, request.order_id)
+            if profile is None:
+                raise OrderNotFound("Order not found.")
             route = await self._routes.of(connection, profile)
         return next((name for name in route if name not in request.tried), None)
 

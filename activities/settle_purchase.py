@@ -59,7 +59,7 @@ class Settlement:
         """
         await self._hear_of_failure(doubt)
         try:
-            answer = await self._ask(doubt, provider)
+            answer = await self._gate.through(provider, lambda: provider.lookup(doubt.request))
         except ProviderError as error:
             return await self._on_error(doubt, error)
         if isinstance(answer, ProvisionedEsim):
@@ -106,16 +106,6 @@ class Settlement:
                 f"The request to {intent.provider} was cut off: it may have been booked."
             )
             await self._outcomes.fail(intent, error, unsure=True)
-
-    async def _ask(self, doubt: Doubt, provider: EsimProvider) -> Answer | None:
-        await self._gate.admit(provider)
-        try:
-            answer = await provider.lookup(doubt.request)
-        except ProviderError as error:
-            await self._gate.report(provider, error)
-            raise
-        await self._gate.report(provider, None)
-        return answer
 
     async def _on_error(self, doubt: Doubt, error: ProviderError) -> Answer | None:
         """What a look-up that gave no answer means; an accepted order simply waits on."""

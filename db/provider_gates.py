@@ -4,7 +4,7 @@ Every function takes the row's lock, so that two workers never count the same pe
 an order's profile first, then a gate.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from domain.provider_gate import (
     pass_through,
 )
 from domain.provider_limits import ProviderLimits, SpendLimits
-from domain.purchase import IntentState
+from domain.purchase import IntentState, Resolution
 
 _COLUMNS = tuple(gates.c[name] for name in Gate.__dataclass_fields__)
 _SPEND_RECHECK_SECONDS = 300.0
@@ -43,6 +43,14 @@ _LOCK: Select[Any] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """A purchase, as the spend guard sees it: who it is for, and what is allowed in all."""
+
+    allowance: SpendLimits
+    user_id: int
+
+
 async def peek(
     connection: AsyncConnection, provider: str, limits: ProviderLimits, *, now: datetime | None
 ) -> Hold | None:
@@ -54,13 +62,28 @@ async def peek(
 
 
 async def enter(
-    connection: AsyncConnection, provider: str, limits: ProviderLimits, *, now: datetime | None
+    connection: AsyncConnection,
+    provider: str,
+    limits: ProviderLimits,
+    *,
+    now: datetime | None,
+    spending: Spending | None = None,
 ) -> Hold | None:
-    """Take the permit for one call; why not, if there is none. Commit before calling."""
+    """Take the permit for one call; why not, if there is none. Commit before calling.
+
+    Args:
+        connection: the transaction that the gate is locked in.
+        provider: whose gate.
+        limits: what it bears.
+        now: a test's clock; None for the database's.
+        spending: for a purchase: it must also be within the spend guard.
+    """
     gate, moment = await _lock(connection, provider, now)
     answer = pass_through(gate, limits, moment)
     if isinstance(answer, Hold):
         return answer
+    if spending and (hold := await spend(connection, provider, limits, spending)):
+        return hold
     await _write(connection, provider, **asdict(answer))
     return None
 
@@ -90,21 +113,18 @@ async def report(
 
 
 async def spend(
-    connection: AsyncConnection,
-    provider: str,
-    limits: ProviderLimits,
-    allowance: SpendLimits,
-    *,
-    user_id: int,
+    connection: AsyncConnection, provider: str, limits: ProviderLimits, spending: Spending
 ) -> Hold | None:
-    """Whether one more purchase is within the spend guard. Call it behind `enter`, in its lock.
+    """Whether one more purchase is within the spend guard; `enter` asks it in its lock.
 
-    Counts what was sent in the last hour and not refused. "In all" may be exceeded by as many
-    purchases as there are providers, which are counted side by side.
+    Counts what was sent in the last hour, but for what was refused or, as a person found out, never
+    booked. "In all" may be exceeded by as many purchases as there are providers, which are counted
+    side by side.
     """
     if limits.purchases_per_hour is None:
         return None
-    counted = (await connection.execute(_spent(provider, user_id))).one()
+    allowance = spending.allowance
+    counted = (await connection.execute(_spent(provider, spending.user_id))).one()
     guards = (
         (counted.everywhere, allowance.purchases_per_hour),
         (counted.here, limits.purchases_per_hour),
@@ -179,5 +199,6 @@ def _spent(provider: str, user_id: int) -> Select[Any]:
         .where(
             intents.c.sent_at > func.now() - literal_column("interval '1 hour'"),
             intents.c.state != IntentState.REFUSED,
+            intents.c.resolution.is_distinct_from(Resolution.ABSENT),
         )
     )

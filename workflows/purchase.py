@@ -16,8 +16,6 @@ from workflows.failures import FAILS_OVER, classify
 
 FAILOVER = "failover"
 """Patch: a definite refusal goes on to the route's next provider."""
-_HOPE_IS_GRADED = "hope-is-graded"
-"""Patch: no failure hides a doubt that followed it; stock leaves more hope than nothing."""
 
 
 class Purchase:
@@ -144,12 +142,8 @@ def _most_hopeful(failures: list[FailureError]) -> FailureError:
     The last one, if it is no plain refusal: it may have been booked there.
     """
     last = failures[-1]
-    if len(failures) == 1:
+    if classify(last).code not in FAILS_OVER:
         return last
-    hopes: tuple[ProfileStatus | None, ...] = (None,)
-    if workflow.patched(_HOPE_IS_GRADED):
-        if classify(last).code not in FAILS_OVER:
-            return last
-        hopes = (None, ProfileStatus.EXHAUSTED)
+    hopes = (None, ProfileStatus.EXHAUSTED)
     ranked = (error for hope in hopes for error in failures if classify(error).parks_as is hope)
     return next(ranked, last)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import provider_gates
 from db.engine import transaction
+from db.provider_gates import Spending
 from domain.errors import (
     ProviderError,
     ProviderOutcomeUnknown,
@@ -209,8 +210,7 @@ async def _spend(
             connection,
             A,
             ProviderLimits(purchases_per_hour=here),
-            SpendLimits(everywhere, by_user),
-            user_id=user_id,
+            Spending(SpendLimits(everywhere, by_user), user_id),
         )
 
 
