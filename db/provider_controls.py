@@ -32,6 +32,7 @@ _NAMES = text("""
     UNION SELECT provider FROM plan_codes
     UNION SELECT provider FROM provider_gates
 """)
+_WAITING = (ProfileStatus.PENDING_ACTIVATION, ProfileStatus.PROVISIONING_FAILED)
 _WAITS_FOR_A_PROVIDER = (ProviderUnavailable.code, ProviderHeld.code)
 
 
@@ -81,9 +82,10 @@ async def resume(
 
 
 async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int) -> list[int]:
-    """Orders whose next round waits for this provider, those that wait longest first.
+    """Orders that wait for this provider, those that wait longest first.
 
-    A round is spent by asking, so orders that wait for another provider are left alone.
+    They wait for their next round, or have parked after an outage or a pause of days. A round is
+    spent by asking, so orders that wait for another provider are left alone.
     """
     last_asked = (
         select(intents.c.provider)
@@ -95,7 +97,7 @@ async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int)
     rows = await connection.execute(
         select(profiles.c.order_id)
         .where(
-            profiles.c.status == ProfileStatus.PENDING_ACTIVATION,
+            profiles.c.status.in_(_WAITING),
             profiles.c.failure_code.in_(_WAITS_FOR_A_PROVIDER),
             or_(func.strpos(profiles.c.failure_reason, provider) > 0, last_asked == provider),
         )

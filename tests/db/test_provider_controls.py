@@ -170,7 +170,7 @@ async def test_the_overview_counts_purchases_and_shows_the_balance(engine: Async
 
 
 async def test_only_what_waits_for_the_provider_is_woken(engine: AsyncEngine) -> None:
-    """Those that wait longest first, at most so many; parked, served and other orders sleep."""
+    """Those that wait longest first, at most so many; served orders and others' sleep."""
     named, bought_here, elsewhere, failed, parked_one = [await paid_order(engine) for _ in range(5)]
     await parked(engine, named, "PENDING_ACTIVATION", "provider-held")
     await parked(engine, bought_here, "PENDING_ACTIVATION", "provider-unavailable")
@@ -179,13 +179,14 @@ async def test_only_what_waits_for_the_provider_is_woken(engine: AsyncEngine) ->
     await parked(engine, parked_one, "PROVISIONING_FAILED", "provider-unavailable")
     reason = "UPDATE esim_profiles SET failure_reason = :r WHERE order_id = :id"
     await run(engine, reason, r=f"{PROVIDER} was not called: paused by ops.", id=named)
+    await run(engine, reason, r=f"{PROVIDER} cannot be reached.", id=parked_one)
     await run(engine, reason, r="AIRALO cannot be reached.", id=elsewhere)
     await in_doubt(engine, bought_here, state=IntentState.REFUSED)
     await in_doubt(engine, elsewhere, provider="AIRALO", state=IntentState.REFUSED)
     await paid_order(engine)
     async with transaction(engine) as connection:
         waiting = await provider_controls.waiting_for(connection, PROVIDER, limit=10)
-        assert waiting == [named, bought_here]
+        assert waiting == [named, bought_here, parked_one]
         assert await provider_controls.waiting_for(connection, PROVIDER, limit=1) == [named]
 
 
