@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from domain.provider import Bought
 from providers.esim_access import EsimAccess, EsimAccessConfig
 from tests.providers.partner_server import Answer, PartnerServer, answering
 
@@ -25,6 +26,16 @@ PROFILE: dict[str, object] = {
     "esimStatus": "GOT_RESOURCE",
     "expiredTime": "2025-03-19T18:00:00+0000",
     "packageList": [{"packageCode": "ES-5GB", "slug": "ES_5_30", "duration": 30}],
+}
+
+ICCID = str(PROFILE["iccid"])
+BOUGHT = Bought("order-42", ORDER_NO, ICCID)
+OTHER_CODE = "OTHERCANARY1234"
+OTHER = {
+    **PROFILE,
+    "orderNo": "B1",
+    "transactionId": "order-43",
+    "ac": f"LPA:1$rsp-eu.redteamobile.com${OTHER_CODE}",
 }
 
 

@@ -1,16 +1,29 @@
 """An SM-DP+ that answers by script, and what the adapter under test is told about it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
+
+from domain.errors import ProviderError
 from domain.provider import Bought
 from providers.es2plus import Es2Plus, Es2PlusConfig
 from sandbox.credentials import ES2PLUS_REQUESTER
 from sandbox.profiles import SMDP_ADDRESS as SANDBOX_SMDP_ADDRESS
 from sandbox.sandbox import Sandbox
-from tests.providers.partner_server import Answer, PartnerServer, Received, answering, send_json
+from tests.providers.partner_server import (
+    Answer,
+    PartnerServer,
+    Received,
+    answering,
+    close_without_a_word,
+    cut_off,
+    reset_after_reading,
+    send_json,
+)
 
 ICCID = "8921012345678901236"  # 19 digits, the last one right
 WIRE_ICCID = f"{ICCID}F"
@@ -107,3 +120,30 @@ async def builder(partner: PartnerServer) -> AsyncIterator[Build]:
     yield build
     for adapter in built:
         await adapter.aclose()
+
+
+CANARY = "CANARY12-CANARY34-CANARY56"
+TALK = f"code LPA:1$smdp.example.com${CANARY} for canary.user@example.com, {CANARY}"
+
+CODES_LOST = [
+    pytest.param(reset_after_reading, id="reset"),
+    pytest.param(close_without_a_word, id="closed"),
+    pytest.param(cut_off(json.dumps(done()).encode()), id="cut off"),
+    pytest.param(answering(200, b"<html>"), id="no JSON"),
+    pytest.param(answering(200, {}), id="no header"),
+    pytest.param(answering(200, []), id="no message"),
+    pytest.param(answering(200, done("Expired")), id="neither done nor failed"),
+    pytest.param(answering(200, {"header": {"functionExecutionStatus": "x"}}), id="odd status"),
+    pytest.param(answering(200, done([])), id="status of another kind"),  # type: ignore[arg-type]
+    pytest.param(answering(500, {"message": TALK}), id="HTTP 500"),
+    pytest.param(answering(502, b""), id="HTTP 502"),
+]
+
+
+def assert_clean(error: ProviderError, *secrets: str) -> None:
+    """No secret in anything that an error carries."""
+    everything = f"{error!r} {error} {error.message} {json.dumps(error.reply)}"
+    for secret in (CANARY, SECRET, "canary.user", "smdp.", *secrets):
+        assert secret not in everything
+    assert error.__cause__ is None
+    assert error.__context__ is None or error.__suppress_context__

@@ -1,29 +1,27 @@
-"""The queries of eSIM Access: collecting an order, finding a lost one, giving one back."""
+"""The queries of eSIM Access: collecting an order, finding a lost one."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
 
 from domain.errors import (
-    ProviderError,
     ProviderOrderFailed,
-    ProviderOutcomeUnknown,
     ProviderRefused,
     ProviderReplyUnusable,
     ProviderUnavailable,
 )
-from domain.provider import AcceptedOrder, Balance, Bought, ProvisionedEsim, ProvisionRequest
+from domain.provider import AcceptedOrder, ProvisionedEsim, ProvisionRequest
 from tests.providers.esim_access_partner import (
+    ICCID,
     MATCHING_ID,
     ORDER_NO,
+    OTHER,
+    OTHER_CODE,
     PROFILE,
     SECRETS,
-    TALKATIVE,
     esim_access_at,
     failing,
     listing,
@@ -32,21 +30,10 @@ from tests.providers.esim_access_partner import (
 from tests.providers.partner_server import (
     Answer,
     PartnerServer,
-    Received,
     answering,
     reset_after_reading,
 )
 from tests.providers.secrecy import assert_clean
-
-ICCID = str(PROFILE["iccid"])
-BOUGHT = Bought("order-42", ORDER_NO, ICCID)
-OTHER_CODE = "OTHERCANARY1234"
-OTHER = {
-    **PROFILE,
-    "orderNo": "B1",
-    "transactionId": "order-43",
-    "ac": f"LPA:1$rsp-eu.redteamobile.com${OTHER_CODE}",
-}
 
 
 @pytest.fixture
@@ -303,125 +290,3 @@ async def test_failed_lookup_changes_nothing(
     async with esim_access_at(partner) as provider:
         with pytest.raises(ProviderUnavailable):
             await provider.lookup(request_42)
-
-
-def cancelling(cancel: Answer, query: Answer) -> Answer:
-    """Answer cancellations and queries differently."""
-
-    async def dispatch(received: Received, writer: asyncio.StreamWriter) -> None:
-        chosen = cancel if received.path.endswith("/cancel") else query
-        await chosen(received, writer)
-
-    return dispatch
-
-
-async def test_cancellation_names_the_profile(partner: PartnerServer) -> None:
-    """One POST with the ICCID; success is a refund."""
-    partner.answer = succeeding({})
-    async with esim_access_at(partner) as provider:
-        assert await provider.cancel(BOUGHT) is True
-    (received,) = partner.requests
-    assert (received.method, received.path) == ("POST", "/open/esim/cancel")
-    assert received.json == {"iccid": ICCID}
-
-
-@pytest.mark.parametrize("code", ["200002", "200009", "310272", "310403"])
-@pytest.mark.parametrize(
-    ("query", "undone"),
-    [
-        (listing({**PROFILE, "esimStatus": "CANCEL"}), True),
-        (listing({**PROFILE, "esimStatus": "IN_USE"}), False),
-        (listing({**PROFILE, "esimStatus": "REVOKED"}), False),
-        (listing({**OTHER, "iccid": "89852245280000942228", "esimStatus": "CANCEL"}), False),
-        (listing(), False),
-        (failing("310272"), False),
-    ],
-)
-async def test_refused_cancellation_may_have_happened_before(
-    partner: PartnerServer, code: str, query: Answer, undone: bool
-) -> None:
-    """True again after a success whose answer was lost; a used profile is not taken back."""
-    partner.answer = cancelling(failing(code), query)
-    async with esim_access_at(partner) as provider:
-        assert await provider.cancel(BOUGHT) is undone
-    assert partner.requests[1].json["iccid"] == ICCID
-
-
-@pytest.mark.parametrize(
-    ("bought", "asked"),
-    [
-        (Bought("order-42", ORDER_NO, None), ("orderNo", ORDER_NO)),
-        (Bought("order-42", None, None), ("transactionId", "order-42")),
-    ],
-)
-async def test_profile_is_looked_up_if_we_do_not_know_its_iccid(
-    partner: PartnerServer, bought: Bought, asked: tuple[str, str]
-) -> None:
-    """By either name of the order; another order's profile is never cancelled."""
-    partner.answer = cancelling(succeeding({}), listing(OTHER, PROFILE))
-    async with esim_access_at(partner) as provider:
-        assert await provider.cancel(bought) is True
-    key, name = asked
-    assert partner.requests[0].json[key] == name
-    assert partner.requests[1].json == {"iccid": ICCID}
-
-
-@pytest.mark.parametrize("query", [listing(), listing(OTHER), failing("310272"), failing("200010")])
-async def test_nothing_to_cancel_is_no_success(partner: PartnerServer, query: Answer) -> None:
-    """Nothing came back to us; nothing is sent that could change anything."""
-    partner.answer = query
-    async with esim_access_at(partner) as provider:
-        assert await provider.cancel(Bought("order-42", None, None)) is False
-    assert len(partner.requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        (failing("900001"), ProviderUnavailable),
-        (failing("101003"), ProviderRefused),
-        (failing("000001"), ProviderOutcomeUnknown),
-        (failing("999999"), ProviderOutcomeUnknown),
-        (answering(200, {}), ProviderOutcomeUnknown),
-        (answering(200, TALKATIVE.encode()), ProviderOutcomeUnknown),
-        (answering(500, {}), ProviderOutcomeUnknown),
-        (reset_after_reading, ProviderOutcomeUnknown),
-    ],
-)
-async def test_failed_cancellation_says_whether_it_may_have_happened(
-    partner: PartnerServer, answer: Answer, expected: type[ProviderError]
-) -> None:
-    """It can be repeated, but nobody is told that the money is back before it is."""
-    partner.answer = answer
-    async with esim_access_at(partner) as provider:
-        with pytest.raises(expected) as raised:
-            await provider.cancel(BOUGHT)
-    assert_clean(raised.value, *SECRETS)
-
-
-async def test_cancelled_state_that_cannot_be_asked_is_later(partner: PartnerServer) -> None:
-    """A refused cancellation and a failed question together say nothing yet."""
-    partner.answer = cancelling(failing("200009"), failing("900001"))
-    async with esim_access_at(partner) as provider:
-        with pytest.raises(ProviderUnavailable):
-            await provider.cancel(BOUGHT)
-
-
-async def test_balance_is_in_dollars(partner: PartnerServer) -> None:
-    """They count in USD times 10,000."""
-    partner.answer = succeeding({"balance": 1_234_567})
-    async with esim_access_at(partner) as provider:
-        assert await provider.balance() == Balance(Decimal("123.4567"), "USD")
-    (received,) = partner.requests
-    assert (received.method, received.path, received.json) == ("POST", "/open/balance/query", {})
-
-
-@pytest.mark.parametrize(
-    "obj", [None, {}, {"balance": "100"}, {"balance": True}, {"balance": None}]
-)
-async def test_unreadable_balance_is_not_an_amount(partner: PartnerServer, obj: object) -> None:
-    """Nobody is told a number that they did not say."""
-    partner.answer = succeeding(obj)
-    async with esim_access_at(partner) as provider:
-        with pytest.raises(ProviderUnavailable):
-            await provider.balance()
