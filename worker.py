@@ -127,6 +127,20 @@ async def running(workers: list[Worker]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks)
 
 
+def purchase_rules(settings: ProviderSettings) -> PurchaseRules:
+    """What the settings say of every purchase, wherever it is made."""
+    allowance = SpendLimits(settings.purchases_per_hour, settings.purchases_per_hour_per_user)
+    return PurchaseRules(allowance, settings.purchase_reference_prefix)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
 async def main() -> None:
     """Wire everything from the environment and work until told to stop."""
     configure_logging(load(LogSettings))
@@ -157,21 +171,13 @@ async def main() -> None:
         task_queue=temporal.temporal_task_queue,
         default_provider=provider_settings.esim_provider,
         settings=load(WorkerSettings),
-        purchases=PurchaseRules(
-            SpendLimits(
-                provider_settings.purchases_per_hour,
-                provider_settings.purchases_per_hour_per_user,
-            ),
-            provider_settings.purchase_reference_prefix,
-        ),
+        purchases=purchase_rules(provider_settings),
         # Tests and replay run in the sandbox, which catches what is not deterministic; here it
         # would cost a third of the worker and twice the memory of a waiting activation.
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     watch = BalanceWatch(engine, ProviderGate(engine, SpendLimits()), providers.values())
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = _told_to_stop()
     async with running(workers):
         log.info("worker_ready", task_queue=temporal.temporal_task_queue, providers=[*providers])
         watching = asyncio.create_task(watch.run())

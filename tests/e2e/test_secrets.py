@@ -84,9 +84,15 @@ async def test_what_four_providers_sold_is_where_codes_belong_and_nowhere_else(
     for table in CODE_FREE_TABLES:
         kept = await rows(market.engine, f"SELECT t::text AS line FROM {table} AS t")
         _check_text(table, "\n".join(row["line"] for row in kept), secrets)
+    await _check_what_ops_see(market, [*sold.values()], doubtful, secrets)
+
+
+async def _check_what_ops_see(
+    market: Market, sold: list[int], doubtful: list[int], secrets: set[str]
+) -> None:
     for path in (
         *ADMIN_LISTS,
-        *(f"activations/{order_id}" for order_id in (*sold.values(), *doubtful)),
+        *(f"activations/{order_id}" for order_id in (*sold, *doubtful)),
         *(f"reviews/{order_id}" for order_id in doubtful),
     ):
         answer = await market.operator.get(f"/api/admin/{path}")

@@ -76,10 +76,6 @@ class Driver:
         """Until the customer has it."""
         await self._until(order_id, "status = 'ACTIVATED'")
 
-    async def failed_round(self, order_id: int) -> None:
-        """Until one round has failed."""
-        await self._until(order_id, "failed_rounds > 0")
-
     async def parked_again(self, order_id: int, *, after_rounds: int) -> None:
         """Until it has failed once more and waits for a person."""
         await self._until(order_id, f"failed_rounds > {after_rounds} AND status = 'NEEDS_REVIEW'")

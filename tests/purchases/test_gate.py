@@ -136,11 +136,12 @@ class TestAskedToWait:
         """Two calls at once from each worker, so that both are needed."""
         return {"max_concurrent": 2}
 
+    @pytest.mark.parametrize("seconds", [2, 6], ids=["inside the call", "as a failed round"])
     async def test_a_retry_after_is_kept_by_every_worker(
-        self, engine: AsyncEngine, sandbox: Sandbox, driver: Driver, fleet: Fleet
+        self, engine: AsyncEngine, sandbox: Sandbox, driver: Driver, fleet: Fleet, seconds: int
     ) -> None:
-        """One order is told to wait 2 s: ten others do not call before that; all are served."""
-        sandbox.rule(A, Misbehaviour.RATE_LIMITED, retry_after=2)
+        """One order is told to wait: ten others do not call before that; all are served."""
+        sandbox.rule(A, Misbehaviour.RATE_LIMITED, retry_after=seconds)
         first = await _orders(engine, driver, 1)
         blocked = "SELECT count(*) FROM provider_gates WHERE blocked_until IS NOT NULL"
         await until(lambda: value(engine, blocked))
@@ -148,7 +149,7 @@ class TestAskedToWait:
         orders = first + await _orders(engine, driver, 10)
         await _all_activated(driver, orders, sandbox)
         moments = [call.monotonic_time for call in sandbox.calls(A)]
-        assert moments[1] - moments[0] >= 2
+        assert moments[1] - moments[0] >= seconds
         assert len(moments) == 12
         assert min(fleet.bought) > 0
 

@@ -129,11 +129,19 @@ async def test_a_paused_provider_is_passed_over_without_a_call(
     assert [each["provider"] for each in await driver.intents(order_id)] == [B]
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        Misbehaviour.TIMEOUT_AFTER_BOOKING,
+        Misbehaviour.RESET_AFTER_BOOKING,
+        Misbehaviour.MALFORMED_REPLY,
+    ],
+)
 async def test_a_lost_answer_in_review_mode_leaves_nobody_else_to_ask(
-    engine: AsyncEngine, sandbox: Sandbox, driver: Driver
+    engine: AsyncEngine, sandbox: Sandbox, driver: Driver, how: Misbehaviour
 ) -> None:
     """A may have booked, and has: a person is asked, and B never."""
-    sandbox.rule(A, Misbehaviour.TIMEOUT_AFTER_BOOKING)
+    sandbox.rule(A, how)
     await sell(engine, A, priority=1)
     await sell(engine, B, priority=2)
     order_id = await paid_order(engine)
