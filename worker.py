@@ -142,7 +142,10 @@ def _told_to_stop() -> asyncio.Event:
 
 
 async def main() -> None:
-    """Wire everything from the environment and work until told to stop."""
+    """Wire everything from the environment and work until told to stop.
+
+    Long, because everything that this process is made of is named here and nowhere else.
+    """
     configure_logging(load(LogSettings))
     temporal = load(TemporalSettings)
     database = load(DatabaseSettings)

@@ -1,6 +1,6 @@
 """Writing a purchase down before anything leaves, if the order still needs one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -68,6 +68,7 @@ class Preparation:
             order_id=profile.order_id,
             provider=provider.name,
             reference=reference,
+            plan_code=request.plan_code,
             request=provider.describe_request(request),
         )
         return Purchase(intent, request, profile.user_id)
@@ -75,9 +76,12 @@ class Preparation:
     async def request(
         self, connection: AsyncConnection, profile: Profile, intent: Intent
     ) -> ProvisionRequest:
-        """What the provider of a purchase is asked for, or was asked for."""
-        return await provision_request(
-            connection, profile, intent.provider, intent.reference, intent.provider_order_id
+        """What the provider was asked for: the same again, whatever `plan_codes` says by now."""
+        asked = await provision_request(connection, profile, intent.provider, intent.reference)
+        return replace(
+            asked,
+            plan_code=intent.plan_code or asked.plan_code,
+            provider_order_id=intent.provider_order_id,
         )
 
 

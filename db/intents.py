@@ -25,6 +25,7 @@ class Intent:
     order_id: int
     provider: str
     reference: str
+    plan_code: str | None
     state: IntentState
     attempts: int
     provider_order_id: str | None
@@ -74,6 +75,7 @@ async def intend(
     order_id: int,
     provider: str,
     reference: str,
+    plan_code: str | None,
     request: Mapping[str, object],
 ) -> Intent:
     """Record a purchase that is about to be sent. `request` holds no secret."""
@@ -83,6 +85,7 @@ async def intend(
             order_id=order_id,
             provider=provider,
             reference=reference,
+            plan_code=plan_code,
             request=dict(request),
             state=IntentState.INTENDED,
         )

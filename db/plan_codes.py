@@ -23,7 +23,6 @@ async def provision_request(
     profile: Profile,
     provider: str,
     reference: str,
-    provider_order_id: str | None = None,
 ) -> ProvisionRequest:
     """Everything a provider needs to know to sell this order's profile.
 
@@ -51,7 +50,6 @@ async def provision_request(
         country_iso2=row.iso2,
         customer_email=row.email,
         customer_name=row.name,
-        provider_order_id=provider_order_id,
     )
 
 

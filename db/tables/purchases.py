@@ -28,6 +28,8 @@ provider_intents = Table(
     Column("order_id", ForeignKey("orders.id"), nullable=False),
     Column("provider", Text, nullable=False),
     Column("reference", Text, nullable=False),
+    # What was asked for: a repetition asks for the same, whatever `plan_codes` says by then.
+    Column("plan_code", Text),
     Column("state", state(IntentState, "state"), nullable=False),
     Column("attempts", Integer, nullable=False, server_default="1"),
     # What was sent and what came back, without codes, credentials, names or addresses.

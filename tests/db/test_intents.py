@@ -51,6 +51,7 @@ async def intend(engine: AsyncEngine, order_id: int, provider: str = PROVIDER) -
             order_id=order_id,
             provider=provider,
             reference=f"order-{order_id}",
+            plan_code="ES-5GB",
             request={"description": f"order-{order_id}"},
         )
 

@@ -27,6 +27,7 @@ RESOLVED_BY_SQL = (
     " THEN 'ABSENT' ELSE 'EXISTS' END, resolved_by = 'unnamed',"
     " resolved_reason = 'settled by SQL' WHERE state = 'RESOLVED'"
 )
+TEXTS = ("plan_code", "provider_order_id", "return_error", "resolved_by", "resolved_reason")
 MOMENTS = ("accepted_at", "absent_at", "released_at", "returned_at", "downloaded_at")
 
 
@@ -71,11 +72,10 @@ def upgrade() -> None:
 
 
 def extend_intents() -> None:
-    op.add_column("provider_intents", sa.Column("provider_order_id", sa.Text(), nullable=True))
+    for name in TEXTS:
+        op.add_column("provider_intents", sa.Column(name, sa.Text(), nullable=True))
     for name in MOMENTS:
         op.add_column("provider_intents", moment(name))
-    for name in ("return_error", "resolved_by", "resolved_reason"):
-        op.add_column("provider_intents", sa.Column(name, sa.Text(), nullable=True))
     resolution = sa.Enum(
         "EXISTS",
         "ABSENT",
@@ -214,6 +214,5 @@ def downgrade() -> None:
     for constraint in ("resolved_says_who_and_why", "accepted_has_an_order_id"):
         op.drop_constraint(f"ck_provider_intents_{constraint}", "provider_intents")
     states(STATES_BEFORE)
-    columns = (*MOMENTS, "provider_order_id", "return_error")
-    for name in (*columns, "resolution", "resolved_by", "resolved_reason"):
+    for name in (*MOMENTS, *TEXTS, "resolution"):
         op.drop_column("provider_intents", name)

@@ -1,0 +1,44 @@
+"""A purchase that is asked about or sent again is the purchase that was sent."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.pause_points import PausePoint
+from sandbox.misbehaviours import Misbehaviour
+from sandbox.sandbox import Sandbox
+from tests.holds import Hold
+from tests.purchases.conftest import Driver, sell
+from tests.purchases.shops import SHOPS, Shop
+from tests.rows import paid_order, run, value
+
+pytestmark = pytest.mark.usefixtures("catalogue", "worker")
+
+ECHOING = [shop for shop in SHOPS if shop.name in {"AIRALO lookup", "ESIM_ACCESS lookup"}]
+
+
+@pytest.fixture(params=ECHOING, ids=lambda shop: shop.name)
+def shop(request: pytest.FixtureRequest) -> Shop:
+    """Those whose look-up tells which plan was bought."""
+    found: Shop = request.param
+    return found
+
+
+async def test_a_plan_code_that_was_changed_meanwhile_changes_nothing(
+    engine: AsyncEngine, sandbox: Sandbox, driver: Driver, shop: Shop, pause_points_dir: Path
+) -> None:
+    """The customer gets what was booked under the old code; one charge, and nobody is asked."""
+    await sell(engine, shop.provider, "ES-OLD")
+    order_id = await paid_order(engine)
+    sandbox.rule(shop.provider, Misbehaviour.RESET_AFTER_BOOKING)
+    hold = Hold(pause_points_dir, PausePoint.BEFORE_SEND, order_id)
+    await driver.start(order_id)
+    await hold.reached()
+    await run(engine, "UPDATE plan_codes SET plan_code = 'ES-NEW'")
+    hold.release()
+    await driver.see_through(order_id)
+    assert (await driver.profile(order_id))["status"] == "ACTIVATED"
+    [charge] = sandbox.net_charges()
+    assert charge.plan_code == "ES-OLD"
+    assert await value(engine, "SELECT count(*) FROM quarantined_replies") == 0
