@@ -164,6 +164,7 @@ class ProviderActivities:
         else:
             answer, intent = await self._ask_again(purchase, provider, lock, overdue=order.overdue)
         if not isinstance(answer, ProvisionedEsim):
+            await self._forget_failure(order.order_id)
             return None
         await self._pause.reach(PausePoint.AFTER_REPLY, order.order_id)
         await self._outcomes.keep(intent, answer)
@@ -236,6 +237,11 @@ class ProviderActivities:
     ) -> Answer | None:
         request = replace(purchase.request, provider_order_id=intent.provider_order_id)
         return await self._settlement.look_up(Doubt(intent, request, overdue=False), provider)
+
+    async def _forget_failure(self, order_id: int) -> None:
+        """Whoever asks for the order now learns that it is under way, and nudges nobody."""
+        async with transaction(self._engine) as connection:
+            await profiles.forget_failure(connection, await profiles.lock(connection, order_id))
 
     async def _depart(self, purchase: Purchase, provider: EsimProvider) -> Intent:
         """Pass the gate and commit the purchase as SENT; what may not leave is withdrawn.

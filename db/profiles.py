@@ -221,6 +221,18 @@ async def note_failed_round(
     )
 
 
+async def forget_failure(connection: AsyncConnection, profile: Profile) -> None:
+    """A pending profile's order is under way again, whatever the last round failed with.
+
+    Idempotent. The failed round stays counted, and in the audit trail.
+
+    Raises:
+        StaleWrite: the profile is not in the state it was read in.
+    """
+    if profile.status is ProfileStatus.PENDING_ACTIVATION and profile.failure_code is not None:
+        await _write(connection, profile, failure_code=None, failure_reason=None)
+
+
 async def note_start(connection: AsyncConnection, profile: Profile, origin: Origin) -> None:
     """Record that an activation began; only the first call does anything.
 

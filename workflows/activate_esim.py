@@ -17,13 +17,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows import details, messages, policies, steps
 from workflows.compensation import UndoStack, shielded
-from workflows.failures import (
-    ENDS_THE_ACTIVATION,
-    FAILS_THE_RUN,
-    IS_AN_OUTAGE,
-    classify,
-    parked_state,
-)
+from workflows.failures import ENDS_THE_ACTIVATION, FAILS_THE_RUN, classify, parked_state
 from workflows.messages import (
     ActivationRequest,
     ActivationResult,
@@ -33,9 +27,9 @@ from workflows.messages import (
     Step,
 )
 from workflows.purchase import Purchase
+from workflows.rounds import Rounds
+from workflows.waits import BY_THE_CLOCK, woken_within
 
-_PATIENT_ROUNDS = "patient-rounds"
-"""Patch: an outage is waited out in further rounds."""
 _SETTLE_PURCHASES = "settle-purchases"
 """Patch: a run ends when its purchase is settled, not before."""
 _NAMES_NO_SELLER = frozenset({ProviderRefused.code, ProviderOrderFailed.code, UnknownProvider.code})
@@ -60,8 +54,7 @@ class ActivateEsimWorkflow:
         self._purchase = Purchase(request.order_id)
         self._failed_rounds = request.failed_rounds
         self._failure = request.waiting_for
-        self._outage_rounds = request.outage_rounds
-        self._rounds_left = [] if request.outage_rounds else list(policies.ROUND_DELAYS)
+        self._rounds = Rounds(request.short_rounds, request.outage_rounds, request.next_round_at)
         self._delay = timedelta()
         self._undo = UndoStack()
         self._requests: list[tuple[str, Intervention]] = []
@@ -146,12 +139,12 @@ class ActivateEsimWorkflow:
             raise _Cancelled(Intervention("activation", failure.reason))
         await self._undo.unwind()
         self._failed_rounds += 1
-        if failure.parks_as is None and not self._has_rounds_left(failure):
+        if failure.parks_as is None and not self._rounds.are_left(failure):
             failure = Failure(failure.code, failure.reason, parked_state(failure))
         if failure.code in _NAMES_NO_SELLER:
             self._provider = None  # the next round goes back to the plan's route
         self._failure = failure
-        self._delay = self._next_delay(failure)
+        self._delay = self._rounds.plan(failure)
         delay = None if failure.parks_as else self._delay
         await steps.record_failed_round(
             FailedRound(
@@ -164,53 +157,31 @@ class ActivateEsimWorkflow:
             )
         )
 
-    def _has_rounds_left(self, failure: Failure) -> bool:
-        """Whether another round comes by itself; an outage gets many more than anything else."""
-        if self._rounds_left:
-            return True
-        is_outage = failure.code in IS_AN_OUTAGE and self._outage_rounds < policies.OUTAGE_ROUNDS
-        if not is_outage or not workflow.patched(_PATIENT_ROUNDS):
-            return False
-        self._outage_rounds += 1
-        self._rounds_left = [policies.OUTAGE_WAIT]
-        return True
-
-    def _next_delay(self, failure: Failure) -> timedelta:
-        """The pause after this round, or longer if the provider asked for it.
-
-        An outage's pauses are spread: orders that failed together must not come back together.
-        """
-        delay = self._rounds_left[0] if self._rounds_left else policies.OUTAGE_WAIT
-        if failure.code in IS_AN_OUTAGE and delay >= policies.OUTAGE_WAIT:
-            delay = policies.OUTAGE_WAIT * workflow.random().uniform(0.5, 1.5)
-        return max(delay, timedelta(seconds=failure.retry_after_seconds or 0))
-
     async def _wait_for_the_next_round(self) -> None:
         self._stop_if_cancelled()
         failure = self._failure
         if failure is None or failure.parks_as is not None:
             await self._wait_for_a_person(failure)
         else:
-            await self._pause(failure, self._delay)
-            del self._rounds_left[:1]
-            if self._outage_rounds and not self._requests:
+            ran_out = await self._pause(failure, self._delay)
+            by_the_clock = workflow.patched(BY_THE_CLOCK)
+            if ran_out or not by_the_clock:
+                self._rounds.pass_one()
+            if by_the_clock and not self._requests:
                 self._continue_if_long()
         self._failure = None
         self._next_round_at = None
         details.trying_again(self._state())
 
-    async def _pause(self, failure: Failure, delay: timedelta) -> None:
-        """Wait for the next automatic round; a retry ends the wait."""
+    async def _pause(self, failure: Failure, delay: timedelta) -> bool:
+        """Wait for the next automatic round; False if a retry has ended the wait."""
         self._step = Step.WAITING
         self._next_round_at = (workflow.now() + delay).isoformat(timespec="seconds")
         details.waiting(self._state(), failure)
-        try:
-            await workflow.wait_condition(
-                lambda: bool(self._requests), timeout=delay, timeout_summary="Next round"
-            )
-        except TimeoutError:
-            return
+        if not await woken_within(delay, lambda: bool(self._requests), "Next round"):
+            return True
         await self._take_requests()
+        return False
 
     async def _wait_for_a_person(self, failure: Failure | None) -> None:
         """Sleep, for months if need be, until somebody sends a retry or a cancel."""
@@ -223,21 +194,12 @@ class ActivateEsimWorkflow:
             if self._purchase.take_news() and in_review:
                 break  # what was in doubt may have been delivered
             self._continue_if_long()
-            if not await self._asked_within(patience, "Still waiting") and exhausted:
+            if not await woken_within(patience, self._is_asked, "Still waiting") and exhausted:
                 break  # stock may have come instead
-        self._rounds_left = list(policies.ROUND_DELAYS)
-        self._outage_rounds = 0
+        self._rounds.start_over()
 
-    async def _asked_within(self, patience: timedelta, summary: str) -> bool:
-        try:
-            await workflow.wait_condition(
-                lambda: bool(self._requests) or self._purchase.has_news,
-                timeout=patience,
-                timeout_summary=summary,
-            )
-        except TimeoutError:
-            return False
-        return True
+    def _is_asked(self) -> bool:
+        return bool(self._requests) or self._purchase.has_news
 
     def _continue_if_long(self) -> None:
         if workflow.info().get_current_history_length() < policies.MAXIMUM_HISTORY_EVENTS:
@@ -245,7 +207,13 @@ class ActivateEsimWorkflow:
         parked = self._failure if self._step is Step.PARKED else None
         workflow.continue_as_new(
             ActivationRequest(
-                self._order_id, self._provider, self._failed_rounds, parked, self._outage_rounds
+                self._order_id,
+                self._provider,
+                self._failed_rounds,
+                parked,
+                self._rounds.outage,
+                self._rounds.short,
+                self._rounds.due,
             )
         )
 

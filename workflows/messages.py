@@ -5,6 +5,7 @@ never a code.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from temporalio.common import SearchAttributeKey
@@ -59,8 +60,9 @@ class ActivationRequest:
     """The workflow's input. People starting one by hand give `order_id` alone.
 
     Attributes:
-        failed_rounds, waiting_for, outage_rounds: set when a waiting activation continues as a
-            new run.
+        failed_rounds, waiting_for: set when a waiting activation continues as a new run.
+        short_rounds, outage_rounds: and how many automatic rounds of each kind have passed.
+        next_round_at: and when the next one is due.
     """
 
     order_id: int
@@ -68,6 +70,8 @@ class ActivationRequest:
     failed_rounds: int = 0
     waiting_for: Failure | None = None
     outage_rounds: int = 0
+    short_rounds: int = 0
+    next_round_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

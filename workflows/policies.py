@@ -87,6 +87,10 @@ SETTLEMENT_WAITS = (
 )
 """The same for a purchase that nobody waits for any more."""
 
+UNSETTLED_RECHECK = timedelta(hours=24)
+"""How often a purchase is asked for after that, if it could be given to nobody: the database was
+away just then, or its provider may not be called."""
+
 PARKED_REMINDER = timedelta(hours=24)
 """How often a parked activation says that it still waits."""
 

@@ -1,7 +1,6 @@
 """The part of an activation that buys: along the plan's route, until delivery, to a settled end."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
@@ -13,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows import policies, steps
 from workflows.failures import FAILS_OVER, classify
+from workflows.waits import Waits
 
 FAILOVER = "failover"
 """Patch: a definite refusal goes on to the route's next provider."""
@@ -81,13 +81,12 @@ class Purchase:
 
     async def settle(self) -> None:
         """After the end: learn what became of an open purchase, give back what nobody needs."""
-        waits = iter(policies.SETTLEMENT_WAITS)
+        waits = Waits(policies.SETTLEMENT_WAITS, afterwards=policies.UNSETTLED_RECHECK)
         while (provider := await steps.find_unsettled(self._order_id)) is not None:
-            wait = next(waits, None)
-            order = PurchaseOrder(self._order_id, provider, overdue=wait is None)
-            if await self._is_settled(order) or wait is None:
+            order = PurchaseOrder(self._order_id, provider, overdue=waits.are_over)
+            if await self._is_settled(order):
                 return
-            await self._news_within(wait, lambda: False)
+            await self._hear_during(waits, lambda: False)
 
     async def _buy_here(
         self,
@@ -96,12 +95,11 @@ class Purchase:
     ) -> int:
         """Buy, and wait for an accepted order: for the provider's word, asking now and then."""
         item_id = await steps.call_provider(PurchaseOrder(self._order_id, self.seller))
-        waits = list(policies.DELIVERY_WAITS)
+        waits = Waits(policies.DELIVERY_WAITS, afterwards=policies.UNSETTLED_RECHECK)
         while item_id is None:
-            if waits and not await self._news_within(waits[0], interrupted):
-                del waits[0]
+            await self._hear_during(waits, interrupted)
             await check_requests()
-            order = PurchaseOrder(self._order_id, self.seller, overdue=not waits)
+            order = PurchaseOrder(self._order_id, self.seller, overdue=waits.are_over)
             item_id = await steps.call_provider(order)
         return item_id
 
@@ -118,22 +116,14 @@ class Purchase:
                 raise
             return False  # it was not to be had now; the next wait is longer
 
-    async def _news_within(self, patience: timedelta, interrupted: Callable[[], bool]) -> bool:
-        """Wait for the provider's word, or for a person's; False if the time is over.
+    async def _hear_during(self, waits: Waits, interrupted: Callable[[], bool]) -> None:
+        """Wait for the provider's word, for a person's, or for the time to ask.
 
-        News do not shorten the wait that follows, and beyond some the clock alone is heeded: who
-        floods us with notifications must not hurry an order into a review, or lengthen a history.
+        Neither moves the clock, and beyond some news that alone is heeded: who floods us with
+        notifications must not hurry an order into a review, or lengthen a history.
         """
-        try:
-            await workflow.wait_condition(
-                lambda: self.has_news or interrupted(),
-                timeout=patience,
-                timeout_summary="Ask the provider",
-            )
-        except TimeoutError:
-            return False
-        self.take_news()
-        return True
+        if await waits.woken(lambda: self.has_news or interrupted(), "Ask the provider"):
+            self.take_news()
 
 
 def _most_hopeful(failures: list[FailureError]) -> FailureError:

@@ -25,7 +25,7 @@ from tests.workflows import conftest as workflow_tests
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
 from workflows.messages import Intervention, Step
-from workflows.policies import DELIVERY_WAITS, MAXIMUM_NEWS
+from workflows.policies import DELIVERY_WAITS, MAXIMUM_NEWS, SETTLEMENT_WAITS
 
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
 
@@ -151,6 +151,18 @@ async def test_news_make_an_accepted_order_be_looked_at_at_once(scene: Scene) ->
     name = scene.shop.provider
     assert kinds == [f"purchase_{done} {name}" for done in ("sent", "accepted", "confirmed")]
     assert await broken(scene.engine) == []
+
+
+async def test_an_order_that_is_accepted_has_not_failed_any_more(scene: Scene) -> None:
+    """The round before had failed: whoever asks learns that it is under way, and nudges nothing."""
+    scene.sandbox.rule(scene.shop.provider, Misbehaviour.STATUS, code=503, times=3)
+    scene.sandbox.rule(scene.shop.provider, Misbehaviour.ALLOCATION_DELAY, seconds=NEVER)
+    scene.order_id = await paid_order(scene.engine)
+    await scene.driver.start(scene.order_id)
+    await scene.watch.until(scene.order_id, "failure_code = 'provider-unavailable'")
+    await scene.driver.activations.nudge(scene.order_id, ANA)
+    await scene.watch.until(scene.order_id, "failed_rounds = 1 AND failure_code IS NULL")
+    assert (await scene.intent())["state"] == "ACCEPTED"
 
 
 async def test_a_lost_notification_is_made_up_for_by_asking(scene: Scene) -> None:
@@ -300,6 +312,40 @@ class TestNeverDelivered:
         assert asked(scene.sandbox).count(f"{scene.shop.provider} {scene.shop.purchase}") == 1
         assert scene.look_ups == len(DELIVERY_WAITS)
         assert len(await scene.watch.history_types(scene.order_id)) < 1000
+
+    async def test_who_keeps_asking_does_not_put_the_end_of_the_day_off(
+        self, scene: Scene, environment: WorkflowEnvironment
+    ) -> None:
+        """A retry within each wait goes on with that wait, and does not begin it anew."""
+        await scene.accepted(delay=NEVER)
+        for _ in range(23):
+            await scene.watch.handle(scene.order_id).signal("retry", ANA)
+            await environment.sleep(3600)
+        await scene.watch.step(scene.order_id, Step.BUYING)
+        await environment.sleep(2 * 3600)
+        await scene.watch.until(scene.order_id, "status = 'NEEDS_REVIEW'")
+        assert len(scene.sandbox.charges()) == 1
+
+    async def test_news_of_a_cancelled_order_do_not_hurry_it_into_a_review(
+        self, scene: Scene, activations: Activations, environment: WorkflowEnvironment
+    ) -> None:
+        """It is looked at for each, and given to a person when the time is over, not before."""
+        await scene.accepted(delay=NEVER)
+        await activations.cancel(scene.order_id, ANA)
+        await scene.watch.until(scene.order_id, "status = 'CANCELLED'")
+        for _ in range(len(SETTLEMENT_WAITS) + 1):
+            before = scene.look_ups
+            await scene.told()
+
+            async def looked(before: int = before) -> bool:
+                return scene.look_ups > before
+
+            await until(looked)
+        assert (await scene.intent())["state"] == "ACCEPTED"
+        for _ in range(27):
+            await environment.sleep(3600)
+        assert await scene.watch.ended(scene.order_id) == "cancelled"
+        assert (await scene.intent())["state"] == "UNKNOWN"
 
 
 @pytest.mark.parametrize("changes", [{}, {"resale": True}], ids=["", "resale"])

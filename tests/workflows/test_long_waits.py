@@ -5,12 +5,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from activities.call_provider import PurchaseRules
 from tests.providers.partner_server import PartnerServer, answering
 from tests.rows import paid_order, rows, stock_item, value
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
-from workflows.messages import Intervention
+from workflows.messages import Intervention, Step
 from workflows.policies import MAXIMUM_HISTORY_EVENTS, OUTAGE_ROUNDS, ROUND_DELAYS
+
+CUSTOMER = Intervention("customer:1", "activation was asked for again")
 
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
 
@@ -19,6 +22,12 @@ pytestmark = pytest.mark.usefixtures("catalogue", "worker")
 def temporal_client(environment: WorkflowEnvironment) -> Client:
     """The worker and the watch of these tests use that server."""
     return environment.client
+
+
+@pytest.fixture
+def purchase_rules(environment: WorkflowEnvironment) -> PurchaseRules:
+    """The gate reads the same clock."""
+    return PurchaseRules(clock=environment.get_current_time)
 
 
 async def _wait_days(environment: WorkflowEnvironment, days: int) -> None:
@@ -60,6 +69,31 @@ async def test_an_outage_that_ends_needs_nobody(
     assert await watch.status(order_id) == "ACTIVATED"
     kinds = await watch.kinds(order_id)
     assert "retry_requested" not in kinds
+
+
+async def test_who_asks_again_and_again_does_not_use_the_rounds_up(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    partner: PartnerServer,
+    environment: WorkflowEnvironment,
+) -> None:
+    """Two nudges a minute, more than there are rounds: it waits on by the clock, kept short."""
+    partner.answer = answering(503, {})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "failed_rounds = 1")
+    for nudged in range(len(ROUND_DELAYS) + OUTAGE_ROUNDS + 1):
+        await activations.nudge(order_id, CUSTOMER)
+        await watch.until(order_id, f"failed_rounds > {nudged + 1}")
+        await environment.sleep(30)
+    assert await watch.status(order_id) == "PENDING_ACTIVATION"
+    assert len(await watch.history_types(order_id)) < MAXIMUM_HISTORY_EVENTS + 50
+    state = await watch.step(order_id, Step.WAITING)
+    assert state.failure is not None
+    partner.answer = partner.sell
+    await _wait_days(environment, 1)
+    assert await watch.status(order_id) == "ACTIVATED"
 
 
 async def test_stock_that_arrived_unheard_is_found_within_hours(

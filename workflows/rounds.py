@@ -1,0 +1,80 @@
+"""When an activation tries again by itself."""
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from workflows import policies
+from workflows.failures import IS_AN_OUTAGE
+from workflows.messages import Failure
+
+PATIENT_ROUNDS = "patient-rounds"
+"""Patch: an outage is waited out in further rounds."""
+
+_SHORT_ROUNDS = len(policies.ROUND_DELAYS)
+_SHORTEST_PAUSE = timedelta(seconds=1)
+
+
+class Rounds:
+    """The automatic rounds, by the clock: one that somebody asks for in between moves none.
+
+    Attributes:
+        due: when the present pause ends; None if there is none.
+    """
+
+    def __init__(self, short: int = 0, outage: int = 0, due: datetime | None = None) -> None:
+        """Go on after so many rounds of each kind."""
+        self._passed = outage + (_SHORT_ROUNDS if outage else short)
+        self.due = due
+
+    @property
+    def short(self) -> int:
+        """How many of the short pauses have run out."""
+        return min(self._passed, _SHORT_ROUNDS)
+
+    @property
+    def outage(self) -> int:
+        """How many of an outage's, which come after all the short ones."""
+        return self._passed - self.short
+
+    def are_left(self, failure: Failure) -> bool:
+        """Whether another comes by itself; an outage gets many more than anything else."""
+        if self._passed < _SHORT_ROUNDS:
+            return True
+        is_outage = failure.code in IS_AN_OUTAGE
+        return (
+            is_outage
+            and self._passed < _SHORT_ROUNDS + policies.OUTAGE_ROUNDS
+            and workflow.patched(PATIENT_ROUNDS)
+        )
+
+    def plan(self, failure: Failure) -> timedelta:
+        """The pause after a failed round: what is left of the present one, or a new one.
+
+        Longer if the provider asked for it.
+        """
+        now = workflow.now()
+        due = now + self._pause(failure)
+        if self.due is not None:
+            due = min(due, self.due)
+        asked_for = timedelta(seconds=failure.retry_after_seconds or 0)
+        self.due = max(due, now + max(asked_for, _SHORTEST_PAUSE))
+        return self.due - now
+
+    def pass_one(self) -> None:
+        """The pause has run out."""
+        self._passed += 1
+        self.due = None
+
+    def start_over(self) -> None:
+        """A person, or new stock, gives the activation all its rounds again."""
+        self._passed = 0
+        self.due = None
+
+    def _pause(self, failure: Failure) -> timedelta:
+        """An outage's pauses are spread: who failed together must not come back together."""
+        is_short = self._passed < _SHORT_ROUNDS
+        pause = policies.ROUND_DELAYS[self._passed] if is_short else policies.OUTAGE_WAIT
+        if failure.code in IS_AN_OUTAGE and pause >= policies.OUTAGE_WAIT:
+            return policies.OUTAGE_WAIT * workflow.random().uniform(0.5, 1.5)
+        return pause
