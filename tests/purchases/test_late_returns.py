@@ -1,0 +1,79 @@
+"""A profile that nobody needs and that cannot be given back for days, on a server that skips time."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from activities.call_provider import PurchaseRules
+from activities.pause_points import PausePoint
+from db import provider_controls
+from db.engine import transaction
+from domain.provider import EsimProvider
+from sandbox.sandbox import Sandbox
+from tests.purchases.bought import Scene
+from tests.purchases.conftest import Driver
+from tests.purchases.scenes import open_shop
+from tests.workflows import conftest as workflow_tests
+from tests.workflows.conftest import Watch
+from workflows.client import Activations
+from workflows.messages import Intervention
+from workflows.policies import SETTLEMENT_WAITS
+
+pytestmark = pytest.mark.usefixtures("catalogue", "worker")
+
+environment = workflow_tests.environment
+
+ANA = Intervention("ana", "the customer changed their mind")
+
+
+@pytest.fixture
+def temporal_client(environment: WorkflowEnvironment) -> Client:
+    """The worker and the watch use that server."""
+    return environment.client
+
+
+@pytest.fixture
+def purchase_rules(environment: WorkflowEnvironment) -> PurchaseRules:
+    """The gate's clock skips too."""
+    return PurchaseRules(clock=environment.get_current_time)
+
+
+@pytest.fixture
+async def providers(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[dict[str, EsimProvider]]:
+    """One that takes back what was not installed."""
+    provider = open_shop("ESIM_ACCESS lookup", sandbox, tmp_path)
+    yield {provider.name: provider}
+    await provider.aclose()
+
+
+async def test_what_a_paused_provider_cannot_take_back_is_given_back_when_it_may_be_called(
+    driver: Driver,
+    sandbox: Sandbox,
+    providers: dict[str, EsimProvider],
+    temporal_client: Client,
+    pause_points_dir: Path,
+    activations: Activations,
+    environment: WorkflowEnvironment,
+) -> None:
+    """The run outlasts every wait of a settlement, and asks once a day after that."""
+    watch = Watch(driver.engine, temporal_client)
+    scene = Scene(driver, sandbox, providers, watch, pause_points_dir)
+    hold = await scene.begun(PausePoint.AFTER_PURCHASE)
+    await activations.cancel(scene.order_id, ANA)
+    async with transaction(scene.engine) as connection:
+        await provider_controls.pause(connection, scene.provider.name, "ana", "its invoices")
+    hold.release()
+    await watch.until(scene.order_id, "status = 'CANCELLED'")
+    for _ in SETTLEMENT_WAITS:
+        await environment.sleep(4 * 3600)
+    assert (await watch.handle(scene.order_id).describe()).close_time is None
+    assert scene.net_charges() == 1
+    async with transaction(scene.engine) as connection:
+        await provider_controls.resume(connection, scene.provider.name, "ana", "paid")
+    await environment.sleep(25 * 3600)
+    assert await watch.ended(scene.order_id) == "cancelled"
+    assert scene.net_charges() == 0
+    await scene.settled()
