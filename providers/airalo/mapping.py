@@ -180,7 +180,7 @@ def esim_of(
         activation_code=codes.activation_code,
         qr_payload=codes.qr_payload,
         instructions=_instructions(order, sim),
-        confirmation_code=optional_text(sim, "confirmation_code"),
+        confirmation_code=printable(optional_text(sim, "confirmation_code")),
         request=sent,
         reply=reply.kept,
         raw=reply.raw,
