@@ -164,6 +164,14 @@ async def held_by(connection: AsyncConnection, order_id: int) -> Item | None:
     return Item(**row) if row else None
 
 
+async def names_order(connection: AsyncConnection, order_id: int) -> bool:
+    """Whether an item has this order, in whatever state: there is no room for a second one."""
+    found = await connection.scalar(
+        select(inventory.c.id).where(inventory.c.order_id == order_id).limit(1)
+    )
+    return found is not None
+
+
 async def add_bought(connection: AsyncConnection, purchase: Purchase) -> int:
     """Store what a provider sold as an item RESERVED for its order; returns its id.
 

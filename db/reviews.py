@@ -139,7 +139,7 @@ async def _store(
         qr_payload=sold.code.lpa_string,
         confirmation_code=sold.confirmation_code,
     )
-    if await _has_an_item(connection, profile.order_id):  # `order_id` is that item's
+    if await inventory.names_order(connection, profile.order_id):
         item_id = await inventory.add_unwanted(connection, purchase, resell=False)
         return item_id, InventoryStatus.RETIRED
     item_id = await inventory.add_bought(connection, purchase)
@@ -150,12 +150,6 @@ async def _store(
         raise StaleWrite(f"Stock item {item_id} is gone.")
     await inventory.retire(connection, item)
     return item_id, InventoryStatus.RETIRED
-
-
-async def _has_an_item(connection: AsyncConnection, order_id: int) -> bool:
-    column = esim_inventory.c.id
-    found = await connection.scalar(select(column).where(esim_inventory.c.order_id == order_id))
-    return found is not None
 
 
 async def _close(
