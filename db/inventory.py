@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import stock_codes
 from db.tables import esim_inventory as inventory
-from domain.errors import StaleWrite
+from domain.errors import DuplicateStock, StaleWrite
 from domain.inventory_states import InventoryStatus, check_transition
 
 
@@ -175,8 +176,8 @@ async def names_order(connection: AsyncConnection, order_id: int) -> bool:
 async def add_bought(connection: AsyncConnection, purchase: Purchase) -> int:
     """Store what a provider sold as an item RESERVED for its order; returns its id.
 
-    Raises (by way of the transaction):
-        DuplicateStock: another item already has this ICCID or code.
+    Raises (at the latest by way of the transaction):
+        DuplicateStock: another item already has this ICCID or code, in whichever spelling.
     """
     return await _add(connection, purchase, status=InventoryStatus.RESERVED, reserved_at=func.now())
 
@@ -187,8 +188,8 @@ async def add_unwanted(connection: AsyncConnection, purchase: Purchase, *, resel
     It goes to stock where the provider allows it, else out of use. Which order it was bought for
     is kept in `metadata`: the order's own item stands in `order_id`.
 
-    Raises (by way of the transaction):
-        DuplicateStock: another item already has this ICCID or code.
+    Raises (at the latest by way of the transaction):
+        DuplicateStock: another item already has this ICCID or code, in whichever spelling.
     """
     fate = (
         {"status": InventoryStatus.AVAILABLE}
@@ -205,6 +206,9 @@ async def add_unwanted(connection: AsyncConnection, purchase: Purchase, *, resel
 
 
 async def _add(connection: AsyncConnection, purchase: Purchase, **columns: object) -> int:
+    code, payload = purchase.activation_code, purchase.qr_payload
+    if await stock_codes.owner(connection, code, payload, purchase.iccid) is not None:
+        raise DuplicateStock("Another item already has this ICCID or activation code.")
     bought = {name: getattr(purchase, name) for name in Purchase.__dataclass_fields__}
     added = await connection.execute(
         insert(inventory).values(bought | columns).returning(inventory.c.id)

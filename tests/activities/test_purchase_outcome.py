@@ -70,6 +70,19 @@ async def test_a_reply_that_postgres_refuses_goes_to_quarantine(
     assert await value(engine, "SELECT count(*) FROM esim_inventory") == 0
 
 
+async def test_a_code_that_is_in_stock_in_another_spelling_goes_to_quarantine(
+    engine: AsyncEngine,
+) -> None:
+    """Stock without an ICCID and the provider's LPA string are one code, for one customer."""
+    await run(engine, "INSERT INTO esim_inventory (activation_code) VALUES (:code)", code=CODE)
+    order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
+    with pytest.raises(NeedsReview):
+        await _keep(engine, order_id, activation_code=f"LPA:{CODE}")
+    assert (await _intent(engine, order_id))["state"] == "UNKNOWN"
+    assert await value(engine, "SELECT raw FROM quarantined_replies") == RAW
+    assert await value(engine, "SELECT count(*) FROM esim_inventory") == 1
+
+
 async def test_a_late_purchase_is_kept_beside_an_item_that_was_retired_by_hand(
     engine: AsyncEngine,
 ) -> None:

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import inventory
 from db.engine import transaction
-from domain.errors import StaleWrite
+from db.inventory import Purchase
+from domain.errors import DuplicateStock, StaleWrite
 from tests.rows import PLAN_ID, paid_order, rows, run, stock_item, value
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -142,4 +143,41 @@ async def test_a_released_item_can_be_taken_again(engine: AsyncEngine) -> None:
     assert [row["order_id"] for row in await rows(engine, "SELECT * FROM esim_inventory")] == [
         second
     ]
+    assert await value(engine, "SELECT count(*) FROM esim_inventory") == 1
+
+
+BARE = "smdp.example.com$AB-1"
+SPELLINGS = (f"LPA:1${BARE}", f"1${BARE}", BARE)
+
+
+@pytest.mark.parametrize("sold", SPELLINGS)
+@pytest.mark.parametrize("stocked", SPELLINGS)
+async def test_a_code_that_is_in_stock_in_any_spelling_is_not_added(
+    engine: AsyncEngine, stocked: str, sold: str
+) -> None:
+    """Without an ICCID the code alone tells: neither for an order nor for stock."""
+    await run(
+        engine,
+        "INSERT INTO esim_inventory (activation_code, qr_payload) VALUES (:code, :payload)",
+        code=stocked,
+        payload=SPELLINGS[0],
+    )
+    purchase = Purchase(
+        order_id=await paid_order(engine),
+        plan_id=PLAN_ID,
+        carrier_id=None,
+        country_id=None,
+        provider="CONNECTED_YOU",
+        provider_reference="order-1",
+        iccid=None,
+        activation_code=sold,
+        qr_payload=SPELLINGS[0],
+    )
+    with pytest.raises(DuplicateStock) as refused:
+        async with transaction(engine) as connection:
+            await inventory.add_bought(connection, purchase)
+    assert BARE not in str(refused.value)
+    with pytest.raises(DuplicateStock):
+        async with transaction(engine) as connection:
+            await inventory.add_unwanted(connection, purchase, resell=True)
     assert await value(engine, "SELECT count(*) FROM esim_inventory") == 1
