@@ -73,7 +73,7 @@ def _probe(plan: str, carrier: str, country: str) -> str:
     return f"""(
         SELECT id FROM esim_inventory
         WHERE status = 'AVAILABLE' AND plan_id {plan} AND carrier_id {carrier}
-          AND country_id {country}
+          AND country_id {country} AND (expires_at IS NULL OR expires_at > now())
         ORDER BY plan_id, carrier_id, country_id, stock_seq
         LIMIT 1 FOR UPDATE SKIP LOCKED)"""  # noqa: S608 - the parts are the constants below
 
@@ -99,7 +99,10 @@ TAKE = text(f"""
     WHERE id = (SELECT COALESCE({_by_specificity()}))
     RETURNING id
 """)  # noqa: S608 - built from the constants above
-"""Takes the most specific AVAILABLE item, oldest first; rows locked by others are skipped."""
+"""Takes the most specific AVAILABLE item that has not expired, oldest first.
+
+Rows locked by others are skipped.
+"""
 
 
 async def take(
@@ -111,6 +114,8 @@ async def take(
     country_id: int | None,
 ) -> int | None:
     """Reserve the most specific AVAILABLE item for an order: its id, or None without stock.
+
+    What has expired is no stock; it stays AVAILABLE until somebody retires it.
 
     Call it with the order's profile locked and only if the order holds nothing yet.
     """

@@ -57,6 +57,17 @@ async def test_what_names_another_plan_carrier_or_country_is_left(engine: AsyncE
     assert await _take(engine, await paid_order(engine)) is None
 
 
+async def test_what_has_expired_is_left(engine: AsyncEngine) -> None:
+    """Before anything less specific is taken; what expires later, or never, is stock."""
+    expired, running, lasting = [await stock_item(engine, number) for number in range(3)]
+    fitting_all = await stock_item(engine, 3, plan_id=None)
+    until = "UPDATE esim_inventory SET expires_at = now() + CAST(:after AS interval) WHERE id = :id"
+    await run(engine, until, after="-1 second", id=expired)
+    await run(engine, until, after="1 hour", id=running)
+    taken = [await _take(engine, await paid_order(engine)) for _ in range(4)]
+    assert taken == [running, lasting, fitting_all, None]
+
+
 async def test_forty_racing_orders_never_share_an_item(engine: AsyncEngine) -> None:
     """Forty connections on thirty items: thirty different ones, ten without."""
     for number in range(30):
