@@ -30,9 +30,10 @@ from domain.errors import (
     ProviderRefused,
     ProviderReplyUnusable,
     ProviderUnavailable,
+    StorageFault,
     StorageUnavailable,
 )
-from domain.profile_states import ENDED, ProfileStatus
+from domain.profile_states import ENDED, READY, ProfileStatus
 from domain.provider import AcceptedOrder, ProvisionedEsim
 from domain.purchase import IntentState
 
@@ -62,18 +63,22 @@ class PurchaseOutcomes:
         """Commit what was bought; returns the item's id. Repeating it finds it done.
 
         Raises:
-            NeedsReview: its code or ICCID is in stock already; the reply is in quarantine.
+            NeedsReview: its code or ICCID is in stock already, or Postgres cannot store it; the
+                reply is in quarantine.
         """
         try:
             return await _patiently(lambda: self._store(intent, esim))
         except DuplicateStock:
-            fault = ProviderReplyUnusable(
-                f"{intent.provider} sold an ICCID or code that is already in stock.",
-                raw=esim.raw,
-                reply=esim.reply,
-            )
-            await self.fail(intent, fault, unsure=True)
-            raise review(intent) from None
+            fault = "an ICCID or code that is already in stock."
+        except StorageFault as refusal:
+            fault = f"what cannot be stored. {refusal.message}"
+        except UnicodeEncodeError:  # the driver's, before anything is sent; it quotes the text
+            fault = "what cannot be stored: text that is no Unicode."
+        unusable = ProviderReplyUnusable(
+            f"{intent.provider} sold {fault}", raw=esim.raw, reply=esim.reply
+        )
+        await self.fail(intent, unusable, unsure=True)
+        raise review(intent)
 
     async def accept(self, intent: Intent, order: AcceptedOrder) -> Intent:
         """Commit that the provider has taken the order on. Writes an event the first time."""
@@ -140,9 +145,9 @@ class PurchaseOutcomes:
         intent: Intent,
         esim: ProvisionedEsim,
     ) -> int:
-        served = await inventory.held_by(connection, intent.order_id) is not None
+        served = await _is_served(connection, profile)
         purchase = _bought(profile, intent, esim)
-        if served:  # from stock, while the purchase was in doubt
+        if served:
             resell = intent.provider in self._resellable
             item_id = await inventory.add_unwanted(connection, purchase, resell=resell)
         else:
@@ -213,6 +218,17 @@ def _verdict(error: ProviderError, *, unsure: bool) -> _Verdict:
     if isinstance(error, ProviderRefused):
         return _Verdict(settled, EventKind.PURCHASE_REFUSED)
     return _Verdict(settled, EventKind.PURCHASE_UNAVAILABLE)
+
+
+async def _is_served(connection: AsyncConnection, profile: Profile) -> bool:
+    """Whether the order has got an item elsewhere, as from stock while the purchase was in doubt.
+
+    One that was retired by hand since then still has the order's name.
+    """
+    if await inventory.held_by(connection, profile.order_id) is not None:
+        return True
+    over = profile.status in ENDED | READY
+    return over and await inventory.names_order(connection, profile.order_id)
 
 
 async def _confirm(

@@ -29,10 +29,10 @@ class BalanceWatch:
         self._providers = tuple(providers)
 
     async def run(self) -> None:
-        """Ask for as long as the process runs."""
+        """Ask for as long as the process runs, whatever goes wrong at one of them."""
         while True:
             for provider in self._providers:
-                await self.ask(provider)
+                await self._ask_whatever_happens(provider)
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def ask(self, provider: EsimProvider) -> Balance | None:
@@ -50,3 +50,11 @@ class BalanceWatch:
             log.warning("balance_not_known", provider=provider.name, code=error.code)
             return None
         return balance
+
+    async def _ask_whatever_happens(self, provider: EsimProvider) -> None:
+        try:
+            await self.ask(provider)
+        except Exception as error:  # noqa: BLE001 - nobody awaits the watch: it would end unseen
+            # The class alone: the text may quote a reply or a key.
+            fault = type(error).__name__
+            log.error("balance_watch_failed", provider=provider.name, error=fault)  # noqa: TRY400

@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import stock_codes
 from db.tables import esim_inventory as inventory
-from domain.errors import StaleWrite
+from domain.errors import DuplicateStock, StaleWrite
 from domain.inventory_states import InventoryStatus, check_transition
 
 
@@ -72,7 +73,7 @@ def _probe(plan: str, carrier: str, country: str) -> str:
     return f"""(
         SELECT id FROM esim_inventory
         WHERE status = 'AVAILABLE' AND plan_id {plan} AND carrier_id {carrier}
-          AND country_id {country}
+          AND country_id {country} AND (expires_at IS NULL OR expires_at > now())
         ORDER BY plan_id, carrier_id, country_id, stock_seq
         LIMIT 1 FOR UPDATE SKIP LOCKED)"""  # noqa: S608 - the parts are the constants below
 
@@ -98,7 +99,10 @@ TAKE = text(f"""
     WHERE id = (SELECT COALESCE({_by_specificity()}))
     RETURNING id
 """)  # noqa: S608 - built from the constants above
-"""Takes the most specific AVAILABLE item, oldest first; rows locked by others are skipped."""
+"""Takes the most specific AVAILABLE item that has not expired, oldest first.
+
+Rows locked by others are skipped.
+"""
 
 
 async def take(
@@ -110,6 +114,8 @@ async def take(
     country_id: int | None,
 ) -> int | None:
     """Reserve the most specific AVAILABLE item for an order: its id, or None without stock.
+
+    What has expired is no stock; it stays AVAILABLE until somebody retires it.
 
     Call it with the order's profile locked and only if the order holds nothing yet.
     """
@@ -164,11 +170,19 @@ async def held_by(connection: AsyncConnection, order_id: int) -> Item | None:
     return Item(**row) if row else None
 
 
+async def names_order(connection: AsyncConnection, order_id: int) -> bool:
+    """Whether an item has this order, in whatever state: there is no room for a second one."""
+    found = await connection.scalar(
+        select(inventory.c.id).where(inventory.c.order_id == order_id).limit(1)
+    )
+    return found is not None
+
+
 async def add_bought(connection: AsyncConnection, purchase: Purchase) -> int:
     """Store what a provider sold as an item RESERVED for its order; returns its id.
 
-    Raises (by way of the transaction):
-        DuplicateStock: another item already has this ICCID or code.
+    Raises (at the latest by way of the transaction):
+        DuplicateStock: another item already has this ICCID or code, in whichever spelling.
     """
     return await _add(connection, purchase, status=InventoryStatus.RESERVED, reserved_at=func.now())
 
@@ -179,8 +193,8 @@ async def add_unwanted(connection: AsyncConnection, purchase: Purchase, *, resel
     It goes to stock where the provider allows it, else out of use. Which order it was bought for
     is kept in `metadata`: the order's own item stands in `order_id`.
 
-    Raises (by way of the transaction):
-        DuplicateStock: another item already has this ICCID or code.
+    Raises (at the latest by way of the transaction):
+        DuplicateStock: another item already has this ICCID or code, in whichever spelling.
     """
     fate = (
         {"status": InventoryStatus.AVAILABLE}
@@ -197,6 +211,9 @@ async def add_unwanted(connection: AsyncConnection, purchase: Purchase, *, resel
 
 
 async def _add(connection: AsyncConnection, purchase: Purchase, **columns: object) -> int:
+    code, payload = purchase.activation_code, purchase.qr_payload
+    if await stock_codes.owner(connection, code, payload, purchase.iccid) is not None:
+        raise DuplicateStock("Another item already has this ICCID or activation code.")
     bought = {name: getattr(purchase, name) for name in Purchase.__dataclass_fields__}
     added = await connection.execute(
         insert(inventory).values(bought | columns).returning(inventory.c.id)

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db import events, intents, inventory, profiles, review_pages
+from db import events, intents, inventory, profiles, review_pages, stock_codes
 from db.engine import transaction
 from db.intents import Intent
 from db.inventory import Purchase
 from db.profiles import Profile
 from db.purchase_lock import PurchaseLock
-from db.tables import esim_inventory, provider_intents
+from db.tables import provider_intents
 from domain.audit import EventKind, Origin, as_note
 from domain.errors import DuplicateStock, InvalidInput, NotInReview, StaleWrite
 from domain.inventory_states import InventoryStatus
@@ -125,8 +125,6 @@ async def _store(
     connection: AsyncConnection, profile: Profile, intent: Intent, sold: SoldCode
 ) -> tuple[int, InventoryStatus]:
     """Keep the code: for the customer, or out of use if the order is served or over."""
-    if await _owner(connection, sold) is not None:
-        raise DuplicateStock("Another item already has this ICCID or activation code.")
     purchase = Purchase(
         order_id=profile.order_id,
         plan_id=profile.plan_id,
@@ -139,7 +137,7 @@ async def _store(
         qr_payload=sold.code.lpa_string,
         confirmation_code=sold.confirmation_code,
     )
-    if await _has_an_item(connection, profile.order_id):  # `order_id` is that item's
+    if await inventory.names_order(connection, profile.order_id):
         item_id = await inventory.add_unwanted(connection, purchase, resell=False)
         return item_id, InventoryStatus.RETIRED
     item_id = await inventory.add_bought(connection, purchase)
@@ -150,12 +148,6 @@ async def _store(
         raise StaleWrite(f"Stock item {item_id} is gone.")
     await inventory.retire(connection, item)
     return item_id, InventoryStatus.RETIRED
-
-
-async def _has_an_item(connection: AsyncConnection, order_id: int) -> bool:
-    column = esim_inventory.c.id
-    found = await connection.scalar(select(column).where(esim_inventory.c.order_id == order_id))
-    return found is not None
 
 
 async def _close(
@@ -217,13 +209,5 @@ async def _named(engine: AsyncEngine, decision: Decision) -> DuplicateStock:
 
 
 async def _owner(connection: AsyncConnection, sold: SoldCode) -> tuple[int, int | None] | None:
-    """The item that has the code, in either form that stock may have been given it, or ICCID."""
-    forms = (sold.code.activation_code, sold.code.lpa_string)
-    same: list[ColumnElement[bool]] = [esim_inventory.c.activation_code.in_(forms)]
-    if sold.iccid is not None:
-        same.append(esim_inventory.c.iccid == sold.iccid)
-    found = await connection.execute(
-        select(esim_inventory.c.id, esim_inventory.c.order_id).where(or_(*same)).limit(1)
-    )
-    row = found.one_or_none()
-    return (row.id, row.order_id) if row else None
+    code = sold.code
+    return await stock_codes.owner(connection, code.activation_code, code.lpa_string, sold.iccid)

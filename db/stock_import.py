@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.stock_codes import spellings
 from db.tables import carriers, countries, inventory_imports, plans
 from domain.errors import StaleWrite
 from domain.inventory_states import InventoryStatus
@@ -82,18 +83,15 @@ _STAGE = text(f"""
     SELECT * FROM unnest({", ".join(f"CAST(:{n} AS {t}[])" for n, t in _STAGED_TYPES.items())})
 """)  # noqa: S608 - built from the constants above
 
-# The code is looked for in each way that another source may have written it: as given, as the
-# LPA string, without `LPA:`, and, for a code without an SM-DP+ address, bare.
-_CLASHES = text("""
+_CLASHES = text(f"""
     SELECT line, 'iccid' AS column_name, item.id AS item_id
     FROM staged_stock JOIN esim_inventory item USING (iccid)
     UNION
     SELECT line, 'activation_code', item.id
-    FROM staged_stock staged JOIN esim_inventory item ON item.activation_code = ANY (ARRAY[
-        staged.activation_code, staged.qr_payload,
-        substr(staged.qr_payload, 5), substr(staged.qr_payload, 7)])
+    FROM staged_stock staged JOIN esim_inventory item
+      ON item.activation_code = ANY ({spellings("staged.activation_code", "staged.qr_payload")})
     ORDER BY 1, 2, 3
-""")
+""")  # noqa: S608 - built from the constants above
 
 _STORE = text(f"""
     INSERT INTO esim_inventory ({_STORED}, import_id, retired_at)

@@ -77,7 +77,8 @@ class InstallCodes:
     """The two texts that stock and profiles keep.
 
     Attributes:
-        activation_code: as the source gave it, so that ops recognise it.
+        activation_code: as the source gave it, so that ops recognise it; without `LPA:` and empty
+            fields if it is longer than `MAX_LENGTH` with them.
         qr_payload: always an LPA string, prefixed once.
         installable: False if the QR payload lacks the SM-DP+ address; such stock is kept and
             handed out, but a phone cannot install it by QR.
@@ -118,13 +119,14 @@ def install_codes(activation_code: str, qr_payload: str | None = None) -> Instal
     """
     given = _clean(activation_code)
     own, own_complete = _lpa_string(given)
+    kept = given if len(given) <= MAX_LENGTH else own.removeprefix(_LPA)
     if qr_payload is None or not qr_payload.strip():
-        return InstallCodes(given, own, own_complete)
+        return InstallCodes(kept, own, own_complete)
     payload, complete = _lpa_string(_clean(qr_payload))
     labels_only = complete and not own_complete
     if not labels_only and own.lower() != payload.lower():
         raise InvalidActivationCode("The activation code and QR payload name different profiles.")
-    return InstallCodes(given, payload, complete)
+    return InstallCodes(kept, payload, complete)
 
 
 def _lpa_string(text: str) -> tuple[str, bool]:

@@ -25,7 +25,8 @@ from providers._redaction import redacted
 from providers._seller import Seller
 from providers.airalo.config import AiraloConfig
 from providers.airalo.mapping import (
-    ENDED,
+    FAILED,
+    REFUNDED,
     balance_of,
     data_of,
     esim_of,
@@ -36,6 +37,7 @@ from providers.airalo.mapping import (
     order_name,
     order_status,
     request_id,
+    without_earlier_failures,
 )
 from providers.airalo.tokens import TokenHttp, Tokens
 
@@ -120,19 +122,21 @@ class Airalo(Seller):
         """Find an order by its description: `GET orders`, safe to repeat.
 
         Airalo lists an asynchronous order once it is delivered, so an accepted one that is not
-        listed is still under way; what became of it otherwise, only a notification tells.
+        listed is still under way; what became of it otherwise, only a notification tells. A failed
+        order with our description and another name is an earlier attempt.
 
         Raises:
             ProviderUnavailable: no answer, or none that settles anything.
-            ProviderOrderFailed: Airalo lists the accepted order as failed.
+            ProviderOrderFailed: Airalo lists the accepted order, by its name, as failed.
             ProviderRefused: an answer that settles nothing, if no order was accepted.
             ProviderReplyUnusable: our order is there, and cannot be delivered as it is.
         """
         accepted_id = request.provider_order_id
         try:
-            orders, reply = await self._orders_of(request.reference)
+            listed, reply = await self._orders_of(request.reference)
         except ProviderRefused as error:
             raise self._unsettled(error, accepted_id) from None
+        orders = without_earlier_failures(listed, accepted_id)
         if len(orders) > 1:
             raise unusable(self.name, f"{len(orders)} orders have our reference.", reply)
         if not orders:
@@ -226,10 +230,10 @@ class Airalo(Seller):
         self, order: Mapping[str, object], request: ProvisionRequest, reply: HttpReply
     ) -> Answer:
         status, order_id = order_status(order), request.provider_order_id or order_name(order)
-        if status == "failed":
+        if status == FAILED:
             kind = ProviderOrderFailed if request.provider_order_id else ProviderRefused
             raise kind(f"{self.name} could not deliver the order.", reply=reply.kept)
-        if status in ENDED:
+        if status in REFUNDED:
             raise unusable(self.name, "It was refunded.", reply)
         if not order.get("sims") and order_id:
             return AcceptedOrder(order_id, reply.kept)

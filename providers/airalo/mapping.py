@@ -28,7 +28,8 @@ from providers._fields import (
 )
 from providers._http import HttpReply
 
-ENDED = frozenset({"failed", "refunded", "partially_refunded"})
+FAILED = "failed"
+REFUNDED = frozenset({"refunded", "partially_refunded"})
 """Statuses of orders that nothing is delivered from."""
 
 _QUANTITY = 1
@@ -136,6 +137,24 @@ def order_name(order: Mapping[str, object]) -> str | None:
     return identifier(order.get("code")) or identifier(str(order.get("id", "")))
 
 
+def without_earlier_failures(
+    orders: list[Mapping[str, object]], accepted_id: str | None
+) -> list[Mapping[str, object]]:
+    """The orders of one description that can be the purchase in question.
+
+    A new attempt has the description of one that failed: only its own name tells them apart.
+    """
+    possible = [
+        order for order in orders if order_status(order) != FAILED or _is_named(order, accepted_id)
+    ]
+    return possible if possible or accepted_id else orders
+
+
+def _is_named(order: Mapping[str, object], accepted_id: str | None) -> bool:
+    names = (order.get("code"), str(order.get("id", "")), order.get("request_id"))
+    return accepted_id is not None and accepted_id in names
+
+
 def esim_of(
     order: Mapping[str, object],
     request: ProvisionRequest,
@@ -161,7 +180,7 @@ def esim_of(
         activation_code=codes.activation_code,
         qr_payload=codes.qr_payload,
         instructions=_instructions(order, sim),
-        confirmation_code=optional_text(sim, "confirmation_code"),
+        confirmation_code=printable(optional_text(sim, "confirmation_code")),
         request=sent,
         reply=reply.kept,
         raw=reply.raw,

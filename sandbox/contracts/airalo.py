@@ -143,7 +143,7 @@ class Airalo(Contract):
         orders = [
             order
             for order in reversed(self.ledger.orders(self.provider))
-            if wanted in order.reference and order.is_shown and order.is_ready
+            if wanted in order.reference and order.is_shown and (order.is_ready or order.failed)
         ]
         size = min(_count(fields, "limit", _PAGE_SIZE), _MAX_PAGE_SIZE)
         page = _count(fields, "page", 1)

@@ -14,13 +14,15 @@ _APPLE = "https://esimsetup.apple.com/esim_qrcode_provisioning?carddata="
 
 
 def full_order(order: Order) -> dict[str, Any]:
-    """With the sims."""
-    return {**summary(order), "sims": [_sim(order, place) for place in range(len(order.profiles))]}
+    """With the sims; an order that failed has none."""
+    places = range(0 if order.failed else len(order.profiles))
+    return {**summary(order), "sims": [_sim(order, place) for place in places]}
 
 
 def listed_order(order: Order, included: Collection[str]) -> dict[str, Any]:
     """With what a list was asked to include: `sims`, `status`."""
-    status = {"status": {"name": "Completed", "slug": "completed"}} if "status" in included else {}
+    slug = "failed" if order.failed else "completed"
+    status = {"status": {"name": slug.title(), "slug": slug}} if "status" in included else {}
     return {**(full_order(order) if "sims" in included else summary(order)), **status}
 
 

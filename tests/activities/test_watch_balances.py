@@ -1,5 +1,6 @@
 """What is left at a prepaid provider is kept for ops, and asked for by one of the fleet."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -9,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.provider_gate import ProviderGate
 from activities.watch_balances import BalanceWatch
-from domain.provider import EsimProvider
+from domain.provider import Balance, EsimProvider
 from domain.provider_limits import SpendLimits
 from providers.local import LocalProvider
 from sandbox.running import running_sandbox
 from sandbox.sandbox import Sandbox
+from tests.purchases.scenes import until
 from tests.purchases.shops import SHOPS
 from tests.rows import rows, run
 
@@ -81,3 +83,31 @@ async def test_a_provider_without_a_balance_keeps_none(engine: AsyncEngine) -> N
     assert await _watch(engine).ask(LocalProvider()) is None
     [row] = await rows(engine, "SELECT balance FROM provider_gates")
     assert row["balance"] is None
+
+
+class _Defective(LocalProvider):
+    """An adapter with a defect: what it raises is on nobody's list, and quotes a key."""
+
+    async def balance(self) -> Balance | None:
+        raise LookupError("canary-key")
+
+
+async def test_a_defect_at_one_provider_leaves_the_others_watched(
+    engine: AsyncEngine, esim_access: EsimProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log names the exception's class, and nothing that it says."""
+    gate = ProviderGate(engine, SpendLimits())
+    watching = asyncio.create_task(BalanceWatch(engine, gate, [_Defective(), esim_access]).run())
+
+    async def is_known() -> bool:
+        query = "SELECT 1 FROM provider_gates WHERE provider = 'ESIM_ACCESS' AND balance > 0"
+        return watching.done() or bool(await rows(engine, query))
+
+    await until(is_known)
+    assert not watching.done()
+    watching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+    printed = "".join(capsys.readouterr())
+    assert "LookupError" in printed
+    assert "canary-key" not in printed

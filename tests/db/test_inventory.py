@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import inventory
 from db.engine import transaction
-from domain.errors import StaleWrite
+from db.inventory import Purchase
+from domain.errors import DuplicateStock, StaleWrite
 from tests.rows import PLAN_ID, paid_order, rows, run, stock_item, value
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -54,6 +55,17 @@ async def test_what_names_another_plan_carrier_or_country_is_left(engine: AsyncE
     await run(engine, "INSERT INTO countries (iso2, name) VALUES ('FR', 'France')")
     await stock_item(engine, plan_id=None, country_id=2)
     assert await _take(engine, await paid_order(engine)) is None
+
+
+async def test_what_has_expired_is_left(engine: AsyncEngine) -> None:
+    """Before anything less specific is taken; what expires later, or never, is stock."""
+    expired, running, lasting = [await stock_item(engine, number) for number in range(3)]
+    fitting_all = await stock_item(engine, 3, plan_id=None)
+    until = "UPDATE esim_inventory SET expires_at = now() + CAST(:after AS interval) WHERE id = :id"
+    await run(engine, until, after="-1 second", id=expired)
+    await run(engine, until, after="1 hour", id=running)
+    taken = [await _take(engine, await paid_order(engine)) for _ in range(4)]
+    assert taken == [running, lasting, fitting_all, None]
 
 
 async def test_forty_racing_orders_never_share_an_item(engine: AsyncEngine) -> None:
@@ -142,4 +154,41 @@ async def test_a_released_item_can_be_taken_again(engine: AsyncEngine) -> None:
     assert [row["order_id"] for row in await rows(engine, "SELECT * FROM esim_inventory")] == [
         second
     ]
+    assert await value(engine, "SELECT count(*) FROM esim_inventory") == 1
+
+
+BARE = "smdp.example.com$AB-1"
+SPELLINGS = (f"LPA:1${BARE}", f"1${BARE}", BARE)
+
+
+@pytest.mark.parametrize("sold", SPELLINGS)
+@pytest.mark.parametrize("stocked", SPELLINGS)
+async def test_a_code_that_is_in_stock_in_any_spelling_is_not_added(
+    engine: AsyncEngine, stocked: str, sold: str
+) -> None:
+    """Without an ICCID the code alone tells: neither for an order nor for stock."""
+    await run(
+        engine,
+        "INSERT INTO esim_inventory (activation_code, qr_payload) VALUES (:code, :payload)",
+        code=stocked,
+        payload=SPELLINGS[0],
+    )
+    purchase = Purchase(
+        order_id=await paid_order(engine),
+        plan_id=PLAN_ID,
+        carrier_id=None,
+        country_id=None,
+        provider="CONNECTED_YOU",
+        provider_reference="order-1",
+        iccid=None,
+        activation_code=sold,
+        qr_payload=SPELLINGS[0],
+    )
+    with pytest.raises(DuplicateStock) as refused:
+        async with transaction(engine) as connection:
+            await inventory.add_bought(connection, purchase)
+    assert BARE not in str(refused.value)
+    with pytest.raises(DuplicateStock):
+        async with transaction(engine) as connection:
+            await inventory.add_unwanted(connection, purchase, resell=True)
     assert await value(engine, "SELECT count(*) FROM esim_inventory") == 1

@@ -198,6 +198,15 @@ def test_longest_code_is_accepted() -> None:
         install_codes(f"1$smdp.example.com${'A' * (room + 1)}")
 
 
+@pytest.mark.parametrize("start", ["1$smdp.example.com$", "1$"], ids=["complete", "short"])
+def test_a_long_code_is_kept_without_its_prefix(start: str) -> None:
+    """Stock has room for 255 characters; the QR payload has room for `LPA:` as well."""
+    code = start + "A" * (252 - len(start))
+    fits, too_long = install_codes(f"LPA:{code[:-1]}"), install_codes(f"lpa:{code}")
+    assert fits.activation_code == f"LPA:{code[:-1]}"
+    assert (too_long.activation_code, too_long.qr_payload) == (code, f"LPA:{code}")
+
+
 def test_codes_do_not_show_themselves() -> None:
     """Neither type's repr holds the secret part."""
     secret = "CANARY-1"

@@ -178,17 +178,54 @@ async def test_order_that_cannot_be_delivered_is_a_persons_matter(
     assert json.loads(raised.value.raw) == {"data": orders}
 
 
+FAILED: dict[str, object] = {**ORDER, "sims": [], "status": {"slug": "failed"}}
+
+
+@pytest.mark.parametrize(
+    ("order", "name"),
+    [
+        (FAILED, "20230227-009666"),
+        ({**FAILED, "code": None}, "9666"),
+        ({**FAILED, "request_id": REQUEST_ID}, REQUEST_ID),
+    ],
+)
 async def test_failed_order_is_said_to_have_failed(
-    partner: PartnerServer, request_42: ProvisionRequest, accepted: ProvisionRequest
+    partner: PartnerServer,
+    request_42: ProvisionRequest,
+    order: dict[str, object],
+    name: str,
 ) -> None:
-    """Definite only for an order that Airalo had accepted."""
-    partner.answer = listing({**ORDER, "sims": [], "status": {"slug": "failed"}})
+    """Definite only for the very order that Airalo had accepted, by any name it goes by."""
+    partner.answer = listing(order)
     async with airalo_at(partner) as airalo:
         with pytest.raises(ProviderOrderFailed):
-            await airalo.lookup(accepted)
+            await airalo.lookup(replace(request_42, provider_order_id=name))
         with pytest.raises(ProviderRefused) as raised:
             await airalo.lookup(request_42)
     assert type(raised.value) is ProviderRefused
+
+
+async def test_an_earlier_failed_order_does_not_end_an_accepted_one(
+    partner: PartnerServer, accepted: ProvisionRequest
+) -> None:
+    """It has our description too, and another name: the accepted one is still under way."""
+    partner.answer = listing(FAILED, {**FAILED, "id": 9665, "code": "20230226-009665"})
+    async with airalo_at(partner) as airalo:
+        answer = await airalo.lookup(accepted)
+    assert isinstance(answer, AcceptedOrder)
+    assert answer.provider_order_id == REQUEST_ID
+
+
+@pytest.mark.parametrize("provider_order_id", [None, REQUEST_ID])
+async def test_order_is_found_beside_an_earlier_failed_one(
+    partner: PartnerServer, request_42: ProvisionRequest, provider_order_id: str | None
+) -> None:
+    """What failed was not sold: the two are no double purchase."""
+    partner.answer = listing(ORDER, {**FAILED, "id": 9665, "code": "20230226-009665"})
+    async with airalo_at(partner) as airalo:
+        found = await airalo.lookup(replace(request_42, provider_order_id=provider_order_id))
+    assert isinstance(found, ProvisionedEsim)
+    assert found.qr_payload == SIM["qrcode"]
 
 
 PUZZLES = [

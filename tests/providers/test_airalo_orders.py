@@ -92,6 +92,15 @@ async def test_sold_profile_is_read(partner: PartnerServer, request_42: Provisio
     assert '"package_id": "ES-5GB"' in kept
 
 
+async def test_confirmation_code_can_be_typed_in(
+    partner: PartnerServer, request_42: ProvisionRequest
+) -> None:
+    """Without what Postgres cannot keep and no phone has a key for."""
+    partner.answer = selling({**ORDER, "sims": [{**SIM, "confirmation_code": "47\0 11\ud800\n"}]})
+    esim = await bought(partner, request_42)
+    assert esim.confirmation_code == "47 11"
+
+
 async def test_code_follows_from_host_and_matching_id(
     partner: PartnerServer, request_42: ProvisionRequest
 ) -> None:

@@ -110,6 +110,17 @@ class Scene:
         """The signal that a notification sends."""
         await self.driver.activations.tell_of_purchase(self.order_id)
 
+    async def looked_up(self) -> None:
+        """Until the newest purchase was asked for, at our own doing."""
+        before = self.look_ups
+        await until(self._is_accepted)
+        await self.told()
+
+        async def is_asked() -> bool:
+            return self.look_ups > before
+
+        await until(is_asked)
+
     async def timers_fired(self) -> int:
         """How often the activation looked because time had passed."""
         types = await self.watch.history_types(self.order_id)
@@ -181,6 +192,27 @@ class TestOne:
     def shop(self) -> Shop:
         """The one whose look-up lists nothing before the delivery."""
         return next(each for each in SHOPS if each.name == "AIRALO async")
+
+    async def test_an_earlier_failure_does_not_end_the_order_that_replaced_it(
+        self, scene: Scene, activations: Activations
+    ) -> None:
+        """The list shows the failed one alone: nothing is bought elsewhere beside the new one."""
+        await scene.accepted(delay=None)
+        name, first = scene.shop.provider, await scene.intent()
+        await receive(scene.engine, _failed(name, first["provider_order_id"]), provider=name)
+        await scene.told()
+        await scene.watch.step(scene.order_id, Step.PARKED)
+        await sell(scene.engine, name, priority=1)
+        await sell(scene.engine, SPARE, priority=2)
+        scene.sandbox.rule(name, Misbehaviour.ALLOCATION_DELAY, seconds=3)
+        await activations.retry(scene.order_id, ANA)
+        await scene.looked_up()
+        assert (await scene.intent())["state"] == "ACCEPTED"
+        await scene.delivered()
+        await scene.told()
+        assert await scene.watch.ended(scene.order_id) == "activated"
+        assert [charge.provider for charge in scene.sandbox.net_charges()] == [name]
+        assert await broken(scene.engine) == []
 
     async def test_a_flood_of_news_is_heeded_so_many_times_only(self, scene: Scene) -> None:
         """Beyond that the clock alone decides, and nothing was hurried into a review."""

@@ -52,7 +52,7 @@ class Buyer:
             headers = {"x-api-key": credentials.CONNECTED_YOU_API_KEY}
             return await self.client.get(f"{base}/partners/orders", params=query, headers=headers)
         if provider == "AIRALO":
-            wanted = {"filter[description]": reference, "include": "sims"}
+            wanted = {"filter[description]": reference, "include": "sims,status"}
             return await self.client.get(
                 f"{base}/orders", params=wanted, headers=await self.airalo_headers()
             )

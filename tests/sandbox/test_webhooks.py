@@ -63,13 +63,15 @@ async def test_the_orders_own_url_wins(buyer: Buyer, sandbox: Sandbox, listener:
 async def test_airalo_announces_a_failure_without_sims(
     buyer: Buyer, sandbox: Sandbox, listener: Listener
 ) -> None:
-    """A reason, and no charge."""
+    """A reason, and no charge; the list shows it as failed, with a name that we do not know."""
     sandbox.rule("AIRALO", "allocation_failed", operation="order_async")
     await buyer.airalo("orders-async")
     await sandbox.wait_for_webhooks()
     assert _body(listener.heard[0]).keys() == {"request_id", "reason"}
     assert sandbox.net_charges() == []
-    assert (await buyer.look_up("AIRALO")).json()["data"] == []
+    [listed] = (await buyer.look_up("AIRALO")).json()["data"]
+    assert (listed["sims"], listed["status"]["slug"]) == ([], "failed")
+    assert "request_id" not in listed
 
 
 async def test_esim_access_announces_unsigned(
