@@ -24,6 +24,7 @@ PATHS = {
     "accepted-then-delivered",
     "cancelled-while-accepted-then-returned",
     "waited-an-outage-out",
+    "asked-again-and-again-by-the-clock",
 }
 
 
