@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-
 BY_THE_CLOCK = "by-the-clock"
 """Patch: who wakes an activation moves none of its pauses."""
 

@@ -167,7 +167,9 @@ async def test_news_make_an_accepted_order_be_looked_at_at_once(scene: Scene) ->
 async def test_an_order_that_is_accepted_has_not_failed_any_more(scene: Scene) -> None:
     """The round before had failed: whoever asks learns that it is under way, and nudges nothing."""
     scene.sandbox.rule(scene.shop.provider, Misbehaviour.STATUS, code=503, times=3)
-    scene.sandbox.rule(scene.shop.provider, Misbehaviour.ALLOCATION_DELAY, seconds=NEVER, times=None)
+    scene.sandbox.rule(
+        scene.shop.provider, Misbehaviour.ALLOCATION_DELAY, seconds=NEVER, times=None
+    )
     scene.order_id = await paid_order(scene.engine)
     await scene.driver.start(scene.order_id)
     await scene.watch.until(scene.order_id, "failure_code = 'provider-unavailable'")

@@ -1,4 +1,4 @@
-"""A profile that nobody needs and that cannot be given back for days, on a server that skips time."""
+"""A profile that nobody needs and that cannot be given back for days; time is skipped."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
