@@ -125,7 +125,8 @@ class EsimBody(BaseModel):
     qr_payload: str | None
     instructions: str | None
     confirmation_code: str | None = Field(
-        description="What the phone asks for while it installs the eSIM; null if nothing."
+        description="What the phone asks for while it installs the eSIM. Null if it asks for"
+        " nothing; also if it does and we do not have it: then `installable` is false."
     )
     inventory_item_id: int | None
     plan_id: int
