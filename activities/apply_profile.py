@@ -74,6 +74,7 @@ class ProfileActivities:
             qr_payload=codes.qr_payload,
             iccid=item.iccid,
             instructions=item.instructions,
+            confirmation_code=item.confirmation_code,
             provider_reference=item.provider_reference,
             stamps=("provisioned_at",),
             failure_code=None,

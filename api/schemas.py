@@ -124,18 +124,25 @@ class EsimBody(BaseModel):
     provider_reference: str | None
     qr_payload: str | None
     instructions: str | None
+    confirmation_code: str | None = Field(
+        description="What the phone asks for while it installs the eSIM. Null if it asks for"
+        " nothing; also if it does and we do not have it: then `installable` is false."
+    )
     inventory_item_id: int | None
     plan_id: int
     country_id: int | None
     carrier_id: int | None
     plan_snapshot: dict[str, Any]
-    installable: bool = Field(description="A phone can install it by scanning the QR code.")
+    installable: bool = Field(
+        description="A phone can install it by scanning the QR code, and a confirmation code that"
+        " the QR code asks for is there."
+    )
     apple_install_url: str | None = Field(description="Installs with one tap (iOS 17.4 and later).")
 
     @classmethod
     def of(cls, profile: Profile) -> "EsimBody":
         """Show a profile to its owner."""
-        installable = _is_installable(profile.qr_payload)
+        installable = _is_installable(profile)
         shown = {name: getattr(profile, name) for name in _SHOWN}
         url = _APPLE_INSTALL + quote(profile.qr_payload or "", safe="") if installable else None
         return cls(**shown, installable=installable, apple_install_url=url)
@@ -292,11 +299,12 @@ def _links(profile: Profile) -> LinksBody:
     )
 
 
-def _is_installable(qr_payload: str | None) -> bool:
-    if qr_payload is None:
+def _is_installable(profile: Profile) -> bool:
+    """Whether the owner is shown all that a phone will ask for."""
+    if profile.qr_payload is None:
         return False
     try:
-        parse_activation_code(qr_payload)
+        code = parse_activation_code(profile.qr_payload)
     except InvalidActivationCode:
         return False
-    return True
+    return bool(profile.confirmation_code) or not code.confirmation_required

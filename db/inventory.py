@@ -25,6 +25,7 @@ class Item:
     activation_code: str = field(repr=False)
     qr_payload: str | None = field(repr=False)
     instructions: str | None = field(repr=False)
+    confirmation_code: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Profile:
     activation_code: str | None = field(repr=False)
     qr_payload: str | None = field(repr=False)
     instructions: str | None = field(repr=False)
+    confirmation_code: str | None = field(repr=False)
     provider_reference: str | None
     failure_code: str | None
     failure_reason: str | None

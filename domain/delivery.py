@@ -9,7 +9,7 @@ class Delivery(Protocol):
     async def deliver(self, order_id: int) -> None:
         """Tell the owner of an order that the eSIM is ready.
 
-        May be called more than once for one order. The code itself travels only where its
-        owner alone can read it.
+        May be called more than once for one order. The code itself, and its confirmation
+        code if it has one, travel only where their owner alone can read them.
         """
         ...

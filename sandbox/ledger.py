@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -178,12 +178,12 @@ class Ledger:
         return self._holders
 
     def codes(self, provider: str | None = None) -> list[str]:
-        """Every matching id ever sold, oldest first."""
+        """Every matching id and confirmation code ever sold, oldest first."""
         if provider is None:
             return list(self._codes)
         profiles = [profile for order in self.orders(provider) for profile in order.profiles]
         states = [self._states[one.iccid] for one in profiles if one.iccid in self._states]
-        own = {one.matching_id for one in profiles} | {one.matching_id for one in states}
+        own = {*_codes_of(profiles), *(one.matching_id for one in states)}
         return [code for code in self._codes if code in own]
 
     def _charge(self, order: Order) -> Charge:
@@ -228,7 +228,7 @@ class Ledger:
         self._orders.append(order)
         self._by_reference.setdefault((order.provider, order.reference), []).append(order)
         self._holders |= {profile.iccid: order for profile in profiles}
-        self._remember_codes(profile.matching_id for profile in profiles)
+        self._remember_codes(_codes_of(profiles))
 
     def _take_profile(self, facts: dict[str, Any]) -> None:
         iccid = facts.pop("iccid")
@@ -263,6 +263,11 @@ class Ledger:
                     "Move the file away to start with empty books."
                 ) from None
         self._file.seek(0, os.SEEK_END)
+
+
+def _codes_of(profiles: Iterable[Profile]) -> Iterator[str]:
+    for profile in profiles:
+        yield from (profile.matching_id, profile.confirmation_code)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -16,25 +16,34 @@ ICCID_PREFIX: Final = "89210"
 ICCID_DIGITS: Final = 19
 
 _CODE_LETTERS = string.digits + string.ascii_uppercase
-_CODE_LENGTH = 16
+_MATCHING_ID_LENGTH = 16
+_CONFIRMATION_CODE_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One eSIM. An empty matching id means that none is set yet (ES2+ sets it at confirmOrder)."""
+    """One eSIM.
+
+    Attributes:
+        matching_id: empty while none is set (ES2+ sets it at confirmOrder).
+        confirmation_code: what the phone asks for; empty if it asks for nothing.
+    """
 
     iccid: str
     matching_id: str
+    confirmation_code: str = ""
 
     @property
     def lpa_string(self) -> str:
-        """What the QR code says."""
-        return f"LPA:1${SMDP_ADDRESS}${self.matching_id}"
+        """What the QR code says; its last field tells the phone to ask."""
+        flag = "$$1" if self.confirmation_code else ""
+        return f"LPA:1${SMDP_ADDRESS}${self.matching_id}{flag}"
 
 
-def new_profile(sold: Container[str]) -> Profile:
-    """A profile whose ICCID was never sold."""
-    return Profile(new_iccid(sold), new_matching_id())
+def new_profile(sold: Container[str], *, confirmed: bool = False) -> Profile:
+    """A profile whose ICCID was never sold; `confirmed`: one that asks for a confirmation code."""
+    confirmation_code = _new_code(_CONFIRMATION_CODE_LENGTH) if confirmed else ""
+    return Profile(new_iccid(sold), new_matching_id(), confirmation_code)
 
 
 def new_iccid(sold: Container[str]) -> str:
@@ -48,8 +57,13 @@ def new_iccid(sold: Container[str]) -> str:
 
 
 def new_matching_id() -> str:
+    """One that nobody has."""
+    return _new_code(_MATCHING_ID_LENGTH)
+
+
+def _new_code(length: int) -> str:
     """A code that a search through logs and databases finds."""
-    return CODE_PREFIX + "".join(secrets.choice(_CODE_LETTERS) for _ in range(_CODE_LENGTH))
+    return CODE_PREFIX + "".join(secrets.choice(_CODE_LETTERS) for _ in range(length))
 
 
 def luhn_digit(digits: str) -> str:

@@ -150,7 +150,7 @@ class Sandbox:
         ]
 
     def codes(self, provider: str | None = None) -> list[str]:
-        """Every matching id ever sold: none of them may turn up where no code belongs."""
+        """Every matching id and confirmation code ever sold: canaries for where none belongs."""
         return self.ledger.codes(provider)
 
     async def send_webhook(

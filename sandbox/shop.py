@@ -1,7 +1,8 @@
 """What every contract sells with: one price, plans by any name, charges in the ledger.
 
 A plan is what its name says: `UNKNOWN-...` does not exist, `SOLDOUT-...` is out of stock, for
-`NOCREDIT-...` the account has no credit. Any other name is sold.
+`NOCREDIT-...` the account has no credit. Any other name is sold. Profiles of `CONFIRM-...` ask for
+a confirmation code.
 """
 
 import time
@@ -32,6 +33,7 @@ _BY_NAME = {
     "SOLDOUT-": Trouble.OUT_OF_STOCK,
     "NOCREDIT-": Trouble.NO_CREDIT,
 }
+_CONFIRMED = "CONFIRM-"
 
 
 class CannotSell(Exception):
@@ -159,7 +161,8 @@ class Shop:
     def _profiles(self, purchase: Purchase) -> tuple[Profile, ...]:
         if purchase.profile is not None:
             return (purchase.profile,)
-        return tuple(new_profile(self.ledger.sold()) for _ in range(purchase.quantity))
+        sold, confirmed = self.ledger.sold(), purchase.plan_code.startswith(_CONFIRMED)
+        return tuple(new_profile(sold, confirmed=confirmed) for _ in range(purchase.quantity))
 
 
 def trouble_of(plan_code: str) -> Trouble | None:

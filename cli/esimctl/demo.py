@@ -112,11 +112,13 @@ def _detail(answer: httpx.Response) -> str:
 
 
 def _show(esim: dict[str, Any]) -> None:
-    """On the demo user's own screen, so their code may be seen."""
+    """On the demo user's own screen, so their codes may be seen."""
     say(f"5. The eSIM: {esim['status']}, ICCID {esim['iccid']}, item {esim['inventory_item_id']}")
     payload = esim["qr_payload"] or esim["activation_code"]
     segno.make_qr(payload).terminal(out=sys.stdout, compact=True)
     say(payload)
+    if esim["confirmation_code"]:
+        say(f"Confirmation code: {esim['confirmation_code']}")
 
 
 def _point_onward(order_id: int) -> None:

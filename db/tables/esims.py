@@ -112,6 +112,7 @@ esim_profiles = Table(
     Column("iccid", Text, unique=True),
     Column("qr_payload", Text),
     Column("instructions", Text),
+    Column("confirmation_code", Text),
     Column("provider_reference", Text),
     # Why the last round failed: a code for machines, a sentence for people.
     Column("failure_code", Text),

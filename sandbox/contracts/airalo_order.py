@@ -70,7 +70,7 @@ def _sim(order: Order, place: int) -> dict[str, Any]:
         "direct_apple_installation_url": _APPLE + profile.lpa_string,
         "airalo_code": None,
         "is_roaming": True,
-        "confirmation_code": None,
+        "confirmation_code": profile.confirmation_code or None,
         **apn,
         "apn": {"ios": apn, "android": apn},
         "msisdn": None,

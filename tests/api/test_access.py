@@ -128,6 +128,25 @@ async def test_admins_do_not_see_other_peoples_codes(
     assert activation.status_code == 404
 
 
+async def test_no_ops_view_has_a_confirmation_code(
+    anybody: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """Neither an activation, nor a list or timeline of them, for admins or for the owner."""
+    await run(engine, "INSERT INTO users (email) VALUES ('ben@example.com')")
+    order_id = await paid_order(engine)
+    await run(engine, "UPDATE esim_profiles SET confirmation_code = 'CANARY-4711'")
+    for headers in (bearer(1), admin(OTHER)):
+        anybody.headers.update(headers)
+        for path in (f"activations/{order_id}", f"activations/{order_id}/timeline"):
+            answer = await anybody.get(f"/api/{path}")
+            assert (answer.status_code, "CANARY" in answer.text) == (200, False)
+            assert "confirmation_code" not in answer.text
+    for path in ("activations?status=pending_activation", f"activations/{order_id}"):
+        answer = await anybody.get(f"/api/admin/{path}")
+        assert (answer.status_code, "CANARY" in answer.text) == (200, False)
+        assert "confirmation_code" not in answer.text
+
+
 async def test_admin_pages_want_the_admin_scope(anybody: httpx.AsyncClient) -> None:
     """403 for a valid token without exactly that scope."""
     scopes: list[object] = [None, "", "administrator", ["admin"], "Admin"]

@@ -73,3 +73,33 @@ async def test_short_stock_is_handed_out_and_flagged(
     esim = (await activate(customer, await paid_order(engine))).json()
     assert (esim["activation_code"], esim["qr_payload"]) == ("INV-ABC123", "LPA:1$INV-ABC123")
     assert (esim["installable"], esim["apple_install_url"]) == (False, None)
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("flag", "confirmation_code", "installable"),
+    [("$$1", "4711-CANARY", True), ("", "4711-CANARY", True), ("$$1", None, False)],
+)
+async def test_the_owner_is_shown_the_confirmation_code(
+    customer: httpx.AsyncClient,
+    engine: AsyncEngine,
+    flag: str,
+    confirmation_code: str | None,
+    installable: bool,
+) -> None:
+    """Wherever the activation code is; one that is asked for and missing is not installable."""
+    item_id = await stock_item(engine)
+    await run(
+        engine,
+        "UPDATE esim_inventory SET confirmation_code = :confirmation,"
+        " activation_code = activation_code || :flag, qr_payload = qr_payload || :flag",
+        confirmation=confirmation_code,
+        flag=flag,
+    )
+    esim = (await activate(customer, await paid_order(engine))).json()
+    assert (esim["inventory_item_id"], esim["status"]) == (item_id, "activated")
+    assert esim["confirmation_code"] == confirmation_code
+    assert esim["installable"] is installable
+    assert (esim["apple_install_url"] is not None) is installable
+    assert (await customer.get("/api/esims/mine")).json() == [esim]
+    assert (await customer.get(f"/api/orders/{esim['order_id']}")).json()["esim_profile"] == esim

@@ -53,6 +53,8 @@ async def test_operations_and_problems_are_described(anybody: httpx.AsyncClient)
                 assert list(answer["content"]) == ["application/problem+json"]
     retry = document["components"]["schemas"]["RetryRequest"]["properties"]
     assert "along the plan's route (plan_codes)" in retry["provider"]["description"]
+    esim = document["components"]["schemas"]["EsimBody"]["properties"]
+    assert "phone asks for" in esim["confirmation_code"]["description"]
     activation = document["paths"]["/api/esims/activate"]["post"]["responses"]
     assert set(activation) == {
         *("200", "202", "400", "401", "404", "409", "413", "415", "422", "429", "502", "503")

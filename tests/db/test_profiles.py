@@ -3,12 +3,12 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import profiles
+from db import inventory, profiles
 from db.engine import transaction
 from domain.audit import EventKind, Origin
 from domain.errors import IllegalTransition, OrderNotFound, StaleWrite
 from domain.profile_states import ProfileStatus
-from tests.rows import paid_order, rows, run, value
+from tests.rows import paid_order, rows, run, stock_item, value
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -85,3 +85,23 @@ async def test_a_move_of_what_changed_meanwhile_is_an_error(engine: AsyncEngine)
             await profiles.move(
                 connection, stale, ProfileStatus.CANCELLED, EventKind.CANCELLED, ANA
             )
+
+
+async def test_no_repr_shows_a_code(engine: AsyncEngine) -> None:
+    """Neither a profile's nor an item's: either may end up in a traceback or a log line."""
+    order_id = await paid_order(engine)
+    await stock_item(engine)
+    codes = "activation_code = '1$smdp.example.com$CANARY', confirmation_code = 'CANARY-4711'"
+    await run(engine, f"UPDATE esim_profiles SET {codes}")
+    await run(
+        engine,
+        f"UPDATE esim_inventory SET {codes}, qr_payload = NULL, status = 'RESERVED',"
+        " order_id = :id, reserved_at = now()",
+        id=order_id,
+    )
+    async with transaction(engine) as connection:
+        profile = await profiles.lock(connection, order_id)
+        item = await inventory.held_by(connection, order_id)
+    assert item is not None
+    assert profile.confirmation_code == item.confirmation_code == "CANARY-4711"
+    assert "CANARY" not in f"{profile!r} {item!r}"

@@ -1,5 +1,6 @@
 """The schema says what the domain says."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain import inventory_states, profile_states
 from domain.inventory_states import InventoryStatus
 from domain.profile_states import ProfileStatus
-from tests.rows import paid_order, run, stock_item, value
+from tests.rows import paid_order, rows, run, stock_item, value
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +36,37 @@ def test_every_migration_can_be_undone(database_url: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("DATABASE_URL", database_url)
     command.downgrade(Config(ROOT / "alembic.ini"), "base")
     command.upgrade(Config(ROOT / "alembic.ini"), "head")
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_confirmation_codes_of_earlier_activations_reach_their_profiles(
+    engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0002 copies them from the assigned items; an item that is only held keeps its own."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    await asyncio.to_thread(command.downgrade, Config(ROOT / "alembic.ini"), "0001")
+    for number, status in enumerate(("ACTIVATED", "RESERVED"), 1):
+        item_id, order_id = await stock_item(engine, number), await paid_order(engine)
+        await run(
+            engine,
+            "UPDATE esim_inventory SET confirmation_code = :code, order_id = :order_id,"
+            " status = 'RESERVED', reserved_at = now() WHERE id = :item_id",
+            code=f"4711-{number}",
+            order_id=order_id,
+            item_id=item_id,
+        )
+        await _force(
+            engine,
+            "esim_profiles",
+            "UPDATE esim_profiles SET status = :status, inventory_item_id = :item_id,"
+            " activation_code = 'x', provisioned_at = now() WHERE order_id = :order_id",
+            status=status,
+            order_id=order_id,
+            item_id=item_id,
+        )
+    await asyncio.to_thread(command.upgrade, Config(ROOT / "alembic.ini"), "head")
+    codes = await rows(engine, "SELECT status, confirmation_code FROM esim_profiles ORDER BY id")
+    assert [tuple(row.values()) for row in codes] == [("ACTIVATED", "4711-1"), ("RESERVED", None)]
 
 
 def test_every_migration_gives_up_early_on_locks() -> None:

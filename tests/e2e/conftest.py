@@ -10,6 +10,7 @@ from tests.e2e.stack import Customer, Stack, running_stack
 from tests.providers.partner_server import API_KEY, PARTNER_ID, PartnerServer
 
 CANARY_STOCK = "CANARY-STOCK-5Z8Q"
+CANARY_CONFIRMATION = "CANARY-CONFIRMATION-7K2M"
 
 
 @pytest.fixture(scope="session")

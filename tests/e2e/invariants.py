@@ -8,11 +8,12 @@ INVARIANTS = {
     "an item is behind one profile at most": """
         SELECT inventory_item_id FROM esim_profiles WHERE inventory_item_id IS NOT NULL
         GROUP BY 1 HAVING count(*) > 1""",
-    "a ready profile's item is its order's, assigned, with the same ICCID": """
+    "a ready profile's item is its order's, assigned, with its ICCID and second code": """
         SELECT p.id FROM esim_profiles p LEFT JOIN esim_inventory i ON i.id = p.inventory_item_id
         WHERE p.status IN ('ASSIGNED', 'ACTIVATED')
           AND (i.order_id IS DISTINCT FROM p.order_id OR i.status <> 'ASSIGNED'
-               OR i.iccid IS DISTINCT FROM p.iccid)""",
+               OR i.iccid IS DISTINCT FROM p.iccid
+               OR i.confirmation_code IS DISTINCT FROM p.confirmation_code)""",
     "an order has one confirmed purchase at most": """
         SELECT order_id FROM provider_intents WHERE state = 'CONFIRMED'
         GROUP BY 1 HAVING count(*) > 1""",

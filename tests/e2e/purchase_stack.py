@@ -213,7 +213,7 @@ class Market:
             row["order_id"]
             for row in await rows(self.engine, query)
             if self._origin(row["iccid"]) != _reference(row["order_id"])
-            or not row["activation_code"].endswith(f"${self._code_that_works(row['iccid'])}")
+            or row["activation_code"].split("$")[2] != self._code_that_works(row["iccid"])
         ]
 
     def _code_that_works(self, iccid: str) -> str:

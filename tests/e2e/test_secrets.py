@@ -7,14 +7,14 @@ from pathlib import Path
 
 from sandbox import credentials
 from sandbox.sandbox import PROVIDERS
-from tests.e2e.conftest import CANARY_STOCK
+from tests.e2e.conftest import CANARY_CONFIRMATION, CANARY_STOCK
 from tests.e2e.purchase_stack import Market
 from tests.e2e.stack import Customer, Stack
 from tests.e2e.test_activation import _bare_plan
 from tests.providers.partner_server import API_KEY, INSTRUCTIONS, MATCHING_ID
 from tests.rows import rows, run, value
 
-CANARIES = (CANARY_STOCK, MATCHING_ID, INSTRUCTIONS, API_KEY)
+CANARIES = (CANARY_STOCK, CANARY_CONFIRMATION, MATCHING_ID, INSTRUCTIONS, API_KEY)
 # Temporal's names of things are no secrets: what is searched for must be findable there.
 FINDABLE = "activate-esim-"
 CREDENTIALS = (
@@ -39,14 +39,17 @@ async def test_canary_codes_appear_in_no_history_log_or_event(
     stocked, bare = await _bare_plan(stack), await _bare_plan(stack)
     await run(
         stack.engine,
-        "INSERT INTO esim_inventory (plan_id, activation_code) VALUES (:plan, :code)",
+        "INSERT INTO esim_inventory (plan_id, activation_code, confirmation_code)"
+        " VALUES (:plan, :code, :confirmation)",
         plan=stocked,
-        code=f"1$smdp.example.com${CANARY_STOCK}",
+        code=f"1$smdp.example.com${CANARY_STOCK}$$1",
+        confirmation=CANARY_CONFIRMATION,
     )
     shown = [
         (await customer.activate(await customer.buy(plan_id))).text for plan_id in (stocked, bare)
     ]
     assert CANARY_STOCK in shown[0]
+    assert CANARY_CONFIRMATION in shown[0]
     assert MATCHING_ID in shown[1]
 
     _check_files(stack, CANARIES)
@@ -62,15 +65,23 @@ async def test_what_four_providers_sold_is_where_codes_belong_and_nowhere_else(
     """Every code ever sold and every credential: in no history, log, event, intent, webhook, list.
 
     Among them are replies that were quarantined, a lost one, and whatever other tests have done.
-    The owner's answer shows the code, and quarantine keeps what nobody may have.
+    The owner's answer shows the code, and the confirmation code that Airalo's asks for;
+    quarantine keeps what nobody may have.
     """
-    sold = {one: await market.customer.buy(await market.plan(one)) for one in PROVIDERS}
+    plans = [await market.plan(one, AIRALO="CONFIRM-1GB") for one in PROVIDERS]
+    sold = {
+        one: await market.customer.buy(plan) for one, plan in zip(PROVIDERS, plans, strict=True)
+    }
     shown = await asyncio.gather(*map(market.customer.activate, sold.values()))
     doubtful = await _doubtful(market)
 
     for order_id, answer in zip(sold.values(), shown, strict=True):
         [profile] = market.sold(order_id).profiles
-        assert market.code(profile.iccid) in answer.json()["activation_code"], answer.text
+        esim = answer.json()
+        assert market.code(profile.iccid) in esim["activation_code"], answer.text
+        assert (esim["confirmation_code"] or "") == profile.confirmation_code
+        assert esim["installable"]
+    assert market.sold(sold["AIRALO"]).profiles[0].confirmation_code in market.sandbox.codes()
     [quarantined] = await rows(
         market.engine, "SELECT raw FROM quarantined_replies WHERE order_id = :id", id=doubtful[0]
     )

@@ -12,6 +12,7 @@ from airalo import Airalo as OfficialClient  # type: ignore[import-untyped]
 from airalo.constants.api_constants import ApiConstants  # type: ignore[import-untyped]
 from airalo.helpers.cached import Cached  # type: ignore[import-untyped]
 
+from domain.activation_code import parse_activation_code
 from domain.errors import (
     ProviderOutcomeUnknown,
     ProviderOutOfStock,
@@ -95,6 +96,19 @@ async def test_we_read_an_order_of_the_official_client(
     found = await airalo.lookup(request_42)
     assert isinstance(found, ProvisionedEsim)
     assert (found.iccid, found.qr_payload) == (sim["iccid"], sim["qrcode"])
+
+
+async def test_confirmation_code_comes_with_the_code_that_asks_for_it(
+    sandbox: Sandbox, airalo: Airalo, request_42: ProvisionRequest
+) -> None:
+    """Bought and looked up: the flag in the code, and what the phone will ask for."""
+    request = replace(request_42, plan_code="CONFIRM-1GB")
+    for esim in (await buy(airalo, request), await airalo.lookup(request)):
+        assert isinstance(esim, ProvisionedEsim)
+        code = parse_activation_code(esim.activation_code)
+        assert code.confirmation_required
+        assert [code.matching_id, esim.confirmation_code] == sandbox.codes("AIRALO")
+        assert not any(secret in f"{esim!r} {esim.reply}" for secret in sandbox.codes("AIRALO"))
 
 
 async def test_lost_purchase_is_found(

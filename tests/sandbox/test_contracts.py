@@ -35,6 +35,19 @@ async def test_airalo_sells_and_finds_it_again(buyer: Buyer, sandbox: Sandbox) -
     assert [charge.amount_cents for charge in sandbox.charges("AIRALO")] == [900]
 
 
+async def test_a_plan_can_need_a_confirmation_code(buyer: Buyer, sandbox: Sandbox) -> None:
+    """`CONFIRM-...`: the QR code says so, Airalo tells it, ConnectedYou has no field for it."""
+    plan = "CONFIRM-1GB"
+    [sim] = (await buyer.buy("AIRALO", plan=plan)).json()["data"]["sims"]
+    assert sim["qrcode"] == f"LPA:1$smdp.sandbox.example${sim['matching_id']}$$1"
+    assert {sim["matching_id"], sim["confirmation_code"]} == set(sandbox.codes("AIRALO"))
+    [order] = (await buyer.look_up("AIRALO")).json()["data"]
+    assert order["sims"] == [sim]
+    silent = (await buyer.buy("CONNECTED_YOU", plan=plan)).json()["data"]
+    assert silent["activationCode"].endswith("$$1")
+    assert not any(sandbox.codes("CONNECTED_YOU")[1] in str(said) for said in silent.values())
+
+
 async def test_airalos_search_is_for_a_part_of_the_description(buyer: Buyer) -> None:
     """A client that takes the first hit for `order-1` may get `order-12`."""
     await buyer.buy("AIRALO", "order-1")

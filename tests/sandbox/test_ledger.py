@@ -44,7 +44,7 @@ async def test_a_restarted_sandbox_has_forgotten_nothing(
     async with running_sandbox(tmp_path, settings=QUICK) as first:
         buyer = Buyer(client, first)
         for provider in PROVIDERS:
-            await buyer.buy(provider)
+            await buyer.buy(provider, plan="CONFIRM-1GB")
         (esim,) = (await buyer.look_up("ESIM_ACCESS")).json()["obj"]["esimList"]
         await buyer.esim_access("esim/cancel", iccid=esim["iccid"])
         iccid = first.ledger.orders("ES2PLUS")[0].profiles[0].iccid

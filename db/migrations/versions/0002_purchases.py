@@ -1,5 +1,7 @@
 """Purchases that are accepted, reviewed, released and returned; gates, quarantine, webhooks.
 
+Profiles get their confirmation codes.
+
 Expand only: what the older code writes is still legal, so its workers run on beside the new ones.
 
 Revision ID: 0002
@@ -27,6 +29,11 @@ RESOLVED_BY_SQL = (
     " THEN 'ABSENT' ELSE 'EXISTS' END, resolved_by = 'unnamed',"
     " resolved_reason = 'settled by SQL' WHERE state = 'RESOLVED'"
 )
+CODES_OF_EARLIER_ACTIVATIONS = (
+    "UPDATE esim_profiles SET confirmation_code = item.confirmation_code FROM esim_inventory item"
+    " WHERE item.id = inventory_item_id AND item.confirmation_code IS NOT NULL"
+    " AND esim_profiles.status IN ('ASSIGNED', 'ACTIVATED')"
+)
 TEXTS = ("plan_code", "provider_order_id", "return_error", "resolved_by", "resolved_reason")
 MOMENTS = ("accepted_at", "absent_at", "released_at", "returned_at", "downloaded_at")
 
@@ -47,6 +54,9 @@ def states(states: str) -> None:
 def upgrade() -> None:
     # A migration that waits for a lock blocks everyone behind it: give up early instead.
     op.execute("SET lock_timeout = '5s'")
+    # Profiles before intents, the order in which workers lock them.
+    op.add_column("esim_profiles", sa.Column("confirmation_code", sa.Text(), nullable=True))
+    op.execute(CODES_OF_EARLIER_ACTIVATIONS)
     extend_intents()
     op.create_table(
         "quarantined_replies",
@@ -216,3 +226,4 @@ def downgrade() -> None:
     states(STATES_BEFORE)
     for name in (*MOMENTS, *TEXTS, "resolution"):
         op.drop_column("provider_intents", name)
+    op.drop_column("esim_profiles", "confirmation_code")

@@ -12,7 +12,7 @@ from cli.stack.temporal import TemporalServer
 from settings import ApiSettings, AuthSettings, DatabaseSettings, TemporalSettings
 from tests.api.server import serving
 from tests.cli.esimctl.conftest import SECRET, Esimctl
-from tests.rows import rows
+from tests.rows import rows, run
 
 pytestmark = pytest.mark.usefixtures("stocked")
 
@@ -58,6 +58,16 @@ async def test_the_demo_ends_with_an_esim_on_the_screen(
         f"http://127.0.0.1:8233/namespaces/default/workflows/activate-esim-{item['order_id']}"
     )
     assert workflow in done.out
+
+
+@pytest.mark.usefixtures("api_url", "worker")
+async def test_the_demo_shows_the_confirmation_code(esimctl: Esimctl, engine: AsyncEngine) -> None:
+    """Below the code: the phone will ask for it."""
+    assert esimctl("seed").code == 0
+    await run(engine, "UPDATE esim_inventory SET confirmation_code = '4711'")
+    done = await asyncio.to_thread(esimctl, "demo", "--plan", 1)
+    assert (done.code, done.err) == (0, "")
+    assert "Confirmation code: 4711" in done.out
 
 
 @pytest.mark.usefixtures("api_url")
