@@ -11,7 +11,7 @@ from db.tables import esim_inventory as inventory
 from db.tables import provider_intents as intents
 from domain.errors import StaleWrite
 from domain.inventory_states import InventoryStatus
-from domain.purchase import IntentState
+from domain.purchase import IntentState, Resolution
 
 OPEN = (IntentState.INTENDED, IntentState.SENT, IntentState.ACCEPTED, IntentState.UNKNOWN)
 """States in which a purchase may still become, or already be, a charge."""
@@ -50,6 +50,14 @@ async def bought_for(connection: AsyncConnection, order_id: int) -> Intent | Non
         (intents.c.state == IntentState.RESOLVED) & intents.c.inventory_item_id.is_not(None)
     )
     return await _one(connection, intents.c.order_id == order_id, gave_a_profile)
+
+
+async def was_given_up(connection: AsyncConnection, order_id: int) -> bool:
+    """Whether a person has decided that nothing more is tried for the order."""
+    given_up = exists().where(
+        intents.c.order_id == order_id, intents.c.resolution == Resolution.GIVEN_UP
+    )
+    return await connection.scalar(select(given_up)) is True
 
 
 async def unwanted_for(connection: AsyncConnection, order_id: int) -> Intent | None:
