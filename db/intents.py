@@ -77,6 +77,11 @@ async def unwanted_for(connection: AsyncConnection, order_id: int) -> Intent | N
     )
 
 
+async def unsettled_for(connection: AsyncConnection, order_id: int) -> Intent | None:
+    """The order's purchase that is open, else the one that is still to be given back."""
+    return await open_for(connection, order_id) or await unwanted_for(connection, order_id)
+
+
 async def intend(
     connection: AsyncConnection,
     *,
