@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from activities.given_up import refuse_given_up
 from activities.provider_gate import ProviderGate
 from activities.purchase_outcome import review
 from db import intents, inventory, profiles
@@ -41,6 +42,8 @@ class Preparation:
 
         Raises:
             NeedsReview: it was bought for before, or its purchase is open elsewhere.
+            OrderNotPaid, ActivationCancelled: it ended meanwhile, or was given up.
+            ProviderHeld: the provider may not be called now.
         """
         async with transaction(self._engine) as connection:
             profile = await profiles.lock(connection, order_id)
@@ -55,6 +58,7 @@ class Preparation:
                 request = await self.request(connection, profile, begun)
                 return Purchase(begun, request, profile.user_id)
             check_wanted(profile)
+            await refuse_given_up(connection, order_id)
             await self._gate.peek(connection, provider)
             return await self._begin(connection, profile, provider)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
+from activities.given_up import refuse_given_up
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
 from activities.routes import Routes
@@ -86,7 +87,7 @@ class InventoryActivities:
 
         Raises:
             OrderNotFound, OrderNotYetPaid: there is nothing to activate (yet).
-            OrderNotPaid, ActivationCancelled: it is over.
+            OrderNotPaid, ActivationCancelled: it is over, or was given up.
             UnknownProvider: no stock, and nobody here buys from the provider asked for.
             StorageUnavailable.
         """
@@ -94,6 +95,8 @@ class InventoryActivities:
         async with transaction(self._engine) as connection:
             profile = await profiles.lock_or_add(connection, order_id)
             _check_may_activate(profile)
+            if profile.started_at is not None and profile.status not in READY:
+                await refuse_given_up(connection, order_id)
             item_id = await self._hold(connection, profile)
             await self._pause.reach(PausePoint.BEFORE_RESERVE_COMMIT, order_id)
             seller, doubt = "", ""

@@ -98,9 +98,7 @@ class RoutingActivities:
         One that this deployment does not have is left to people. Reads only.
         """
         async with transaction(self._engine) as connection:
-            open_purchase = await intents.open_for(connection, order_id)
-            unwanted = await intents.unwanted_for(connection, order_id)
-        begun = open_purchase or unwanted
+            begun = await intents.unsettled_for(connection, order_id)
         if begun is None or not self._routes.has(begun.provider):
             return None
         return begun.provider

@@ -14,16 +14,19 @@ from api.resources import Resources, Shared
 from api.schemas import (
     ActivationBody,
     ActivationDetailBody,
+    CancelledBody,
     CancelRequest,
     EngineBody,
     RetryRequest,
 )
-from db import profiles
+from db import intents, profiles
 from db.engine import transaction
+from db.intents import Intent
 from db.profiles import Profile
 from domain.errors import EngineUnavailable, OrderNotFound
 from domain.interventions import check_retry
 from domain.profile_states import OPEN, ProfileStatus
+from workflows.client import Started
 from workflows.messages import Intervention
 
 router = APIRouter(prefix="/api/admin/activations", tags=["Admin"])
@@ -78,13 +81,28 @@ async def retry_activation(
 @router.post("/{order_id:id}/cancel", status_code=202, responses=_INTERVENTION)
 async def cancel_activation(
     order_id: PathId, body: CancelRequest, caller: Admin, shared: Shared
-) -> ActivationBody:
-    """End an activation whose eSIM is not assigned yet. Repeating it changes nothing."""
+) -> CancelledBody:
+    """End an activation whose eSIM is not assigned yet. Repeating it changes nothing.
+
+    Of an order that is over, or has its eSIM, a purchase that is still open is settled, as its own
+    run would have done unless it was terminated; the order stays as it is.
+    """
     profile = await _profile(shared, order_id)
-    if profile.status not in OPEN | {ProfileStatus.CANCELLED}:
-        raise Problem(409, "already-assigned", f"The eSIM is {profile.status} already.")
-    await answered(shared.activations.cancel(order_id, Intervention(caller.email, body.reason)))
-    return ActivationBody.of(await _profile(shared, order_id), for_ops=True)
+    purchase = await _unsettled(shared, order_id)
+    late = profile.status not in OPEN | {ProfileStatus.CANCELLED}
+    if late and purchase is None:
+        raise _assigned(profile)
+    asked = shared.activations.cancel(order_id, Intervention(caller.email, body.reason))
+    if await answered(asked) is Started.ENDED:
+        if late:
+            raise _assigned(profile)
+        purchase = None  # a finished run has left it to a person
+    shown = ActivationBody.of(await _profile(shared, order_id), for_ops=True)
+    return CancelledBody(**shown.model_dump(), settling_at=purchase.provider if purchase else None)
+
+
+def _assigned(profile: Profile) -> Problem:
+    return Problem(409, "already-assigned", f"The eSIM is {profile.status} already.")
 
 
 async def _profile(shared: Resources, order_id: int) -> Profile:
@@ -93,6 +111,11 @@ async def _profile(shared: Resources, order_id: int) -> Profile:
     if profile is None:
         raise OrderNotFound("Order not found")
     return profile
+
+
+async def _unsettled(shared: Resources, order_id: int) -> Intent | None:
+    async with transaction(shared.engine) as connection:
+        return await intents.unsettled_for(connection, order_id)
 
 
 async def _engine_state(shared: Resources, order_id: int) -> EngineBody | None:

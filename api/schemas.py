@@ -260,6 +260,14 @@ class ActivationDetailBody(ActivationBody):
     engine: EngineBody | None = Field(description="Null if nothing runs or Temporal is away.")
 
 
+class CancelledBody(ActivationBody):
+    """An activation that was asked to end."""
+
+    settling_at: str | None = Field(
+        description="The provider at which its purchase is still being settled, if there is one."
+    )
+
+
 class EventBody(BaseModel):
     """One line of an order's timeline. Who did it, where, and why it failed is for ops alone."""
 

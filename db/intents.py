@@ -11,7 +11,7 @@ from db.tables import esim_inventory as inventory
 from db.tables import provider_intents as intents
 from domain.errors import StaleWrite
 from domain.inventory_states import InventoryStatus
-from domain.purchase import IntentState
+from domain.purchase import IntentState, Resolution
 
 OPEN = (IntentState.INTENDED, IntentState.SENT, IntentState.ACCEPTED, IntentState.UNKNOWN)
 """States in which a purchase may still become, or already be, a charge."""
@@ -52,6 +52,14 @@ async def bought_for(connection: AsyncConnection, order_id: int) -> Intent | Non
     return await _one(connection, intents.c.order_id == order_id, gave_a_profile)
 
 
+async def was_given_up(connection: AsyncConnection, order_id: int) -> bool:
+    """Whether a person has decided that nothing more is tried for the order."""
+    given_up = exists().where(
+        intents.c.order_id == order_id, intents.c.resolution == Resolution.GIVEN_UP
+    )
+    return await connection.scalar(select(given_up)) is True
+
+
 async def unwanted_for(connection: AsyncConnection, order_id: int) -> Intent | None:
     """The order's purchase whose item went out of use unseen, and that was not given back yet."""
     return await _one(
@@ -67,6 +75,11 @@ async def unwanted_for(connection: AsyncConnection, order_id: int) -> Intent | N
             inventory.c.assigned_at.is_(None),
         ),
     )
+
+
+async def unsettled_for(connection: AsyncConnection, order_id: int) -> Intent | None:
+    """The order's purchase that is open, else the one that is still to be given back."""
+    return await open_for(connection, order_id) or await unwanted_for(connection, order_id)
 
 
 async def intend(

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import transaction
 from db.tables import provider_intents, quarantined_replies
 from domain.purchase import IntentState
-from tests.rows import paid_order, run
+from tests.rows import PLAN_ID, paid_order, run
 
 PROVIDER = "CONNECTED_YOU"
 CANARY = "CANARY-7F3A"
@@ -77,3 +77,23 @@ async def quarantined(engine: AsyncEngine, order_id: int, raw: str = RAW) -> int
         )
         reply_id: int = added.scalar_one()
         return reply_id
+
+
+async def not_given_back(engine: AsyncEngine, order_id: int, *, provider: str = PROVIDER) -> None:
+    """A purchase that became an item of an ended order, out of use and still to be given back."""
+    intent_id = await in_doubt(engine, order_id, provider=provider)
+    await run(
+        engine,
+        "WITH item AS (INSERT INTO esim_inventory (plan_id, activation_code, iccid, provider,"
+        " provider_reference, status, order_id, reserved_at, retired_at)"
+        " VALUES (:plan, :code, :iccid, :provider, :reference, 'RETIRED', :order, now(), now())"
+        " RETURNING id) UPDATE provider_intents SET state = 'CONFIRMED', closed_at = now(),"
+        " inventory_item_id = item.id FROM item WHERE provider_intents.id = :intent",
+        plan=PLAN_ID,
+        code=CODE,
+        iccid=ICCID,
+        provider=provider,
+        reference=f"order-{order_id}",
+        order=order_id,
+        intent=intent_id,
+    )

@@ -4,9 +4,13 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.profile_states import ProfileStatus
+from domain.purchase import IntentState
 from tests.api.asking import DOWN, activate, parked
 from tests.api.server import app_settings, serving
 from tests.api.tokens import admin
+from tests.cli.esimctl.profile_states import order_in
+from tests.doubts import in_doubt
 from tests.providers.partner_server import PartnerServer, answering
 from tests.rows import paid_order, rows, run, stock_item, value
 from tests.workflows.conftest import Watch
@@ -107,11 +111,46 @@ async def test_a_cancel_ends_a_waiting_activation(
     assert await watch.ended(order_id) == "cancelled"
     again = await ops.post(f"{PATH}/{order_id}/cancel", json={"reason": "fraud"})
     assert (again.status_code, again.json()["status"]) == (202, "cancelled")
+    assert again.json()["settling_at"] is None
     await stock_item(engine)
     done = await paid_order(engine)
     await activate(customer, done)
     late = await ops.post(f"{PATH}/{done}/cancel", json={"reason": "too late"})
     assert (late.status_code, late.json()["code"]) == (409, "already-assigned")
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("status", [ProfileStatus.CANCELLED, ProfileStatus.ACTIVATED])
+async def test_a_cancel_settles_what_a_terminated_run_has_left(
+    ops: httpx.AsyncClient, engine: AsyncEngine, watch: Watch, status: ProfileStatus
+) -> None:
+    """The order stays as it is; the answer names the provider; the purchase goes to a person."""
+    order_id = await order_in(engine, status)
+    await in_doubt(engine, order_id, state=IntentState.SENT)
+    answer = await ops.post(f"{PATH}/{order_id}/cancel", json={"reason": "terminated"})
+    assert answer.status_code == 202, answer.text
+    assert (answer.json()["status"], answer.json()["settling_at"]) == (status, "CONNECTED_YOU")
+    assert await watch.ended(order_id) == status
+    assert await value(engine, "SELECT state FROM provider_intents") == "UNKNOWN"
+
+
+async def test_a_cancel_starts_nothing_for_what_is_a_person_s(
+    ops: httpx.AsyncClient,
+    engine: AsyncEngine,
+    activations: Activations,
+    worker: None,
+    watch: Watch,
+) -> None:
+    """A finished run has left its purchase in doubt: too late for an eSIM, nothing for a cancel."""
+    del worker
+    for status, code in ((ProfileStatus.ACTIVATED, 409), (ProfileStatus.CANCELLED, 202)):
+        order_id = await order_in(engine, status)
+        await activations.start(order_id)
+        assert await watch.ended(order_id) == status
+        await in_doubt(engine, order_id)
+        answer = await ops.post(f"{PATH}/{order_id}/cancel", json={"reason": "again"})
+        assert answer.status_code == code
+        assert answer.json().get("settling_at") is None
 
 
 @pytest.mark.usefixtures("worker")
