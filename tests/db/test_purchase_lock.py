@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import create_engine
 from db.purchase_lock import PurchaseLock
 from domain.errors import PurchaseUnderWay, StorageUnavailable
-from tests.rows import run
+from tests.rows import run, value
 
 
 async def test_a_second_holder_of_the_same_order_is_refused(engine: AsyncEngine) -> None:
@@ -31,6 +31,17 @@ async def test_it_ends_with_its_block_even_if_that_fails(engine: AsyncEngine) ->
             raise ValueError("the purchase failed")
     async with lock.hold(42):
         pass
+
+
+async def test_the_server_notices_that_a_host_has_gone(engine: AsyncEngine) -> None:
+    """Else a worker whose host is lost would keep its order's lock for two hours."""
+    over_tcp = engine.url.host and not engine.url.host.startswith("/")
+    assert over_tcp  # over a socket the server shows 0 for all of them
+    shown = {
+        name: await value(engine, f"SHOW tcp_keepalives_{name}")
+        for name in ("idle", "interval", "count")
+    }
+    assert shown == {"idle": "10", "interval": "5", "count": "3"}
 
 
 async def test_a_database_that_is_away_is_said_so() -> None:
