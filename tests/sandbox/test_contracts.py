@@ -30,7 +30,7 @@ async def test_airalo_sells_and_finds_it_again(buyer: Buyer, sandbox: Sandbox) -
     page = (await buyer.look_up("AIRALO")).json()
     assert len(sold["sims"]) == sold["quantity"] == 2
     assert sold["sims"][0]["qrcode"].endswith(f"${sold['sims'][0]['matching_id']}")
-    assert page["data"] == [sold]
+    assert page["data"] == [{**sold, "status": {"name": "Completed", "slug": "completed"}}]
     assert page["meta"]["total"] == 1
     assert [charge.amount_cents for charge in sandbox.charges("AIRALO")] == [900]
 
