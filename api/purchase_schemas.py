@@ -139,11 +139,14 @@ class ReviewDetailBody(ReviewBody):
 
     replies: list[KeptReplyBody]
     choices: list[ChoiceBody] = Field(description="Empty once somebody has decided.")
-    timeline: list[EventBody]
+    timeline: list[EventBody] = Field(description="The newest events, oldest of them first.")
+    earlier_events: int = Field(
+        description="How many came before those: GET /api/activations/{id}/events has them."
+    )
 
     @classmethod
     def page(
-        cls, review: Review, replies: list[KeptReply], timeline: list[Event]
+        cls, review: Review, replies: list[KeptReply], timeline: list[Event], earlier: int
     ) -> "ReviewDetailBody":
         """Show a purchase with its surroundings."""
         open_ = effects(review.profile_status) if review.state is IntentState.UNKNOWN else {}
@@ -152,6 +155,7 @@ class ReviewDetailBody(ReviewBody):
             replies=[KeptReplyBody.of(reply) for reply in replies],
             choices=[ChoiceBody(resolution=each, effect=does) for each, does in open_.items()],
             timeline=[EventBody.of(event, for_ops=True) for event in timeline],
+            earlier_events=earlier,
         )
 
 

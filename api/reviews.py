@@ -51,8 +51,8 @@ async def get_review(order_id: PathId, _: Admin, shared: Shared) -> ReviewDetail
         if review is None:
             raise Problem(404, "review-not-found", f"Order {order_id} has no purchase to review.")
         replies = await review_pages.replies(connection, order_id)
-        timeline = await events.timeline(connection, order_id)
-    return ReviewDetailBody.page(review, replies, timeline)
+        timeline, earlier = await events.newest(connection, order_id)
+    return ReviewDetailBody.page(review, replies, timeline, earlier)
 
 
 @router.post(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import esim_provisioning_events as events
@@ -80,3 +80,19 @@ async def timeline(
         .limit(limit)
     )
     return [Event(**row) for row in rows.mappings()]
+
+
+async def newest(
+    connection: AsyncConnection, order_id: int, *, limit: int = 500
+) -> tuple[list[Event], int]:
+    """An order's newest events, oldest of them first, and how many earlier ones are left out."""
+    count = select(func.count()).where(events.c.order_id == order_id)
+    total = (await connection.execute(count)).scalar_one()
+    rows = await connection.execute(
+        select(*_COLUMNS)
+        .where(events.c.order_id == order_id)
+        .order_by(events.c.id.desc())
+        .limit(limit)
+    )
+    found = [Event(**row) for row in rows.mappings()][::-1]
+    return found, max(total - len(found), 0)

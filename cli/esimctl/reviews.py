@@ -3,8 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from rich.table import Table
 from cli.esimctl import purchases
 from cli.esimctl.actor import ActorOption, operating_user
 from cli.esimctl.backends import postgres
-from cli.esimctl.status import LARGEST_ID, OrderArgument, plain, timeline_table
+from cli.esimctl.status import LARGEST_ID, OrderArgument, plain, show_timeline
 from cli.esimctl.terminal import console, note, say
 from db import events, review_pages
 from db.engine import transaction
@@ -30,6 +29,16 @@ _OPTIONS = {
     Resolution.ABSENT: "--absent",
     Resolution.GIVEN_UP: "--give-up",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A purchase with what there is to decide by."""
+
+    review: Review
+    replies: list[KeptReply]
+    timeline: list[events.Event]
+    earlier_events: int
 
 
 def reviews(
@@ -68,12 +77,12 @@ def review(
     if show_reply is not None:
         _write_raw(asyncio.run(_reply(order, show_reply, actor)))
         return
-    found, replies, timeline = asyncio.run(_page(order))
+    page = asyncio.run(_page(order))
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(found, replies, timeline), default=plain, indent=2))
+        sys.stdout.write(json.dumps(_as_json(page), default=plain, indent=2))
         sys.stdout.write("\n")
     else:
-        _show(found, replies, timeline)
+        _show(page)
 
 
 async def _waiting(provider: str | None, limit: int) -> list[Review]:
@@ -81,7 +90,7 @@ async def _waiting(provider: str | None, limit: int) -> list[Review]:
         return await review_pages.waiting(connection, provider=provider, limit=limit)
 
 
-async def _page(order_id: int) -> tuple[Review, list[KeptReply], list[events.Event]]:
+async def _page(order_id: int) -> _Page:
     async with postgres() as engine, transaction(engine) as connection:
         found = await review_pages.of_order(connection, order_id)
         if found is None:
@@ -90,7 +99,7 @@ async def _page(order_id: int) -> tuple[Review, list[KeptReply], list[events.Eve
                 f" The order's story: esimctl status {order_id}"
             )
         replies = await review_pages.replies(connection, order_id)
-        return found, replies, await events.timeline(connection, order_id)
+        return _Page(found, replies, *await events.newest(connection, order_id))
 
 
 async def _reply(order_id: int, reply_id: int, actor: str) -> str:
@@ -113,13 +122,12 @@ def _write_raw(raw: str) -> None:
     sys.stdout.write(raw if raw.endswith("\n") else f"{raw}\n")
 
 
-def _as_json(
-    found: Review, replies: Iterable[KeptReply], timeline: Iterable[events.Event]
-) -> dict[str, Any]:
-    return asdict(found) | {
-        "replies": [asdict(reply) for reply in replies],
-        "choices": _choices(found),
-        "timeline": [asdict(event) for event in timeline],
+def _as_json(page: _Page) -> dict[str, Any]:
+    return asdict(page.review) | {
+        "replies": [asdict(reply) for reply in page.replies],
+        "choices": _choices(page.review),
+        "earlier_events": page.earlier_events,
+        "timeline": [asdict(event) for event in page.timeline],
     }
 
 
@@ -148,7 +156,8 @@ def _show_list(found: list[Review]) -> None:
     console().print(table)
 
 
-def _show(found: Review, replies: list[KeptReply], timeline: list[events.Event]) -> None:
+def _show(page: _Page) -> None:
+    found = page.review
     facts = purchases.facts(found)
     say(f"Order {found.order_id} ({found.order_status})", style="bold")
     lines = {
@@ -161,10 +170,9 @@ def _show(found: Review, replies: list[KeptReply], timeline: list[events.Event])
     }
     for name, value in lines.items():
         say(f"{name + ':':<16}{value}")
-    for reply in replies:
+    for reply in page.replies:
         say(f"{'In quarantine:':<16}reply {reply.id}, {reply.size} characters: {reply.reason}")
     for command, effect in _choices(found).items():
         say(f"{'You can:':<16}{command}")
         say(f"{'':<16}{effect}")
-    if timeline:
-        console().print(timeline_table([asdict(event) for event in timeline]))
+    show_timeline([asdict(event) for event in page.timeline], page.earlier_events)

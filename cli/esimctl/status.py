@@ -74,9 +74,8 @@ async def _report(order_id: int) -> Report:
             bought = await review_pages.purchases(connection, order_id)
             report["purchases"] = [purchases.facts(each) for each in bought]
             report["open_purchase"] = _open(report["purchases"])
-        report["timeline"] = [
-            _of_event(event) for event in await events.timeline(connection, order_id)
-        ]
+        timeline, report["earlier_events"] = await events.newest(connection, order_id)
+        report["timeline"] = [_of_event(event) for event in timeline]
     report["workflow"] = await _live(order_id, profile)
     doubt = report.get("open_purchase")
     in_doubt = doubt is not None and doubt["state"] is IntentState.UNKNOWN
@@ -136,8 +135,7 @@ def _show(report: Mapping[str, Any]) -> None:
         _say_all({"Purchase": purchases.headline(purchase)})
         _say_all(purchases.details(purchase), indent=2)
     _say_all({"Workflow": _workflow(report["workflow"]), "Next": report["next_step"]})
-    if report["timeline"]:
-        console().print(timeline_table(report["timeline"]))
+    show_timeline(report["timeline"], report["earlier_events"])
 
 
 def _say_all(facts: Mapping[str, Any], indent: int = 0) -> None:
@@ -159,8 +157,15 @@ def _workflow(live: Mapping[str, Any]) -> str:
     return str(live["id"])
 
 
-def timeline_table(timeline: list[Report]) -> Table:
-    """An order's events, oldest first."""
+def show_timeline(timeline: list[Report], earlier: int) -> None:
+    """An order's newest events, and how many came before them."""
+    if earlier:
+        say(f"{earlier} earlier events are not shown: they are in the API's timeline of the order.")
+    if timeline:
+        console().print(_timeline_table(timeline))
+
+
+def _timeline_table(timeline: list[Report]) -> Table:
     table = Table("time (UTC)", "what", "change", "actor", "detail")
     for event in timeline:
         change = f"{event['from_status']} → {event['to_status']}" if event["to_status"] else ""

@@ -131,7 +131,7 @@ async def test_a_page_shows_all_there_is_to_decide_by(
     effects = {choice["resolution"]: choice["effect"] for choice in shown["choices"]}
     assert set(effects) == {"exists", "absent", "given_up"}
     assert "second charge" in effects["absent"]
-    assert shown["timeline"] == []
+    assert (shown["timeline"], shown["earlier_events"]) == ([], 0)
     await resolve(ops, order_id, ABSENT)
     decided = (await ops.get(f"{PATH}/{order_id}")).json()
     assert (decided["state"], decided["resolved_by"]) == ("resolved", "ana@example.com")
