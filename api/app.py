@@ -36,7 +36,7 @@ from db.notifications import Notifications
 from db.shared_reads import SharedReads
 from domain.webhooks import WebhookReader
 from logs import configure_logging
-from providers import build_webhook_readers
+from providers import RELEASING, build_webhook_readers
 from settings import (
     ApiSettings,
     AuthSettings,
@@ -154,6 +154,7 @@ async def _resources(
                     admission=Admission(settings.api.activation_admission_limit),
                     webhooks=readers,
                     unsigned_limit=RateLimit(webhooks.UNSIGNED_PER_MINUTE),
+                    releasing=RELEASING,
                 )
     finally:
         await engine.dispose()

@@ -31,7 +31,9 @@ class ResolveRequest(BaseModel):
     activation_code: Secret | None = Field(
         None, description="For `exists`: `1$SM-DP+$MATCHING-ID`, with or without `LPA:`."
     )
-    iccid: Text | None = Field(None, description="18 to 20 digits, if the provider names one.")
+    iccid: Text | None = Field(
+        None, description="18 to 20 digits, if the provider names one. At `ES2PLUS` always."
+    )
     confirmation_code: Secret | None = Field(None, description="If the provider gives one.")
     provider_order_id: Text | None = Field(None, description="What the provider calls the order.")
 

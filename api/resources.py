@@ -31,6 +31,7 @@ class Resources:
     admission: Admission
     webhooks: Mapping[str, WebhookReader]
     unsigned_limit: RateLimit
+    releasing: frozenset[str]
 
 
 async def _resources(request: Request) -> Resources:

@@ -1,5 +1,6 @@
 """Deciding what became of a purchase whose outcome nobody knows: a person says, once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy import func, update
@@ -55,13 +56,17 @@ class Decided:
     follow_up: FollowUp
 
 
-async def decide(engine: AsyncEngine, order_id: int, decision: Decision) -> Decided:
+async def decide(
+    engine: AsyncEngine, order_id: int, decision: Decision, *, releasing: Collection[str]
+) -> Decided:
     """Settle an order's purchase in doubt, while no call is under way for it.
 
     One transaction with its event. The activation learns of it by what the caller asks next.
+    The codes of providers that are among `releasing` work only once they are released.
 
     Raises:
-        InvalidInput: blank words, or a code that is missing or not asked for.
+        InvalidInput: blank words, a code that is missing or not asked for, or one that could not
+            be released.
         OrderNotFound: there is no such order.
         NotInReview: nothing is in doubt; says who has decided, if somebody has.
         PurchaseUnderWay: somebody buys or decides just now; safe to try again.
@@ -71,16 +76,20 @@ async def decide(engine: AsyncEngine, order_id: int, decision: Decision) -> Deci
     decision = _checked(decision)
     try:
         async with PurchaseLock(engine).hold(order_id), transaction(engine) as connection:
-            return await _apply(connection, order_id, decision)
+            return await _apply(connection, order_id, decision, releasing)
     except DuplicateStock:
         raise await _named(engine, decision) from None
 
 
-async def _apply(connection: AsyncConnection, order_id: int, decision: Decision) -> Decided:
+async def _apply(
+    connection: AsyncConnection, order_id: int, decision: Decision, releasing: Collection[str]
+) -> Decided:
     profile = await profiles.lock(connection, order_id)
     intent = await _in_doubt(connection, order_id)
     item_id, item_status = None, None
     if decision.sold is not None:
+        if intent.provider in releasing:
+            _check_can_be_released(intent, decision.sold)
         item_id, item_status = await _store(connection, profile, intent, decision.sold)
     await _close(connection, intent, decision, item_id)
     origin = Origin(decision.actor)
@@ -119,6 +128,15 @@ async def _in_doubt(connection: AsyncConnection, order_id: int) -> Intent:
         f" purchase {last.reference} at {last.provider} is '{last.resolution}':"
         f" {last.resolved_reason}"
     )
+
+
+def _check_can_be_released(intent: Intent, sold: SoldCode) -> None:
+    """Refuse a code that the provider could not be asked to release, while that can be mended."""
+    if sold.iccid is None and intent.provider_order_id is None:
+        raise InvalidInput(
+            f"A code of {intent.provider} works only once it is released by its ICCID: bring that"
+            " too (--iccid, or iccid in the API)."
+        )
 
 
 async def _store(
@@ -162,7 +180,7 @@ async def _close(
             resolved_by=decision.actor,
             resolved_reason=decision.reason,
             inventory_item_id=item_id,
-            provider_order_id=decision.provider_order_id or intent.provider_order_id,
+            provider_order_id=intent.provider_order_id or decision.provider_order_id,
             closed_at=func.now(),
         )
     )

@@ -15,6 +15,7 @@ from providers.local import LocalProvider
 __all__ = [
     "ADAPTERS",
     "NAMES",
+    "RELEASING",
     "Adapter",
     "ConnectedYouConfig",
     "ProviderConfig",
@@ -27,6 +28,9 @@ ADAPTERS: tuple[Adapter, ...] = (CONNECTED_YOU, AIRALO, ESIM_ACCESS, ES2PLUS)
 
 NAMES = (LocalProvider.name, *(adapter.name for adapter in ADAPTERS))
 """What `ESIM_PROVIDER` may be."""
+
+RELEASING = frozenset(adapter.name for adapter in ADAPTERS if adapter.releases)
+"""Those whose codes work only once they are released."""
 
 
 def build_providers(default: str, configs: Mapping[str, ProviderConfig]) -> dict[str, EsimProvider]:

@@ -20,6 +20,7 @@ from domain.inventory_states import InventoryStatus
 from domain.purchase import Resolution
 from domain.review import FollowUp, outlook
 from domain.sold_code import SoldCode, sold_code
+from providers import RELEASING
 from workflows.messages import Intervention
 
 EXAMPLE = (
@@ -54,7 +55,10 @@ def resolve(  # noqa: PLR0913, PLR0917 - as many options as there are facts
         ),
     ] = None,
     iccid: Annotated[
-        str | None, typer.Option(help="With --exists: 18 to 20 digits, if the provider gives one.")
+        str | None,
+        typer.Option(
+            help="With --exists: 18 to 20 digits, if the provider gives one. At ES2PLUS always."
+        ),
     ] = None,
     provider_order_id: Annotated[
         str | None, typer.Option(help="With --exists: what the provider calls the order.")
@@ -141,7 +145,7 @@ def _ask() -> tuple[str, str]:
 
 async def _resolve(order_id: int, decision: Decision) -> None:
     async with postgres() as engine:
-        decided = await reviews.decide(engine, order_id, decision)
+        decided = await reviews.decide(engine, order_id, decision, releasing=RELEASING)
     say(f"Order {order_id}: {decided.reference} at {decided.provider} is {_outcome(decided)}.")
     asked = await _ask_activation(decided, decision)
     words = outlook(decided.follow_up, order_id, asked=asked)

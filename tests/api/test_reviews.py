@@ -244,6 +244,17 @@ async def test_a_faulty_decision_is_422_and_quotes_nothing(
     assert await value(engine, "SELECT state FROM provider_intents") == "UNKNOWN"
 
 
+async def test_a_code_that_must_be_released_is_not_taken_without_its_iccid(
+    ops: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """422 names what is missing; with it the same decision is taken."""
+    order_id = await under_review(engine, provider="ES2PLUS")
+    refused = await resolve(ops, order_id, EXISTS | {"iccid": None})
+    assert refused.status_code == 422, refused.text
+    assert "iccid" in refused.json()["detail"]
+    assert (await resolve(ops, order_id, EXISTS)).status_code == 200
+
+
 async def test_a_raw_reply_is_plain_text_and_on_record(
     ops: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:

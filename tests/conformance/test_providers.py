@@ -25,6 +25,7 @@ from domain.provider import (
     ProvisionRequest,
 )
 from domain.purchase import Ambiguity
+from providers import RELEASING
 from tests.conformance.conftest import Case
 
 PATIENCE_SECONDS = 20
@@ -65,6 +66,11 @@ def test_name_and_ambiguity_are_known_words(case: Case) -> None:
     """Settings, plan codes and search attributes spell the name in upper case."""
     assert case.provider.name == case.provider.name.upper()
     assert isinstance(case.provider.ambiguity, Ambiguity)
+
+
+def test_who_releases_is_known_before_it_is_built(case: Case) -> None:
+    """Whoever brings a code by hand must be asked for its ICCID, where no provider is built."""
+    assert case.provider.releases is (case.provider.name in RELEASING)
 
 
 async def test_purchase_gives_a_profile_that_installs(

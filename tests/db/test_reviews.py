@@ -43,7 +43,8 @@ async def decide(
 ) -> Decided:
     """Ana decides."""
     said = {"actor": "ana", "reason": "The partner says so."} | words
-    return await reviews.decide(engine, order_id, Decision(resolution, sold=sold, **said))
+    decision = Decision(resolution, sold=sold, **said)
+    return await reviews.decide(engine, order_id, decision, releasing={"ES2PLUS"})
 
 
 async def intent_of(engine: AsyncEngine, order_id: int) -> dict[str, Any]:
@@ -263,6 +264,22 @@ async def test_blank_or_stray_words_are_refused(engine: AsyncEngine, words: dict
     with pytest.raises(InvalidInput):
         await decide(engine, order_id, Resolution.EXISTS)
     assert (await intent_of(engine, order_id))["state"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize("words", [{}, {"provider_order_id": "P-7"}])
+async def test_a_code_that_must_be_released_needs_what_it_is_released_by(
+    engine: AsyncEngine, words: dict[str, str]
+) -> None:
+    """A person's name for the order is no ICCID; what the provider has named, or an ICCID, is."""
+    order_id = await under_review(engine, provider="ES2PLUS")
+    with pytest.raises(InvalidInput, match="--iccid") as refused:
+        await decide(engine, order_id, Resolution.EXISTS, sold_code(CODE), **words)
+    assert CANARY not in str(refused.value)
+    assert (await intent_of(engine, order_id))["state"] == "UNKNOWN"
+    assert await rows(engine, "SELECT id FROM esim_inventory") == []
+    await run(engine, "UPDATE provider_intents SET provider_order_id = :iccid", iccid=ICCID)
+    await decide(engine, order_id, Resolution.EXISTS, sold_code(CODE), **words)
+    assert (await intent_of(engine, order_id))["provider_order_id"] == ICCID
 
 
 @pytest.mark.parametrize(

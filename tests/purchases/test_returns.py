@@ -303,7 +303,7 @@ async def test_a_code_that_a_person_brought_is_sold_to_nobody_else(
     await scene.begun()
     await scene.watch.step(scene.order_id, Step.PARKED)
     brought = Decision(Resolution.EXISTS, "ana", "they say so", sold_code(CODE, ICCID))
-    await reviews.decide(scene.engine, scene.order_id, brought)
+    await reviews.decide(scene.engine, scene.order_id, brought, releasing=())
     assert (await scene.item())["status"] == "RESERVED"
     await activations.cancel(scene.order_id, ANA)
     assert await scene.watch.ended(scene.order_id) == "cancelled"

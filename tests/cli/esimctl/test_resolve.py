@@ -247,6 +247,20 @@ async def test_a_faulty_command_says_what_to_do(
     assert await state(engine, order_id) == "UNKNOWN"
 
 
+async def test_a_code_that_must_be_released_is_not_taken_without_its_iccid(
+    esimctl: Esimctl, engine: AsyncEngine, code_file: Path
+) -> None:
+    """The worker could not release it, and no second decision could mend that."""
+    order_id = await under_review(engine, provider="ES2PLUS")
+    brought = (order_id, "--exists", "--code-file", code_file)
+    failed = await beside(esimctl, *brought, *WHY)
+    assert (failed.code, failed.out) == (1, "")
+    assert "--iccid" in failed.err
+    assert await state(engine, order_id) == "UNKNOWN"
+    done = await beside(esimctl, *brought, "--iccid", ICCID, *WHY)
+    assert done.code == 0, done.err
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "\n\n", f"{CANARY}", f"{CODE}\n\n{CODE}", f"{CODE}$$1", f"{CODE} " * 300, f"{CODE}\n\0"],
