@@ -10,7 +10,7 @@ from tests.providers.partner_server import PartnerServer, answering
 from tests.rows import paid_order, rows, stock_item, value
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
-from workflows.messages import Intervention, Step
+from workflows.messages import WORKFLOW, ActivationRequest, Intervention, Step, workflow_id
 from workflows.policies import MAXIMUM_HISTORY_EVENTS, OUTAGE_ROUNDS, ROUND_DELAYS
 
 CUSTOMER = Intervention("customer:1", "activation was asked for again")
@@ -73,24 +73,30 @@ async def test_an_outage_that_ends_needs_nobody(
 
 async def test_who_asks_again_and_again_does_not_use_the_rounds_up(
     engine: AsyncEngine,
+    task_queue: str,
     activations: Activations,
     watch: Watch,
     partner: PartnerServer,
     environment: WorkflowEnvironment,
 ) -> None:
-    """Two nudges a minute, more than there are rounds: it waits on by the clock, kept short."""
+    """Two nudges a minute, with three rounds left: it waits on by the clock, kept short."""
     partner.answer = answering(503, {})
     order_id = await paid_order(engine)
-    await activations.start(order_id, 123)
+    await watch.client.start_workflow(
+        WORKFLOW,
+        ActivationRequest(order_id, outage_rounds=OUTAGE_ROUNDS - 3),
+        id=workflow_id(order_id),
+        task_queue=task_queue,
+    )
     await watch.until(order_id, "failed_rounds = 1")
-    for nudged in range(len(ROUND_DELAYS) + OUTAGE_ROUNDS + 1):
+    first = (await watch.handle(order_id).describe()).run_id
+    for nudged in range(15):
         await activations.nudge(order_id, CUSTOMER)
         await watch.until(order_id, f"failed_rounds > {nudged + 1}")
         await environment.sleep(30)
     assert await watch.status(order_id) == "PENDING_ACTIVATION"
-    assert len(await watch.history_types(order_id)) < MAXIMUM_HISTORY_EVENTS + 50
-    state = await watch.step(order_id, Step.WAITING)
-    assert state.failure is not None
+    assert (await watch.handle(order_id).describe()).run_id != first
+    assert (await watch.step(order_id, Step.WAITING)).failure is not None
     partner.answer = partner.sell
     await _wait_days(environment, 1)
     assert await watch.status(order_id) == "ACTIVATED"
