@@ -16,6 +16,7 @@ from db.failures import pool_exhausted, translate
 _SESSION_OPTIONS = (
     "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
     " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+    " -c tcp_user_timeout=25s"
 )
 
 

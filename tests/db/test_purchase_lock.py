@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.engine import create_engine
+from db.engine import create_engine, unpooled
 from db.purchase_lock import PurchaseLock
 from domain.errors import PurchaseUnderWay, StorageUnavailable
 from tests.rows import run, value
@@ -33,15 +33,18 @@ async def test_it_ends_with_its_block_even_if_that_fails(engine: AsyncEngine) ->
         pass
 
 
-async def test_the_server_notices_that_a_host_has_gone(engine: AsyncEngine) -> None:
-    """Else a worker whose host is lost would keep its order's lock for two hours."""
+@pytest.mark.parametrize("pooled", [True, False], ids=["pooled", "the lock's own"])
+async def test_the_server_notices_that_a_host_has_gone(engine: AsyncEngine, pooled: bool) -> None:
+    """Else a worker whose host is lost would keep its order's lock for two hours.
+
+    Keepalives are for a silent connection, the timeout (ms) for one whose answer is not taken.
+    """
     over_tcp = engine.url.host and not engine.url.host.startswith("/")
     assert over_tcp  # over a socket the server shows 0 for all of them
-    shown = {
-        name: await value(engine, f"SHOW tcp_keepalives_{name}")
-        for name in ("idle", "interval", "count")
-    }
-    assert shown == {"idle": "10", "interval": "5", "count": "3"}
+    asked = engine if pooled else unpooled(engine)
+    names = ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")
+    shown = [await value(asked, f"SHOW tcp_{name}") for name in names]
+    assert shown == ["10", "5", "3", "25000"]
 
 
 async def test_a_database_that_is_away_is_said_so() -> None:
