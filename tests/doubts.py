@@ -97,3 +97,15 @@ async def not_given_back(engine: AsyncEngine, order_id: int, *, provider: str = 
         order=order_id,
         intent=intent_id,
     )
+
+
+async def long_story(engine: AsyncEngine, order_id: int, events: int) -> None:
+    """So many failed rounds in an order's trail, numbered in their payload from 1 on."""
+    await run(
+        engine,
+        "INSERT INTO esim_provisioning_events (order_id, kind, actor, payload)"
+        " SELECT :order, 'round_failed', 'worker', jsonb_build_object('round', n)"
+        " FROM generate_series(1, :events) n",
+        order=order_id,
+        events=events,
+    )

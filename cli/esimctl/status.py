@@ -24,7 +24,6 @@ from db.profiles import Profile
 from db.tables import orders
 from domain.errors import EngineUnavailable, OrderNotFound
 from domain.profile_states import OPEN
-from domain.purchase import IntentState
 from workflows.messages import ActivationState, workflow_id
 
 EXAMPLE = "Example: esimctl status 42 --json"
@@ -78,8 +77,8 @@ async def _report(order_id: int) -> Report:
         report["timeline"] = [_of_event(event) for event in timeline]
     report["workflow"] = await _live(order_id, profile)
     doubt = report.get("open_purchase")
-    in_doubt = doubt is not None and doubt["state"] is IntentState.UNKNOWN
-    report["next_step"] = next_step(order_id, order_status, profile, in_doubt=in_doubt)
+    purchase = doubt["state"] if doubt else None
+    report["next_step"] = next_step(order_id, order_status, profile, purchase=purchase)
     return report
 
 

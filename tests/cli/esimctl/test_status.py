@@ -14,7 +14,7 @@ from domain.purchase import IntentState, Resolution
 from tests.cli.esimctl.conftest import Esimctl
 from tests.cli.esimctl.profile_states import order_in
 from tests.cli.esimctl.stock_rows import CANARY, iccid
-from tests.doubts import in_doubt
+from tests.doubts import in_doubt, long_story
 from tests.rows import paid_order, run
 
 pytestmark = pytest.mark.usefixtures("stocked", "catalogue")
@@ -82,6 +82,19 @@ async def test_the_timeline_tells_who_did_what(esimctl: Esimctl, engine: AsyncEn
     assert report["failure_reason"] == "The test wants it."
 
 
+async def test_a_long_story_shows_its_end_and_says_what_is_missing(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """Days of rounds: what happened last is there, in order, and how much came before it."""
+    order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
+    await long_story(engine, order_id, events=503)
+    report = as_json(esimctl, order_id)
+    rounds = [event["payload"]["round"] for event in report["timeline"]]
+    assert rounds == list(range(4, 504))
+    assert report["earlier_events"] == 3
+    assert "3 earlier events are not shown" in esimctl("status", order_id).out
+
+
 async def test_a_purchase_in_doubt_shows_in_full(esimctl: Esimctl, engine: AsyncEngine) -> None:
     """Whoever asks the provider needs the reference, the times and what came back."""
     order_id = await order_in(engine, ProfileStatus.NEEDS_REVIEW)
@@ -110,6 +123,16 @@ async def test_a_decided_purchase_says_by_whom_beside_a_later_one(
     assert "at CONNECTED_YOU, there P-1: accepted, not settled" in shown
     states = [purchase["state"] for purchase in as_json(esimctl, order_id)["purchases"]]
     assert states == ["resolved", "accepted"]
+    assert "has accepted the order" in as_json(esimctl, order_id)["next_step"]
+
+
+async def test_an_order_that_a_paused_provider_holds_names_the_way_out(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """It is the provider that must be let go, not the order."""
+    order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
+    await run(engine, "UPDATE esim_profiles SET failure_code = 'provider-held', started_at = now()")
+    assert "esimctl resume NAME" in as_json(esimctl, order_id)["next_step"]
 
 
 @pytest.mark.parametrize("status", [ProfileStatus.ACTIVATED, ProfileStatus.CANCELLED])
@@ -119,7 +142,9 @@ async def test_a_doubt_outlives_the_order(
     """The order is served or over, and money may have moved all the same: decide."""
     order_id = await order_in(engine, status)
     await in_doubt(engine, order_id)
-    assert f"esimctl review {order_id}" in as_json(esimctl, order_id)["next_step"]
+    step = as_json(esimctl, order_id)["next_step"]
+    assert f"esimctl review {order_id}" in step
+    assert ("bought again" in step) is (status is not ProfileStatus.CANCELLED)
 
 
 async def test_an_unpaid_order_waits_for_its_payment(esimctl: Esimctl, engine: AsyncEngine) -> None:
