@@ -25,10 +25,15 @@ from domain.provider import (
     ProvisionRequest,
 )
 from domain.purchase import Ambiguity
-from providers import RELEASING
-from tests.conformance.conftest import Case
+from providers import NAMES, RELEASING
+from tests.conformance.conftest import CASES, Case
 
 PATIENCE_SECONDS = 20
+
+
+def test_every_provider_has_a_case() -> None:
+    """One that a deployment can choose and that nobody holds to the contract is a surprise."""
+    assert {case.split()[0] for case in CASES} == set(NAMES)
 
 
 async def buy(
