@@ -143,7 +143,7 @@ class ReviewDetailBody(ReviewBody):
     choices: list[ChoiceBody] = Field(description="Empty once somebody has decided.")
     timeline: list[EventBody] = Field(description="The newest events, oldest of them first.")
     earlier_events: int = Field(
-        description="How many came before those: GET /api/activations/{id}/events has them."
+        description="How many came before those: GET /api/activations/{id}/timeline has them."
     )
 
     @classmethod
@@ -151,7 +151,8 @@ class ReviewDetailBody(ReviewBody):
         cls, review: Review, replies: list[KeptReply], timeline: list[Event], earlier: int
     ) -> "ReviewDetailBody":
         """Show a purchase with its surroundings."""
-        open_ = effects(review.profile_status) if review.state is IntentState.UNKNOWN else {}
+        in_doubt = review.state is IntentState.UNKNOWN
+        open_ = effects(review.profile_status, came_back=bool(replies)) if in_doubt else {}
         return cls(
             **_facts(review),
             replies=[KeptReplyBody.of(reply) for reply in replies],

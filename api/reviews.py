@@ -15,7 +15,7 @@ from api.problems import Problem
 from api.purchase_schemas import ResolvedBody, ResolveRequest, ReviewBody, ReviewDetailBody
 from api.resources import Resources, Shared
 from api.schemas import ProviderName
-from db import events, review_pages, reviews
+from db import events, provider_controls, review_pages, reviews
 from db.engine import transaction
 from db.reviews import Decided, Decision
 from domain.errors import EngineUnavailable
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/api/admin/reviews", tags=["Reviews"])
 log = structlog.get_logger(__name__)
 
 
-@router.get("", responses=problems.responses(401, 403, 422, 503))
+@router.get("", responses=problems.responses(401, 403, 404, 422, 503))
 async def list_reviews(
     page: AskedPage,
     _: Admin,
@@ -36,6 +36,8 @@ async def list_reviews(
 ) -> list[ReviewBody]:
     """Purchases that wait for a person's decision, newest first."""
     async with transaction(shared.engine) as connection:
+        if provider is not None:
+            await provider_controls.check_known(connection, provider)
         found = await review_pages.waiting(
             connection, provider=provider, before_id=page.after, limit=page.limit
         )

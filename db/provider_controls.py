@@ -60,7 +60,7 @@ async def pause(
         UnknownProvider: names those there are.
         StaleWrite.
     """
-    await _check(connection, provider, known)
+    await check_known(connection, provider, known)
     by, why = _words(actor, reason)
     since = case((gates.c.paused, gates.c.paused_at), else_=func.now())
     written = {"paused": True, "paused_by": by, "paused_reason": why}
@@ -74,7 +74,7 @@ async def resume(
 
     Idempotent. The row keeps neither who nor why: log them. Args and errors as `pause`.
     """
-    await _check(connection, provider, known)
+    await check_known(connection, provider, known)
     _words(actor, reason)
     nobody = dict.fromkeys(("paused_by", "paused_reason", "paused_at"))
     forgiven = {"failures": 0, "opened_at": None, "probe_at": None}
@@ -107,7 +107,14 @@ async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int)
     return list(rows.scalars())
 
 
-async def _check(connection: AsyncConnection, provider: str, known: Iterable[str]) -> None:
+async def check_known(
+    connection: AsyncConnection, provider: str, known: Iterable[str] = ()
+) -> None:
+    """Refuse a name that is nobody's: an empty answer to it would look like good news.
+
+    Raises:
+        UnknownProvider: names those there are.
+    """
     there = {*known, *await names(connection)}
     if provider not in there:
         listed = ", ".join(sorted(there)) or "none"

@@ -22,6 +22,7 @@ class FollowUp(StrEnum):
 _WAITING = PARKED | {ProfileStatus.PENDING_ACTIVATION}
 
 _NOBODY_WAITS = "The activation is over, or has an eSIM already, and stays as it is."
+_CAME_BACK = "Against what came back: the reply in quarantine says that something was sold."
 _EFFECTS = {
     FollowUp.RETRY: {
         Resolution.EXISTS: "Stores the code that you bring, and gives it to the customer.",
@@ -47,11 +48,17 @@ def follow_up(resolution: Resolution, status: ProfileStatus) -> FollowUp:
     return FollowUp.RETRY if status in _WAITING else FollowUp.NOTHING
 
 
-def effects(status: ProfileStatus) -> Mapping[Resolution, str]:
-    """What each decision would do now, in words for the person who decides."""
-    return {
+def effects(status: ProfileStatus, *, came_back: bool = False) -> Mapping[Resolution, str]:
+    """What each decision would do now, in words for the person who decides.
+
+    `came_back`: a reply is in quarantine, which hardly comes from a purchase that was not made.
+    """
+    said = {
         resolution: _EFFECTS[follow_up(resolution, status)][resolution] for resolution in Resolution
     }
+    if came_back:
+        said[Resolution.ABSENT] = f"{_CAME_BACK} {said[Resolution.ABSENT]}"
+    return said
 
 
 def outlook(decided: FollowUp, order_id: int, *, asked: bool) -> str:

@@ -14,12 +14,14 @@ from cli.esimctl.actor import ActorOption, operating_user
 from cli.esimctl.backends import postgres
 from cli.esimctl.status import LARGEST_ID, OrderArgument, plain, show_timeline
 from cli.esimctl.terminal import console, note, say
-from db import events, review_pages
+from db import events, provider_controls, review_pages
 from db.engine import transaction
 from db.review_pages import KeptReply, Review
 from domain.errors import InvalidInput, NotInReview
+from domain.profile_states import ProfileStatus
 from domain.purchase import IntentState, Resolution
 from domain.review import effects
+from providers import NAMES
 
 REVIEWS_EXAMPLE = "Example: esimctl reviews --provider CONNECTED_YOU"
 REVIEW_EXAMPLE = "Example: esimctl review 42 (or: esimctl review 42 --show-reply 7)"
@@ -29,6 +31,9 @@ _OPTIONS = {
     Resolution.ABSENT: "--absent",
     Resolution.GIVEN_UP: "--give-up",
 }
+
+
+_LOOKS_BY_ITSELF = frozenset({ProfileStatus.PENDING_ACTIVATION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ def review(
 
 async def _waiting(provider: str | None, limit: int) -> list[Review]:
     async with postgres() as engine, transaction(engine) as connection:
+        if provider is not None:
+            await provider_controls.check_known(connection, provider, NAMES)
         return await review_pages.waiting(connection, provider=provider, limit=limit)
 
 
@@ -125,19 +132,19 @@ def _write_raw(raw: str) -> None:
 def _as_json(page: _Page) -> dict[str, Any]:
     return asdict(page.review) | {
         "replies": [asdict(reply) for reply in page.replies],
-        "choices": _choices(page.review),
+        "choices": _choices(page.review, page.replies),
         "earlier_events": page.earlier_events,
         "timeline": [asdict(event) for event in page.timeline],
     }
 
 
-def _choices(found: Review) -> dict[str, str]:
+def _choices(found: Review, replies: list[KeptReply]) -> dict[str, str]:
     """The commands that can be run, and what each would do."""
     if found.state is not IntentState.UNKNOWN:
         return {}
     return {
         f'esimctl resolve {found.order_id} {_OPTIONS[each]} --reason "..."': effect
-        for each, effect in effects(found.profile_status).items()
+        for each, effect in effects(found.profile_status, came_back=bool(replies)).items()
     }
 
 
@@ -172,7 +179,9 @@ def _show(page: _Page) -> None:
         say(f"{name + ':':<16}{value}")
     for reply in page.replies:
         say(f"{'In quarantine:':<16}reply {reply.id}, {reply.size} characters: {reply.reason}")
-    for command, effect in _choices(found).items():
+    if found.state is IntentState.UNKNOWN and found.profile_status in _LOOKS_BY_ITSELF:
+        say(f"{'Meanwhile:':<16}it is looked into by itself. Decide only if you know better.")
+    for command, effect in _choices(found, page.replies).items():
         say(f"{'You can:':<16}{command}")
         say(f"{'':<16}{effect}")
     show_timeline([asdict(event) for event in page.timeline], page.earlier_events)

@@ -89,7 +89,10 @@ def ledger(
     url: SandboxUrl = None,
 ) -> None:
     """Show what was charged: one line per purchase, and the sum."""
-    filters = {"provider": provider and provider.upper(), "reference": reference}
+    name = provider and provider.upper()
+    if name and name not in PROVIDERS:
+        raise InvalidInput(f"The sandbox has no provider {name}. It has: {', '.join(PROVIDERS)}.")
+    filters = {"provider": name, "reference": reference}
     books = ask(url, "GET", "/ledger", query={key: to for key, to in filters.items() if to})
     table = Table("provider", "reference", "plan", "charges", "voids", "net", "sum USD")
     for one in books["purchases"]:

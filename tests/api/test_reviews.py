@@ -14,7 +14,7 @@ from tests.api.asking import activate
 from tests.api.server import app_settings, serving
 from tests.api.tokens import admin, bearer
 from tests.cli.esimctl.profile_states import order_in
-from tests.doubts import CANARY, CODE, ICCID, RAW, in_doubt, quarantined, under_review
+from tests.doubts import CANARY, CODE, ICCID, RAW, in_doubt, long_story, quarantined, under_review
 from tests.providers.partner_server import PartnerServer, answering
 from tests.rows import paid_order, rows, stock_item, value
 from tests.workflows.conftest import Watch
@@ -138,6 +138,17 @@ async def test_a_page_shows_all_there_is_to_decide_by(
     assert (decided["choices"], len(decided["timeline"])) == ([], 1)
 
 
+async def test_a_page_after_a_long_story_shows_its_end(
+    ops: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """The newest events, oldest of them first, and how many earlier ones there are."""
+    order_id = await under_review(engine)
+    await long_story(engine, order_id, events=502)
+    shown = (await ops.get(f"{PATH}/{order_id}")).json()
+    rounds = [event["payload"]["round"] for event in shown["timeline"]]
+    assert (rounds, shown["earlier_events"]) == (list(range(3, 503)), 2)
+
+
 @pytest.mark.parametrize("status", [ProfileStatus.ACTIVATED, ProfileStatus.CANCELLED])
 async def test_a_late_code_is_stored_and_nobody_is_asked(
     ops: httpx.AsyncClient, engine: AsyncEngine, status: ProfileStatus
@@ -169,6 +180,16 @@ async def test_a_list_is_newest_first_in_pages_by_provider(
     await resolve(ops, waiting[1], GIVEN_UP)
     mine = (await ops.get(f"{PATH}?provider=CONNECTED_YOU")).json()
     assert [review["order_id"] for review in mine] == [waiting[2], waiting[0]]
+
+
+async def test_a_list_of_nobodys_purchases_is_404(
+    ops: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """An empty one would say that no money is in doubt there; the names there are do come."""
+    await under_review(engine)
+    answer = await ops.get(f"{PATH}?provider=CONECTED_YOU")
+    assert answer.status_code == 404
+    assert "CONNECTED_YOU" in answer.json()["detail"]
 
 
 async def test_a_second_decision_is_409_and_says_who_was_first(

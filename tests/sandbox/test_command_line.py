@@ -149,6 +149,13 @@ def test_rules_are_made_shown_and_cleared(served: Served, run: Run) -> None:
     assert buy(served.url, "rules").status_code == 200
 
 
+def test_the_ledger_of_nobody_is_refused(run: Run) -> None:
+    """No charges at a provider that does not exist would be taken for evidence."""
+    failed = run("ledger", "--provider", "NOBODY", url="http://127.0.0.1:1")
+    assert failed.code == 1
+    assert "CONNECTED_YOU" in failed.err
+
+
 def test_the_ledger_is_a_table(served: Served, run: Run) -> None:
     """One line per purchase and a sum; the provider deduplicates, as it was told to."""
     for _ in range(2):

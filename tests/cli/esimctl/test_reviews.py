@@ -5,8 +5,10 @@ import json
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.profile_states import ProfileStatus
 from tests.cli.esimctl.conftest import Esimctl
-from tests.doubts import CANARY, RAW, quarantined, under_review
+from tests.cli.esimctl.profile_states import order_in
+from tests.doubts import CANARY, RAW, in_doubt, long_story, quarantined, under_review
 from tests.rows import paid_order, rows, value
 
 pytestmark = pytest.mark.usefixtures("stocked", "catalogue")
@@ -43,6 +45,7 @@ async def test_a_review_shows_all_there_is_to_decide_by(
         f"reply {reply_id}, {len(RAW)} characters: It names another order.",
         f"esimctl resolve {order_id} --absent",
         "that is a second charge",
+        "Against what came back",
         "Customer:       user 1",
     ):
         assert piece in shown.out
@@ -50,6 +53,29 @@ async def test_a_review_shows_all_there_is_to_decide_by(
     assert (report["order_id"], report["state"]) == (order_id, "unknown")
     assert [reply["id"] for reply in report["replies"]] == [reply_id]
     assert CANARY not in json.dumps(report)
+
+
+async def test_a_purchase_that_is_looked_into_by_itself_says_so(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """Who decides it need not, and there is nothing in quarantine to warn of."""
+    order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
+    await in_doubt(engine, order_id)
+    shown = esimctl("review", order_id).out
+    assert "it is looked into by itself" in shown
+    assert "Against what came back" not in shown
+
+
+async def test_a_review_after_a_long_story_shows_its_end(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """What led to the doubt is what happened last; what is left out is said."""
+    order_id = await under_review(engine)
+    await long_story(engine, order_id, events=502)
+    report = json.loads(esimctl("review", order_id, "--json").out)
+    assert report["timeline"][-1]["payload"] == {"round": 502}
+    assert (len(report["timeline"]), report["earlier_events"]) == (500, 2)
+    assert "2 earlier events are not shown" in esimctl("review", order_id).out
 
 
 async def test_a_raw_reply_goes_to_stdout_and_on_record(
@@ -76,6 +102,7 @@ async def test_what_is_not_there_is_one_line_with_a_next_step(
         ("review", never): f"esimctl status {never}",
         ("review", order_id, "--show-reply", reply_id): f"esimctl review {order_id}",
         ("review", other, "--show-reply", reply_id, "--actor", " "): "--actor",
+        ("reviews", "--provider", "connected_you"): "CONNECTED_YOU",
     }
     for arguments, hint in failures.items():
         failed = esimctl(*arguments)
