@@ -86,13 +86,13 @@ async def newest(
     connection: AsyncConnection, order_id: int, *, limit: int = 500
 ) -> tuple[list[Event], int]:
     """An order's newest events, oldest of them first, and how many earlier ones are left out."""
-    count = select(func.count()).where(events.c.order_id == order_id)
-    total = (await connection.execute(count)).scalar_one()
     rows = await connection.execute(
-        select(*_COLUMNS)
+        select(*_COLUMNS, func.count().over().label("total"))
         .where(events.c.order_id == order_id)
         .order_by(events.c.id.desc())
         .limit(limit)
     )
-    found = [Event(**row) for row in rows.mappings()][::-1]
-    return found, max(total - len(found), 0)
+    newest_first = [dict(row) for row in rows.mappings()]
+    total = max((row.pop("total") for row in newest_first), default=0)
+    found = [Event(**row) for row in reversed(newest_first)]
+    return found, total - len(found)
