@@ -22,7 +22,7 @@ class FollowUp(StrEnum):
 _WAITING = PARKED | {ProfileStatus.PENDING_ACTIVATION}
 
 _NOBODY_WAITS = "The activation is over, or has an eSIM already, and stays as it is."
-_CAME_BACK = "Against what came back: the reply in quarantine says that something was sold."
+_CAME_BACK = "Something came back: the reply in quarantine may say what was sold, so read it first."
 _EFFECTS = {
     FollowUp.RETRY: {
         Resolution.EXISTS: "Stores the code that you bring, and gives it to the customer.",
@@ -51,7 +51,7 @@ def follow_up(resolution: Resolution, status: ProfileStatus) -> FollowUp:
 def effects(status: ProfileStatus, *, came_back: bool = False) -> Mapping[Resolution, str]:
     """What each decision would do now, in words for the person who decides.
 
-    `came_back`: a reply is in quarantine, which hardly comes from a purchase that was not made.
+    `came_back`: a reply is in quarantine.
     """
     said = {
         resolution: _EFFECTS[follow_up(resolution, status)][resolution] for resolution in Resolution

@@ -45,7 +45,7 @@ async def test_a_review_shows_all_there_is_to_decide_by(
         f"reply {reply_id}, {len(RAW)} characters: It names another order.",
         f"esimctl resolve {order_id} --absent",
         "that is a second charge",
-        "Against what came back",
+        "Something came back",
         "Customer:       user 1",
     ):
         assert piece in shown.out
@@ -63,7 +63,7 @@ async def test_a_purchase_that_is_looked_into_by_itself_says_so(
     await in_doubt(engine, order_id)
     shown = esimctl("review", order_id).out
     assert "it is looked into by itself" in shown
-    assert "Against what came back" not in shown
+    assert "Something came back" not in shown
 
 
 async def test_a_review_after_a_long_story_shows_its_end(
