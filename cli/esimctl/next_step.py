@@ -3,7 +3,7 @@
 from db.profiles import Profile
 from domain.errors import ProviderHeld
 from domain.order_states import OrderStatus
-from domain.profile_states import ProfileStatus
+from domain.profile_states import OPEN, ProfileStatus
 from domain.purchase import IntentState
 
 _NEXT = {
@@ -47,6 +47,8 @@ def next_step(
         over = profile.status is ProfileStatus.CANCELLED
         meanwhile = "the order is over, the money is not" if over else _NOT_BOUGHT_AGAIN
         return _DECIDE.format(order=order_id, meanwhile=meanwhile)
+    if purchase is not None and profile is not None and profile.status not in OPEN:
+        return f"Nothing: its purchase is still being settled. If no workflow of it runs: {cancel}"
     if pending and order_status is not OrderStatus.PAID:
         return f"Nothing: the order is {order_status}, and only a paid one is activated."
     if profile is None or (pending and profile.started_at is None):

@@ -147,6 +147,18 @@ async def test_a_doubt_outlives_the_order(
     assert ("bought again" in step) is (status is not ProfileStatus.CANCELLED)
 
 
+@pytest.mark.parametrize("status", [ProfileStatus.ACTIVATED, ProfileStatus.CANCELLED])
+async def test_an_ended_order_whose_purchase_is_open_names_what_takes_it_up(
+    esimctl: Esimctl, engine: AsyncEngine, status: ProfileStatus
+) -> None:
+    """Its run settles it; if that was terminated, a cancel starts one that does."""
+    order_id = await order_in(engine, status)
+    await in_doubt(engine, order_id, state=IntentState.ACCEPTED)
+    step = as_json(esimctl, order_id)["next_step"]
+    assert "still being settled" in step
+    assert f"esimctl cancel {order_id}" in step
+
+
 async def test_an_unpaid_order_waits_for_its_payment(esimctl: Esimctl, engine: AsyncEngine) -> None:
     """The next step is not a retry."""
     order_id = await paid_order(engine, status="CREATED")
