@@ -10,11 +10,7 @@ BY_THE_CLOCK = "by-the-clock"
 
 
 class Waits:
-    """Pauses one after the other.
-
-    Attributes:
-        are_over: whether every pause has run out; from then on the same one comes again and again.
-    """
+    """Pauses one after the other; once all have run out, the one of afterwards, again and again."""
 
     def __init__(self, pauses: Sequence[timedelta], *, afterwards: timedelta) -> None:
         self._left = list(pauses)
@@ -22,7 +18,8 @@ class Waits:
         self._ends: datetime | None = None
 
     @property
-    def are_over(self) -> bool:  # noqa: D102 - an attribute of the class
+    def are_over(self) -> bool:
+        """Whether every pause has run out."""
         return not self._left
 
     async def woken(self, condition: Callable[[], bool], summary: str) -> bool:

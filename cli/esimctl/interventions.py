@@ -33,17 +33,6 @@ CANCEL_EXAMPLE = 'Example: esimctl cancel 42 --reason "customer asked for a refu
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """An order, and its purchase that is still to be settled, if there is one."""
-
-    profile: Profile
-    unsettled: Intent | None
-
-
-Act = Callable[[Activations, _Order], Awaitable[str]]
-
 _ANSWER_SECONDS = 10.0
 _LARGEST_ID = 2**63 - 1
 
@@ -53,6 +42,17 @@ OrdersArgument = Annotated[
     list[int], typer.Argument(min=1, max=_LARGEST_ID, help="Order ids.", metavar="ORDER...")
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """An order, and its purchase that is still to be settled, if there is one."""
+
+    profile: Profile
+    unsettled: Intent | None
+
+
+_Act = Callable[[Activations, _Order], Awaitable[str]]
 
 
 def retry(
@@ -88,7 +88,7 @@ def _request(actor: str, reason: str, provider: str | None = None) -> Interventi
     return Intervention(actor.strip(), reason.strip(), provider)
 
 
-async def _steer(orders: list[int], act: Act) -> None:
+async def _steer(orders: list[int], act: _Act) -> None:
     """One order after another; a line for each, and a failure at the end if any failed."""
     order_ids = list(dict.fromkeys(orders))
     async with postgres() as engine:
