@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from cli.stack.temporal import TemporalServer
 from tests.cli.esimctl.forking import PROGRAM, ROOT, Fork, forking
 
 SECRET = "a-secret-for-tests-of-the-command-line-that-is-long-enough-for-HS512"
@@ -44,6 +45,15 @@ def environment() -> dict[str, str]:
         "JWT_SECRET": SECRET,
         "COLUMNS": "200",
     }
+
+
+@pytest.fixture
+def reachable(
+    environment: dict[str, str], temporal_server: TemporalServer, task_queue: str
+) -> None:
+    """The command finds Temporal, and the queue of this test's worker."""
+    environment["TEMPORAL_ADDRESS"] = temporal_server.address
+    environment["TEMPORAL_TASK_QUEUE"] = task_queue
 
 
 @pytest.fixture

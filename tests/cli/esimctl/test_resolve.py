@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cli.stack.temporal import TemporalServer
 from db.purchase_lock import PurchaseLock
 from domain.profile_states import ProfileStatus
 from tests.api.asking import parked
@@ -24,17 +23,9 @@ from workflows.messages import Step
 
 __all__ = ["activations", "ambiguity", "partner", "providers", "watch"]  # as in tests/workflows
 
-pytestmark = pytest.mark.usefixtures("stocked", "catalogue")
+pytestmark = pytest.mark.usefixtures("stocked", "catalogue", "reachable")
 
 WHY = ("--reason", "their portal says so", "--actor", "Grace")
-
-
-@pytest.fixture(autouse=True)
-def _reachable(
-    environment: dict[str, str], temporal_server: TemporalServer, task_queue: str
-) -> None:
-    environment["TEMPORAL_ADDRESS"] = temporal_server.address
-    environment["TEMPORAL_TASK_QUEUE"] = task_queue
 
 
 @pytest.fixture

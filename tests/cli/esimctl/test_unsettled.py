@@ -4,41 +4,21 @@ import asyncio
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
 
-from cli.stack.temporal import TemporalServer
 from domain.profile_states import ProfileStatus
 from domain.purchase import IntentState
 from tests.cli.esimctl.conftest import Esimctl, Ran
 from tests.cli.esimctl.profile_states import order_in
 from tests.doubts import in_doubt, not_given_back
 from tests.rows import rows
-from tests.workflows.conftest import Watch
+from tests.workflows.conftest import Watch, activations, watch
 from workflows.client import Activations
 
-pytestmark = pytest.mark.usefixtures("stocked", "catalogue")
+__all__ = ["activations", "watch"]  # as in tests/workflows
+
+pytestmark = pytest.mark.usefixtures("stocked", "catalogue", "reachable")
 
 OVER = (ProfileStatus.CANCELLED, ProfileStatus.ACTIVATED)
-
-
-@pytest.fixture(autouse=True)
-def _reachable(
-    environment: dict[str, str], temporal_server: TemporalServer, task_queue: str
-) -> None:
-    environment["TEMPORAL_ADDRESS"] = temporal_server.address
-    environment["TEMPORAL_TASK_QUEUE"] = task_queue
-
-
-@pytest.fixture
-def watch(engine: AsyncEngine, temporal_client: Client) -> Watch:
-    """How tests wait for an activation."""
-    return Watch(engine, temporal_client)
-
-
-@pytest.fixture
-def activations(temporal_client: Client, task_queue: str) -> Activations:
-    """How the API starts activations."""
-    return Activations(temporal_client, task_queue)
 
 
 async def cancel(esimctl: Esimctl, order_id: int) -> Ran:

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from cli.stack.temporal import TemporalServer
 from domain.errors import ProviderOutOfStock
 from domain.profile_states import ProfileStatus
 from domain.provider import EsimProvider, ProvisionedEsim, ProvisionRequest
@@ -17,10 +16,12 @@ from tests.cli.esimctl.conftest import Esimctl, Ran
 from tests.cli.esimctl.profile_states import order_in
 from tests.cli.esimctl.stock_rows import CANARY, row, write
 from tests.rows import paid_order, rows, stock_item, value
-from tests.workflows.conftest import Watch
+from tests.workflows.conftest import Watch, activations, watch
 from workflows.client import Activations
 
-pytestmark = pytest.mark.usefixtures("stocked", "catalogue")
+__all__ = ["activations", "watch"]  # as in tests/workflows
+
+pytestmark = pytest.mark.usefixtures("stocked", "catalogue", "reachable")
 
 
 class EmptyShelves(LocalProvider):
@@ -45,26 +46,6 @@ def shelves() -> EmptyShelves:
 def providers(shelves: EmptyShelves) -> dict[str, EsimProvider]:
     """What the worker can buy from."""
     return {"LOCAL": shelves}
-
-
-@pytest.fixture(autouse=True)
-def _reachable(
-    environment: dict[str, str], temporal_server: TemporalServer, task_queue: str
-) -> None:
-    environment["TEMPORAL_ADDRESS"] = temporal_server.address
-    environment["TEMPORAL_TASK_QUEUE"] = task_queue
-
-
-@pytest.fixture
-def activations(temporal_client: Client, task_queue: str) -> Activations:
-    """How the API starts activations."""
-    return Activations(temporal_client, task_queue)
-
-
-@pytest.fixture
-def watch(engine: AsyncEngine, temporal_client: Client) -> Watch:
-    """How tests wait for an activation."""
-    return Watch(engine, temporal_client)
 
 
 @pytest.fixture
