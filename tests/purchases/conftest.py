@@ -17,6 +17,7 @@ from sandbox.sandbox import Sandbox
 from sandbox.settings import SandboxSettings
 from tests.purchases.shops import SHOPS, Shop
 from tests.rows import rows, run, value
+from tests.workflows.conftest import Watch
 from workflows.client import Activations
 from workflows.messages import Intervention
 
@@ -55,6 +56,12 @@ async def providers(
 def activations(temporal_client: Client, task_queue: str) -> Activations:
     """What the API and the CLI use."""
     return Activations(temporal_client, task_queue)
+
+
+@pytest.fixture
+def watch(engine: AsyncEngine, temporal_client: Client) -> Watch:
+    """How tests wait for an activation."""
+    return Watch(engine, temporal_client)
 
 
 @dataclass

@@ -6,35 +6,28 @@ from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 
-from activities.call_provider import PurchaseRules
-from activities.routes import Routes, RoutingActivities
 from domain.provider import EsimProvider
 from domain.webhooks import NoticeKind
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from tests.e2e.invariants import broken
 from tests.notices import notice, receive
+from tests.purchases.accepted import NEVER, Scene
 from tests.purchases.conftest import Driver, sell
-from tests.purchases.scenes import asked, open_shop, trail, until
+from tests.purchases.scenes import open_shop, trail, until
 from tests.purchases.shops import SHOPS, Shop
 from tests.rows import paid_order, rows
-from tests.workflows import conftest as workflow_tests
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
 from workflows.messages import Intervention, Step
-from workflows.policies import DELIVERY_WAITS, MAXIMUM_NEWS, SETTLEMENT_WAITS
+from workflows.policies import MAXIMUM_NEWS
 
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
-
-environment = workflow_tests.environment
 
 NAMES = ("ESIM_ACCESS lookup", "AIRALO async")
 SPARE = "CONNECTED_YOU"
 ANA = Intervention("ana", "the customer changed their mind")
-NEVER = 1_000_000
 
 
 @pytest.fixture(params=NAMES)
@@ -61,83 +54,6 @@ async def providers(
     yield {provider.name: provider for provider in built}
     for provider in built:
         await provider.aclose()
-
-
-@pytest.fixture
-def watch(engine: AsyncEngine, temporal_client: Client) -> Watch:
-    """How tests wait for an activation."""
-    return Watch(engine, temporal_client)
-
-
-class Scene:
-    """One order that the shop has accepted, and what can be done about it."""
-
-    def __init__(
-        self, engine: AsyncEngine, sandbox: Sandbox, shop: Shop, driver: Driver, watch: Watch
-    ) -> None:
-        self.engine = engine
-        self.sandbox = sandbox
-        self.shop = shop
-        self.driver = driver
-        self.watch = watch
-        self.order_id = 0
-
-    @property
-    def look_ups(self) -> int:
-        """How often the order was asked for."""
-        return len(self.sandbox.calls(self.shop.provider, self.shop.lookup))
-
-    async def accepted(self, *, delay: float | None = 0.6) -> None:
-        """A new order, accepted; it is delivered after the delay, or never."""
-        if delay is None:
-            self.sandbox.rule(self.shop.provider, Misbehaviour.ALLOCATION_FAILED)
-        else:
-            self.sandbox.rule(self.shop.provider, Misbehaviour.ALLOCATION_DELAY, seconds=delay)
-        self.order_id = await paid_order(self.engine)
-        await self.driver.start(self.order_id)
-        await until(self._is_accepted)
-
-    async def delivered(self) -> None:
-        """Until the provider has the profile."""
-        order = self.sandbox.ledger.orders(self.shop.provider)[-1]
-
-        async def is_ready() -> bool:
-            return order.is_ready
-
-        await until(is_ready)
-
-    async def told(self) -> None:
-        """The signal that a notification sends."""
-        await self.driver.activations.tell_of_purchase(self.order_id)
-
-    async def looked_up(self) -> None:
-        """Until the newest purchase was asked for, at our own doing."""
-        before = self.look_ups
-        await until(self._is_accepted)
-        await self.told()
-
-        async def is_asked() -> bool:
-            return self.look_ups > before
-
-        await until(is_asked)
-
-    async def timers_fired(self) -> int:
-        """How often the activation looked because time had passed."""
-        types = await self.watch.history_types(self.order_id)
-        return types.count("timer_fired_event_attributes")
-
-    async def intent(self) -> dict[str, Any]:
-        """The order's newest purchase."""
-        return (await self.driver.intents(self.order_id))[-1]
-
-    async def unsettled(self) -> str | None:
-        """Where the ended order's purchase is still to be settled."""
-        routing = RoutingActivities(self.engine, Routes(self.shop.provider, [self.shop.provider]))
-        return await routing.find_unsettled(self.order_id)
-
-    async def _is_accepted(self) -> bool:
-        intents = await self.driver.intents(self.order_id)
-        return bool(intents) and intents[-1]["state"] == "ACCEPTED"
 
 
 @pytest.fixture
@@ -311,75 +227,6 @@ async def test_what_is_not_signed_or_not_of_this_order_ends_nothing(
     assert await scene.watch.ended(scene.order_id) == "activated"
     assert [each["state"] for each in await scene.driver.intents(scene.order_id)] == ["CONFIRMED"]
     assert len(scene.sandbox.net_charges()) == 1
-
-
-class TestNeverDelivered:
-    """On a server that skips time, at one of them."""
-
-    @pytest.fixture
-    def shop(self) -> Shop:
-        """The one whose look-up says that the order is still being allocated."""
-        return next(each for each in SHOPS if each.name == "ESIM_ACCESS lookup")
-
-    @pytest.fixture
-    def temporal_client(self, environment: WorkflowEnvironment) -> Client:
-        """The worker and the watch use that server."""
-        return environment.client
-
-    @pytest.fixture
-    def purchase_rules(self, environment: WorkflowEnvironment) -> PurchaseRules:
-        """The gate's clock skips too."""
-        return PurchaseRules(clock=environment.get_current_time)
-
-    async def test_an_order_that_is_not_delivered_in_a_day_is_looked_at_by_a_person(
-        self, scene: Scene, environment: WorkflowEnvironment
-    ) -> None:
-        """Asked for at every wait, not bought again; the second purchase of a day never comes."""
-        await scene.accepted(delay=NEVER)
-        for _ in range(30):
-            await environment.sleep(3600)
-        await scene.watch.until(scene.order_id, "status = 'NEEDS_REVIEW'")
-        [intent] = await scene.driver.intents(scene.order_id)
-        assert intent["state"] == "UNKNOWN"
-        assert "has not delivered it in time" in intent["error"]
-        assert len(scene.sandbox.charges()) == 1
-        assert asked(scene.sandbox).count(f"{scene.shop.provider} {scene.shop.purchase}") == 1
-        assert scene.look_ups == len(DELIVERY_WAITS)
-        assert len(await scene.watch.history_types(scene.order_id)) < 1000
-
-    async def test_who_keeps_asking_does_not_put_the_end_of_the_day_off(
-        self, scene: Scene, environment: WorkflowEnvironment
-    ) -> None:
-        """A retry within each wait goes on with that wait, and does not begin it anew."""
-        await scene.accepted(delay=NEVER)
-        for _ in range(23):
-            await scene.watch.handle(scene.order_id).signal("retry", ANA)
-            await environment.sleep(3600)
-        await scene.watch.step(scene.order_id, Step.BUYING)
-        await environment.sleep(2 * 3600)
-        await scene.watch.until(scene.order_id, "status = 'NEEDS_REVIEW'")
-        assert len(scene.sandbox.charges()) == 1
-
-    async def test_news_of_a_cancelled_order_do_not_hurry_it_into_a_review(
-        self, scene: Scene, activations: Activations, environment: WorkflowEnvironment
-    ) -> None:
-        """It is looked at for each, and given to a person when the time is over, not before."""
-        await scene.accepted(delay=NEVER)
-        await activations.cancel(scene.order_id, ANA)
-        await scene.watch.until(scene.order_id, "status = 'CANCELLED'")
-        for _ in range(len(SETTLEMENT_WAITS) + 1):
-            before = scene.look_ups
-            await scene.told()
-
-            async def looked(before: int = before) -> bool:
-                return scene.look_ups > before
-
-            await until(looked)
-        assert (await scene.intent())["state"] == "ACCEPTED"
-        for _ in range(27):
-            await environment.sleep(3600)
-        assert await scene.watch.ended(scene.order_id) == "cancelled"
-        assert (await scene.intent())["state"] == "UNKNOWN"
 
 
 @pytest.mark.parametrize("changes", [{}, {"resale": True}], ids=["", "resale"])

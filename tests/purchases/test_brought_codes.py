@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
 
 from db import reviews
 from db.reviews import Decision
@@ -41,12 +39,10 @@ def scene(
     driver: Driver,
     sandbox: Sandbox,
     providers: dict[str, EsimProvider],
-    engine: AsyncEngine,
-    temporal_client: Client,
+    watch: Watch,
     pause_points_dir: Path,
 ) -> Scene:
     """How this test tells its story."""
-    watch = Watch(engine, temporal_client)
     return Scene(driver, sandbox, providers, watch, pause_points_dir)
 
 

@@ -99,12 +99,6 @@ async def fleet(
         yield fleet
 
 
-@pytest.fixture
-def watch(engine: AsyncEngine, temporal_client: Client) -> Watch:
-    """How tests wait for an activation."""
-    return Watch(engine, temporal_client)
-
-
 def _limited(provider: EsimProvider, limits: dict[str, Any]) -> EsimProvider:
     patched: Any = provider
     patched.limits = replace(provider.limits, **limits)

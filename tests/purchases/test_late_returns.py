@@ -4,10 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from activities.call_provider import PurchaseRules
 from activities.pause_points import PausePoint
 from db import provider_controls
 from db.engine import transaction
@@ -16,29 +14,17 @@ from sandbox.sandbox import Sandbox
 from tests.purchases.bought import Scene
 from tests.purchases.conftest import Driver
 from tests.purchases.scenes import open_shop
-from tests.workflows import conftest as workflow_tests
+from tests.skipped_time import environment, purchase_rules, temporal_client
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
 from workflows.messages import Intervention
 from workflows.policies import SETTLEMENT_WAITS
 
+__all__ = ["environment", "purchase_rules", "temporal_client"]
+
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
 
-environment = workflow_tests.environment
-
 ANA = Intervention("ana", "the customer changed their mind")
-
-
-@pytest.fixture
-def temporal_client(environment: WorkflowEnvironment) -> Client:
-    """The worker and the watch use that server."""
-    return environment.client
-
-
-@pytest.fixture
-def purchase_rules(environment: WorkflowEnvironment) -> PurchaseRules:
-    """The gate's clock skips too."""
-    return PurchaseRules(clock=environment.get_current_time)
 
 
 @pytest.fixture
@@ -53,13 +39,12 @@ async def test_what_a_paused_provider_cannot_take_back_is_given_back_when_it_may
     driver: Driver,
     sandbox: Sandbox,
     providers: dict[str, EsimProvider],
-    temporal_client: Client,
+    watch: Watch,
     pause_points_dir: Path,
     activations: Activations,
     environment: WorkflowEnvironment,
 ) -> None:
     """The run outlasts every wait of a settlement, and asks once a day after that."""
-    watch = Watch(driver.engine, temporal_client)
     scene = Scene(driver, sandbox, providers, watch, pause_points_dir)
     hold = await scene.begun(PausePoint.AFTER_PURCHASE)
     await activations.cancel(scene.order_id, ANA)

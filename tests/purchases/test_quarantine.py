@@ -87,6 +87,21 @@ def _code(sandbox: Sandbox, provider: str, order_id: int) -> str:
     return order.profiles[0].matching_id
 
 
+async def _lied_to(
+    engine: AsyncEngine, sandbox: Sandbox, shop: Shop, driver: Driver
+) -> dict[int, Misbehaviour]:
+    """An order for each reply that cannot be used, seen through."""
+    cases: dict[int, Misbehaviour] = {}
+    for misbehaviour in UNUSABLE:
+        order_id = await paid_order(engine)
+        reference = f"order-{order_id}"
+        sandbox.rule(shop.provider, misbehaviour, operation=shop.purchase, reference=reference)
+        cases[order_id] = misbehaviour
+        await driver.start(order_id)
+    await driver.see_through(*cases)
+    return cases
+
+
 async def test_what_cannot_be_used_is_kept_as_it_came_and_nowhere_else(
     engine: AsyncEngine,
     sandbox: Sandbox,
@@ -99,14 +114,7 @@ async def test_what_cannot_be_used_is_kept_as_it_came_and_nowhere_else(
     honest = await paid_order(engine)  # what a lie can be about
     await driver.start(honest)
     await driver.see_through(honest)
-    cases: dict[int, Misbehaviour] = {}
-    for misbehaviour in UNUSABLE:
-        order_id = await paid_order(engine)
-        reference = f"order-{order_id}"
-        sandbox.rule(shop.provider, misbehaviour, operation=shop.purchase, reference=reference)
-        cases[order_id] = misbehaviour
-        await driver.start(order_id)
-    await driver.see_through(*cases)
+    cases = await _lied_to(engine, sandbox, shop, driver)
     for order_id, misbehaviour in cases.items():
         profile = await driver.profile(order_id)
         withheld = (profile["status"], profile["activation_code"]) == ("NEEDS_REVIEW", None)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.call_provider import ProviderActivities, PurchaseOrder, PurchaseRules
@@ -54,12 +53,6 @@ async def providers(
     provider = open_shop(name, sandbox, tmp_path, **changes)
     yield {provider.name: provider}
     await provider.aclose()
-
-
-@pytest.fixture
-def watch(engine: AsyncEngine, temporal_client: Client) -> Watch:
-    """How tests wait for an activation."""
-    return Watch(engine, temporal_client)
 
 
 @pytest.fixture

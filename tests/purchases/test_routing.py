@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
 
 from db import provider_controls
 from db.engine import transaction
@@ -43,12 +42,6 @@ async def providers(
     yield {provider.name: provider for provider in built}
     for provider in built:
         await provider.aclose()
-
-
-@pytest.fixture
-def watch(engine: AsyncEngine, temporal_client: Client) -> Watch:
-    """How tests wait for an activation."""
-    return Watch(engine, temporal_client)
 
 
 async def _pause(engine: AsyncEngine, provider: str) -> None:

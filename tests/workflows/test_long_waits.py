@@ -2,12 +2,11 @@
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from activities.call_provider import PurchaseRules
 from tests.providers.partner_server import PartnerServer, answering
 from tests.rows import paid_order, rows, stock_item, value
+from tests.skipped_time import environment, purchase_rules, temporal_client
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
 from workflows.messages import WORKFLOW, ActivationRequest, Intervention, Step, workflow_id
@@ -15,19 +14,9 @@ from workflows.policies import MAXIMUM_HISTORY_EVENTS, OUTAGE_ROUNDS, ROUND_DELA
 
 CUSTOMER = Intervention("customer:1", "activation was asked for again")
 
+__all__ = ["environment", "purchase_rules", "temporal_client"]
+
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
-
-
-@pytest.fixture
-def temporal_client(environment: WorkflowEnvironment) -> Client:
-    """The worker and the watch of these tests use that server."""
-    return environment.client
-
-
-@pytest.fixture
-def purchase_rules(environment: WorkflowEnvironment) -> PurchaseRules:
-    """The gate reads the same clock."""
-    return PurchaseRules(clock=environment.get_current_time)
 
 
 async def _wait_days(environment: WorkflowEnvironment, days: int) -> None:

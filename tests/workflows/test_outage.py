@@ -6,34 +6,23 @@ from itertools import pairwise
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from activities.call_provider import PurchaseRules
 from domain.provider_limits import ProviderLimits
 from domain.purchase import Ambiguity
 from tests.providers.partner_server import Answer, PartnerServer, Received, answering
 from tests.rows import paid_order, rows, run, stock_item
+from tests.skipped_time import environment, purchase_rules, temporal_client
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
+
+__all__ = ["environment", "purchase_rules", "temporal_client"]
 
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
 
 ORDERS = 6
 REFUSING = answering(503, {})
 FAILING = answering(500, {})  # it may have booked: each order must be looked up
-
-
-@pytest.fixture
-def temporal_client(environment: WorkflowEnvironment) -> Client:
-    """The worker and the watch of these tests use the server that skips time."""
-    return environment.client
-
-
-@pytest.fixture
-def purchase_rules(environment: WorkflowEnvironment) -> PurchaseRules:
-    """The gate reads the same clock, so that a day passes for it too."""
-    return PurchaseRules(clock=environment.get_current_time)
 
 
 @pytest.fixture
