@@ -10,14 +10,14 @@ FROM python:3.11-slim
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=packages /venv /venv
 WORKDIR /app
-COPY alembic.ini logs.py settings.py worker.py ./
+COPY alembic.ini settings.py worker.py ./
 COPY domain domain
 COPY providers providers
 COPY db db
 COPY activities activities
 COPY workflows workflows
 COPY api api
-COPY sandbox sandbox
+COPY telemetry telemetry
 COPY cli cli
 RUN python -m compileall -q /app
 # Owns nothing: the program cannot change itself.

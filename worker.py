@@ -18,21 +18,20 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.apply_profile import ProfileActivities
-from activities.call_provider import ProviderActivities, PurchaseRules
-from activities.deliver_instructions import AnswerDelivery, DeliveryActivities
-from activities.failure_edge import FailureEdge
+from activities.apply import ProfileActivities
+from activities.balances import BalanceWatch
+from activities.deliver import AnswerDelivery, DeliveryActivities
+from activities.errors import FailureEdge
 from activities.pause_points import PausePoints
-from activities.provider_gate import ProviderGate
-from activities.record_progress import ProgressActivities
-from activities.reserve_inventory import InventoryActivities
+from activities.progress import ProgressActivities
+from activities.purchase.buy import ProviderActivities, PurchaseRules
+from activities.purchase.gate import ProviderGate
+from activities.reserve import InventoryActivities
 from activities.routes import Routes, RoutingActivities
-from activities.watch_balances import BalanceWatch
 from db.engine import create_engine
 from domain.errors import EsimError
+from domain.gate import SpendLimits
 from domain.provider import EsimProvider, resellable
-from domain.provider_limits import SpendLimits
-from logs import configure_logging
 from providers import build_providers
 from settings import (
     DatabaseSettings,
@@ -43,6 +42,7 @@ from settings import (
     load,
     provider_configs,
 )
+from telemetry.logs import configure_logging
 from workflows.activate_esim import ActivateEsimWorkflow
 from workflows.client import Activations
 from workflows.connection import connect

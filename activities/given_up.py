@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import intents
+from db import purchases
 from domain.errors import ActivationCancelled
 
 
@@ -15,5 +15,5 @@ async def refuse_given_up(connection: AsyncConnection, order_id: int) -> None:
     Raises:
         ActivationCancelled: it was given up.
     """
-    if await intents.was_given_up(connection, order_id):
+    if await purchases.was_given_up(connection, order_id):
         raise ActivationCancelled(f"A purchase of order {order_id} was given up: nothing follows.")

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from domain.audit import Origin
+from domain.event import Origin
 
 
 def origin(actor: str = "activation") -> Origin:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
-from db import intents, plan_codes, profiles
+from db import catalogue, profiles, purchases
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import OrderNotFound, UnknownProvider
@@ -29,8 +29,8 @@ class Routes:
 
     async def first(self, connection: AsyncConnection, profile: Profile, chosen: str | None) -> str:
         """Where to buy first. A purchase that is still open comes before anybody's choice."""
-        earlier = await intents.open_for(connection, profile.order_id)
-        held = await intents.bought_for(connection, profile.order_id)
+        earlier = await purchases.open_for(connection, profile.order_id)
+        held = await purchases.bought_for(connection, profile.order_id)
         begun = earlier or held
         if begun is not None:
             return begun.provider
@@ -44,7 +44,7 @@ class Routes:
         """
         sellers = [
             (priority, name != self._default, name)
-            for name, priority in await plan_codes.route(connection, profile.plan_id)
+            for name, priority in await catalogue.route(connection, profile.plan_id)
             if name in self._providers
         ]
         return [name for _, _, name in sorted(sellers)] or [self._default]
@@ -82,8 +82,8 @@ class RoutingActivities:
             OrderNotFound, StorageUnavailable.
         """
         async with transaction(self._engine) as connection:
-            begun = await intents.open_for(connection, request.order_id)
-            if begun or await intents.bought_for(connection, request.order_id):
+            begun = await purchases.open_for(connection, request.order_id)
+            if begun or await purchases.bought_for(connection, request.order_id):
                 return None
             profile = await profiles.find(connection, request.order_id)
             if profile is None:
@@ -98,7 +98,7 @@ class RoutingActivities:
         One that this deployment does not have is left to people. Reads only.
         """
         async with transaction(self._engine) as connection:
-            begun = await intents.unsettled_for(connection, order_id)
+            begun = await purchases.unsettled_for(connection, order_id)
         if begun is None or not self._routes.has(begun.provider):
             return None
         return begun.provider

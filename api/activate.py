@@ -11,11 +11,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 
-from api import preferences, problems
-from api.auth import Caller, RateLimitedUser
-from api.engine_calls import answered
 from api.failures import sentence
-from api.problems import Problem
+from api.http import preferences, problems
+from api.http.auth import Caller, RateLimitedUser
+from api.http.engine_calls import answered
+from api.http.problems import Problem
 from api.resources import Resources, Shared
 from api.schemas import ActivateRequest, ActivationBody, EsimBody
 from api.settlement import DELIVERY_GRACE_SECONDS, Settlement, has_settled, read_profile
@@ -23,8 +23,8 @@ from db import nudges, orders, profiles
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import OrderNotFound, OrderNotPaid
-from domain.order_states import OrderStatus
-from domain.profile_states import PARKED, READY, ProfileStatus
+from domain.order import OrderStatus
+from domain.profile import PARKED, READY, ProfileStatus
 from workflows.client import Started
 from workflows.messages import Intervention
 

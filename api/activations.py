@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import StreamingResponse
 
-from api import event_stream, problems
-from api.auth import User
-from api.ids import PathId
-from api.paging import AskedPage
+from api import event_stream
+from api.http import problems
+from api.http.auth import User
+from api.http.ids import PathId
+from api.http.paging import AskedPage
 from api.resources import Shared
 from api.schemas import ActivationBody, EventBody
 from api.settlement import read_profile

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api import problems
-from api.auth import Admin
-from api.engine_calls import answered
-from api.ids import PathId
-from api.paging import AskedPage
-from api.problems import Problem
+from api.http import problems
+from api.http.auth import Admin
+from api.http.engine_calls import answered
+from api.http.ids import PathId
+from api.http.paging import AskedPage
+from api.http.problems import Problem
 from api.resources import Resources, Shared
 from api.schemas import (
     ActivationBody,
@@ -19,13 +19,13 @@ from api.schemas import (
     EngineBody,
     RetryRequest,
 )
-from db import intents, profiles
+from db import profiles, purchases
 from db.engine import transaction
-from db.intents import Intent
 from db.profiles import Profile
+from db.purchases import Purchase
 from domain.errors import EngineUnavailable, OrderNotFound
 from domain.interventions import check_retry
-from domain.profile_states import OPEN, ProfileStatus
+from domain.profile import OPEN, ProfileStatus
 from workflows.client import Started
 from workflows.messages import Intervention
 
@@ -113,9 +113,9 @@ async def _profile(shared: Resources, order_id: int) -> Profile:
     return profile
 
 
-async def _unsettled(shared: Resources, order_id: int) -> Intent | None:
+async def _unsettled(shared: Resources, order_id: int) -> Purchase | None:
     async with transaction(shared.engine) as connection:
-        return await intents.unsettled_for(connection, order_id)
+        return await purchases.unsettled_for(connection, order_id)
 
 
 async def _engine_state(shared: Resources, order_id: int) -> EngineBody | None:

@@ -15,27 +15,25 @@ from api import (
     activate,
     activations,
     admin,
-    document,
     esims,
     health,
+    notices,
     orders,
     payments,
-    problems,
     providers,
     reviews,
-    webhooks,
 )
-from api.bodies import JsonBodyMiddleware
-from api.limits import Admission, RateLimit
-from api.request_id import RequestIdMiddleware
+from api.http import document, problems
+from api.http.bodies import JsonBodyMiddleware
+from api.http.limits import Admission, RateLimit
+from api.http.request_id import RequestIdMiddleware
+from api.http.shutdown import notice_of_shutdown
+from api.http.tokens import KnownUsers, Tokens
 from api.resources import Resources
-from api.shutdown import notice_of_shutdown
-from api.tokens import KnownUsers, Tokens
 from db.engine import create_engine
-from db.notifications import Notifications
+from db.listen import Notifications
 from db.shared_reads import SharedReads
-from domain.webhooks import WebhookReader
-from logs import configure_logging
+from domain.notice import NoticeReader
 from providers import RELEASING, build_webhook_readers
 from settings import (
     ApiSettings,
@@ -47,6 +45,7 @@ from settings import (
     load,
     provider_configs,
 )
+from telemetry.logs import configure_logging
 from workflows.client import Activations
 from workflows.connection import connect
 
@@ -60,7 +59,7 @@ _ROUTERS = (
     providers,
     orders,
     payments,
-    webhooks,
+    notices,
     health,
 )
 
@@ -93,7 +92,7 @@ def create_app() -> FastAPI:
     )
 
 
-def build_app(settings: AppSettings, readers: Mapping[str, WebhookReader] | None = None) -> FastAPI:
+def build_app(settings: AppSettings, readers: Mapping[str, NoticeReader] | None = None) -> FastAPI:
     """The app as these settings describe it; connections open when it starts.
 
     `readers` check what providers tell by themselves, by the provider's name.
@@ -122,7 +121,7 @@ def build_app(settings: AppSettings, readers: Mapping[str, WebhookReader] | None
     app.add_middleware(
         JsonBodyMiddleware,
         max_bytes=settings.api.api_max_body_bytes,
-        any_type_under=f"{webhooks.router.prefix}/",
+        any_type_under=f"{notices.router.prefix}/",
     )
     app.add_middleware(RequestIdMiddleware)
     return app
@@ -130,7 +129,7 @@ def build_app(settings: AppSettings, readers: Mapping[str, WebhookReader] | None
 
 @asynccontextmanager
 async def _resources(
-    settings: AppSettings, readers: Mapping[str, WebhookReader]
+    settings: AppSettings, readers: Mapping[str, NoticeReader]
 ) -> AsyncIterator[Resources]:
     engine = _engine(settings.database)
     reads = SharedReads(engine)
@@ -153,7 +152,7 @@ async def _resources(
                     rate_limit=RateLimit(settings.api.rate_limit_per_minute),
                     admission=Admission(settings.api.activation_admission_limit),
                     webhooks=readers,
-                    unsigned_limit=RateLimit(webhooks.UNSIGNED_PER_MINUTE),
+                    unsigned_limit=RateLimit(notices.UNSIGNED_PER_MINUTE),
                     releasing=RELEASING,
                 )
     finally:

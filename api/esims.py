@@ -7,11 +7,11 @@ from typing import Literal
 import segno
 from fastapi import APIRouter, Response
 
-from api import problems
-from api.auth import User
-from api.ids import PathId
-from api.paging import AskedPage
-from api.problems import Problem
+from api.http import problems
+from api.http.auth import User
+from api.http.ids import PathId
+from api.http.paging import AskedPage
+from api.http.problems import Problem
 from api.resources import Shared
 from api.schemas import EsimBody
 from db import profiles

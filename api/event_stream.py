@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from fastapi.sse import format_sse_event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.ids import MAXIMUM_ID
+from api.http.ids import MAXIMUM_ID
 from api.resources import Resources
 from api.schemas import EventBody
 from db import events, profiles
 from db.events import Event
 from domain.errors import StorageUnavailable
-from domain.profile_states import ENDED
+from domain.profile import ENDED
 
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT_SECONDS = 15.0

@@ -1,6 +1,6 @@
 """What a customer may know of a failure; the reason itself, with its detail, is for ops."""
 
-from domain.profile_states import ProfileStatus
+from domain.profile import ProfileStatus
 
 _UNABLE = {
     ProfileStatus.PENDING_ACTIVATION: (

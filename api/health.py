@@ -8,9 +8,9 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import problems
-from api.engine_calls import answered
-from api.problems import RETRY_AFTER_SECONDS, Problem
+from api.http import problems
+from api.http.engine_calls import answered
+from api.http.problems import RETRY_AFTER_SECONDS, Problem
 from api.resources import Shared
 from db.engine import transaction
 from domain.errors import EsimError

@@ -6,17 +6,17 @@ from fastapi import APIRouter, Header, Response
 from pydantic import StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api import problems
-from api.auth import RateLimitedUser, User
-from api.ids import PathId
-from api.paging import AskedPage
-from api.problems import Problem
+from api.http import problems
+from api.http.auth import RateLimitedUser, User
+from api.http.ids import PathId
+from api.http.paging import AskedPage
+from api.http.problems import Problem
 from api.resources import Shared
 from api.schemas import OrderBody, OrderRequest
-from db import orders, plans, profiles
+from db import catalogue, orders, profiles
+from db.catalogue import Plan
 from db.engine import transaction
 from db.orders import Order
-from db.plans import Plan
 from domain.errors import OrderNotFound
 
 router = APIRouter(prefix="/api/orders", tags=["Orders"])
@@ -88,7 +88,7 @@ async def _place(
 
 
 async def _plan(connection: AsyncConnection, body: OrderRequest) -> Plan:
-    plan = await plans.find(connection, body.plan_id)
+    plan = await catalogue.find(connection, body.plan_id)
     if plan is None:
         raise Problem(404, "plan-not-found", "Plan not found")
     if plan.currency != body.currency:

@@ -8,17 +8,18 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from api import problems
-from api.auth import RateLimitedUser
-from api.engine_calls import answered
-from api.problems import Problem
+from api.http import problems
+from api.http.auth import RateLimitedUser
+from api.http.engine_calls import answered
+from api.http.problems import Problem
 from api.resources import Shared
 from api.schemas import PaymentBody, PaymentReport, PaymentRequest, ReportBody
 from db import orders, payments, profiles
 from db.engine import transaction
 from domain.errors import OrderNotFound
-from domain.order_states import OrderStatus, PaymentStatus
-from domain.profile_states import ProfileStatus
+from domain.order import OrderStatus
+from domain.payment import PaymentStatus
+from domain.profile import ProfileStatus
 from workflows.messages import Intervention
 
 router = APIRouter(prefix="/api/payments", tags=["Payments"])

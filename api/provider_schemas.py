@@ -6,8 +6,8 @@ from pydantic import BaseModel, Field
 
 from api.schemas import Instant, Text
 from db.provider_views import ProviderView
-from domain.provider_health import BreakerState, Health
-from domain.purchase import IntentState
+from domain.gate import BreakerState, Health
+from domain.purchase import PurchaseState
 
 
 class ControlRequest(BaseModel):
@@ -59,7 +59,7 @@ class ProviderBody(BaseModel):
     balance: BalanceBody | None
     purchases_last_hour: int = Field(description="Sent, and not refused.")
     purchases_last_day: int
-    open_purchases: dict[IntentState, int] = Field(description="In states that are not final.")
+    open_purchases: dict[PurchaseState, int] = Field(description="In states that are not final.")
 
     @classmethod
     def of(cls, view: ProviderView) -> "ProviderBody":

@@ -6,15 +6,15 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Path
 
-from api import problems
-from api.auth import Admin
-from api.engine_calls import answered
+from api.http import problems
+from api.http.auth import Admin
+from api.http.engine_calls import answered
 from api.provider_schemas import ControlRequest, ProviderBody, ResumedBody
 from api.resources import Resources, Shared
 from db import provider_controls, provider_views
 from db.engine import transaction
-from domain.audit import as_note
 from domain.errors import EngineUnavailable
+from domain.redaction import as_note
 from workflows.messages import Intervention
 
 router = APIRouter(prefix="/api/admin/providers", tags=["Providers"])

@@ -8,13 +8,13 @@ from api.schemas import EventBody, Instant, Text
 from db.events import Event
 from db.review_pages import KeptReply, Review
 from db.reviews import Decided, Decision
+from domain.codes import SoldCode, sold_code
 from domain.errors import InvalidInput
-from domain.inventory_states import InventoryStatus
-from domain.order_states import OrderStatus
-from domain.profile_states import ProfileStatus
-from domain.purchase import IntentState, Resolution
+from domain.order import OrderStatus
+from domain.profile import ProfileStatus
+from domain.purchase import PurchaseState, Resolution
 from domain.review import FollowUp, effects, outlook
-from domain.sold_code import SoldCode, sold_code
+from domain.stock import StockStatus
 
 # SecretStr: neither a validation error nor a repr shows it.
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=300)]
@@ -58,7 +58,7 @@ class ResolvedBody(BaseModel):
     provider: str
     reference: str
     inventory_item_id: int | None
-    item_status: InventoryStatus | None = Field(
+    item_status: StockStatus | None = Field(
         description="`reserved`: on its way to the customer. `retired`: the order needs it no more."
     )
     follow_up: FollowUp = Field(description="What is asked of the activation.")
@@ -93,7 +93,7 @@ class ReviewBody(BaseModel):
     provider: str
     reference: str = Field(description="Our key at the provider: ask for it there.")
     provider_order_id: str | None
-    state: IntentState
+    state: PurchaseState
     attempts: int
     request: dict[str, Any] = Field(description="What was sent, without secrets.")
     reply: dict[str, Any] | None = Field(description="What came back, without secrets.")
@@ -151,7 +151,7 @@ class ReviewDetailBody(ReviewBody):
         cls, review: Review, replies: list[KeptReply], timeline: list[Event], earlier: int
     ) -> "ReviewDetailBody":
         """Show a purchase with its surroundings."""
-        in_doubt = review.state is IntentState.UNKNOWN
+        in_doubt = review.state is PurchaseState.UNKNOWN
         open_ = effects(review.profile_status, came_back=bool(replies)) if in_doubt else {}
         return cls(
             **_facts(review),

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.limits import Admission, RateLimit
-from api.tokens import KnownUsers, Tokens
-from db.notifications import Notifications
+from api.http.limits import Admission, RateLimit
+from api.http.tokens import KnownUsers, Tokens
+from db.listen import Notifications
 from db.shared_reads import SharedReads
-from domain.webhooks import WebhookReader
+from domain.notice import NoticeReader
 from settings import ApiSettings
 from workflows.client import Activations
 
@@ -29,7 +29,7 @@ class Resources:
     users: KnownUsers
     rate_limit: RateLimit
     admission: Admission
-    webhooks: Mapping[str, WebhookReader]
+    webhooks: Mapping[str, NoticeReader]
     unsigned_limit: RateLimit
     releasing: frozenset[str]
 

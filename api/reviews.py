@@ -6,12 +6,12 @@ import structlog
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 
-from api import problems
-from api.auth import Admin
-from api.engine_calls import answered
-from api.ids import PathId
-from api.paging import AskedPage
-from api.problems import Problem
+from api.http import problems
+from api.http.auth import Admin
+from api.http.engine_calls import answered
+from api.http.ids import PathId
+from api.http.paging import AskedPage
+from api.http.problems import Problem
 from api.purchase_schemas import ResolvedBody, ResolveRequest, ReviewBody, ReviewDetailBody
 from api.resources import Resources, Shared
 from api.schemas import ProviderName

@@ -7,15 +7,16 @@ from urllib.parse import quote
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from api.failures import sentence
-from api.ids import Id
+from api.http.ids import Id
 from db.events import Event
 from db.orders import Order
 from db.payments import Payment
 from db.profiles import Profile
-from domain.activation_code import parse_activation_code
+from domain.codes import parse_activation_code
 from domain.errors import InvalidActivationCode
-from domain.order_states import OrderStatus, PaymentStatus
-from domain.profile_states import ProfileStatus
+from domain.order import OrderStatus
+from domain.payment import PaymentStatus
+from domain.profile import ProfileStatus
 
 _APPLE_INSTALL = "https://esimsetup.apple.com/esim_qrcode_provisioning?carddata="
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import structlog
 
 from db import profiles
-from db.notifications import Notifications, Subscription
+from db.listen import Notifications, Subscription
 from db.profiles import Profile
 from db.shared_reads import SharedReads
 from domain.errors import StorageUnavailable
-from domain.profile_states import ENDED, PARKED, ProfileStatus
+from domain.profile import ENDED, PARKED, ProfileStatus
 
 SLOW_POLL_SECONDS = 2.0
 DELIVERY_GRACE_SECONDS = 5.0

@@ -8,7 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from db.failures import pool_exhausted, translate
+from db.errors import pool_exhausted, translate
 
 # A lock or a statement that takes longer is a fault to report, not a wait to sit out. Keepalives
 # tell the server of a host that has gone without a word: the locks of its sessions go after 25 s
@@ -31,7 +31,7 @@ def create_engine(
 
     `check_connections` asks each one whether it still lives before it is used: for callers who
     would show a lost one to somebody. Steps that are repeated anyway save the round trip.
-    `hide_parameters` keeps codes out of SQLAlchemy's messages; `db/failures.py` drops what
+    `hide_parameters` keeps codes out of SQLAlchemy's messages; `db/errors.py` drops what
     the driver itself would quote.
     """
     return create_async_engine(
@@ -67,7 +67,7 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Raises:
         StorageUnavailable: Postgres is away, busy or shutting down; the same block works later.
             After a commit whose answer was lost the work may be done: blocks re-read first.
-        DuplicateStock, IllegalTransition, StorageFault: as `db/failures.py` maps them.
+        DuplicateStock, IllegalTransition, StorageFault: as `db/errors.py` maps them.
     """
     try:
         async with engine.begin() as connection:

@@ -8,8 +8,8 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import esim_provisioning_events as events
-from domain.audit import EventKind, Origin
-from domain.profile_states import ProfileStatus
+from domain.event import EventKind, Origin
+from domain.profile import ProfileStatus
 
 
 @dataclass(frozen=True, slots=True)

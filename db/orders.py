@@ -10,11 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import events, profiles
-from db.plans import Plan
+from db.catalogue import Plan
 from db.tables import orders
-from domain.audit import EventKind, Origin
 from domain.errors import StaleWrite
-from domain.order_states import OrderStatus
+from domain.event import EventKind, Origin
+from domain.order import OrderStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import events, orders, profiles
 from db.orders import Order
 from db.tables import esim_provisioning_events, payments
-from domain.audit import EventKind, Origin
 from domain.errors import StaleWrite
-from domain.order_states import OrderStatus, PaymentStatus
-from domain.profile_states import ProfileStatus
+from domain.event import EventKind, Origin
+from domain.order import OrderStatus
+from domain.payment import PaymentStatus
+from domain.profile import ProfileStatus
 
 _PROGRESS = (
     PaymentStatus.PENDING,

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import events
 from db.tables import esim_profiles as profiles
 from db.tables import orders
-from domain.audit import EventKind, Origin
 from domain.errors import OrderNotFound, StaleWrite
-from domain.order_states import OrderStatus
-from domain.profile_states import ProfileStatus, check_transition
+from domain.event import EventKind, Origin
+from domain.order import OrderStatus
+from domain.profile import ProfileStatus, check_transition
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.tables import esim_profiles as profiles
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
-from domain.audit import as_note
 from domain.errors import (
     InvalidInput,
     ProviderHeld,
@@ -18,7 +17,8 @@ from domain.errors import (
     StaleWrite,
     UnknownProvider,
 )
-from domain.profile_states import ProfileStatus
+from domain.profile import ProfileStatus
+from domain.redaction import as_note
 
 # Postgres does not skip through an index for DISTINCT: this asks it for one name after another.
 _NAMES = text("""

@@ -10,12 +10,11 @@ from sqlalchemy import Row, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import provider_controls
-from db.intents import OPEN
+from db.purchases import OPEN
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
-from domain.provider_gate import Gate
-from domain.provider_health import BreakerState, Health, breaker, health
-from domain.purchase import IntentState
+from domain.gate import BreakerState, Gate, Health, breaker, health
+from domain.purchase import PurchaseState
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class ProviderView:
     balance_at: datetime | None
     purchases_last_hour: int
     purchases_last_day: int
-    open_purchases: Mapping[IntentState, int]
+    open_purchases: Mapping[PurchaseState, int]
 
 
 async def overview(connection: AsyncConnection, known: Iterable[str] = ()) -> list[ProviderView]:
@@ -75,20 +74,20 @@ async def _bought(connection: AsyncConnection) -> dict[str, tuple[int, int]]:
         select(intents.c.provider, func.count().filter(hour), func.count())
         .where(
             intents.c.sent_at > func.now() - literal_column("interval '1 day'"),
-            intents.c.state != IntentState.REFUSED,
+            intents.c.state != PurchaseState.REFUSED,
         )
         .group_by(intents.c.provider)
     )
     return {provider: (hourly, daily) for provider, hourly, daily in rows}
 
 
-async def _open(connection: AsyncConnection) -> dict[str, dict[IntentState, int]]:
+async def _open(connection: AsyncConnection) -> dict[str, dict[PurchaseState, int]]:
     rows = await connection.execute(
         select(intents.c.provider, intents.c.state, func.count())
         .where(intents.c.state.in_(OPEN))
         .group_by(intents.c.provider, intents.c.state)
     )
-    counted: dict[str, dict[IntentState, int]] = {}
+    counted: dict[str, dict[PurchaseState, int]] = {}
     for provider, state, number in rows:
         counted.setdefault(provider, {})[state] = number
     return counted
@@ -112,7 +111,7 @@ def _view(
     row: Row[Any] | None,
     now: datetime,
     bought: tuple[int, int],
-    open_: Mapping[IntentState, int],
+    open_: Mapping[PurchaseState, int],
 ) -> ProviderView:
     gate = Gate(
         **{field: getattr(row, field) for field in Gate.__dataclass_fields__} if row else {}

@@ -3,13 +3,13 @@
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.intents import Intent
+from db.purchases import Purchase
 from db.tables import quarantined_replies
 
 MAX_RAW_CHARACTERS = 1024 * 1024
 
 
-async def keep(connection: AsyncConnection, intent: Intent, reason: str, raw: str) -> None:
+async def keep(connection: AsyncConnection, intent: Purchase, reason: str, raw: str) -> None:
     """Keep a reply as it came, for a person. `reason` holds no code; `raw` most likely does.
 
     Not idempotent: one row for each reply that came.

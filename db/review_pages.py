@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import events, profiles
 from db.tables import esim_profiles, orders, quarantined_replies
 from db.tables import provider_intents as intents
-from domain.audit import EventKind, Origin, as_note
-from domain.order_states import OrderStatus
-from domain.profile_states import ProfileStatus
-from domain.purchase import IntentState, Resolution
+from domain.event import EventKind, Origin
+from domain.order import OrderStatus
+from domain.profile import ProfileStatus
+from domain.purchase import PurchaseState, Resolution
+from domain.redaction import as_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Review:
     provider: str
     reference: str
     provider_order_id: str | None
-    state: IntentState
+    state: PurchaseState
     attempts: int
     request: Mapping[str, object]
     reply: Mapping[str, object] | None
@@ -85,7 +86,7 @@ async def waiting(
     limit: int = 100,
 ) -> list[Review]:
     """Purchases that wait for a decision, newest first; a page ends where `before_id` says."""
-    statement = _READ.where(intents.c.state == IntentState.UNKNOWN)
+    statement = _READ.where(intents.c.state == PurchaseState.UNKNOWN)
     if provider is not None:
         statement = statement.where(intents.c.provider == provider)
     if before_id is not None:
@@ -98,9 +99,9 @@ async def of_order(connection: AsyncConnection, order_id: int) -> Review | None:
     """The order's purchase in doubt, else the last one that a person has decided."""
     statement = _READ.where(
         intents.c.order_id == order_id,
-        intents.c.state.in_([IntentState.UNKNOWN, IntentState.RESOLVED]),
+        intents.c.state.in_([PurchaseState.UNKNOWN, PurchaseState.RESOLVED]),
     )
-    waits_first = (intents.c.state == IntentState.UNKNOWN).desc()
+    waits_first = (intents.c.state == PurchaseState.UNKNOWN).desc()
     rows = await connection.execute(statement.order_by(waits_first, intents.c.id.desc()).limit(1))
     row = rows.mappings().one_or_none()
     return Review(**row) if row else None

@@ -6,20 +6,21 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db import events, intents, inventory, profiles, review_pages, stock_codes
+from db import events, profiles, purchases, review_pages, stock, stock_codes
 from db.engine import transaction
-from db.intents import Intent
-from db.inventory import Purchase
+from db.locks import PurchaseLock
 from db.profiles import Profile
-from db.purchase_lock import PurchaseLock
+from db.purchases import Purchase
+from db.stock import BoughtItem
 from db.tables import provider_intents
-from domain.audit import EventKind, Origin, as_note
+from domain.codes import SoldCode
 from domain.errors import DuplicateStock, InvalidInput, NotInReview, StaleWrite
-from domain.inventory_states import InventoryStatus
-from domain.profile_states import ENDED
-from domain.purchase import IntentState, Resolution
+from domain.event import EventKind, Origin
+from domain.profile import ENDED
+from domain.purchase import PurchaseState, Resolution
+from domain.redaction import as_note
 from domain.review import FollowUp, follow_up
-from domain.sold_code import SoldCode
+from domain.stock import StockStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Decided:
     provider: str
     reference: str
     item_id: int | None
-    item_status: InventoryStatus | None
+    item_status: StockStatus | None
     follow_up: FollowUp
 
 
@@ -95,7 +96,7 @@ async def _apply(
     origin = Origin(decision.actor)
     payload = _payload(intent, decision, item_id)
     await events.append(connection, order_id, EventKind.PURCHASE_RESOLVED, origin, payload=payload)
-    if item_status is InventoryStatus.RETIRED:
+    if item_status is StockStatus.RETIRED:
         unused = {"item_id": item_id, "reason": "the order needs it no more"}
         await events.append(
             connection, order_id, EventKind.INVENTORY_RETIRED, origin, payload=unused
@@ -111,9 +112,9 @@ async def _apply(
     )
 
 
-async def _in_doubt(connection: AsyncConnection, order_id: int) -> Intent:
-    begun = await intents.open_for(connection, order_id)
-    if begun is not None and begun.state is IntentState.UNKNOWN:
+async def _in_doubt(connection: AsyncConnection, order_id: int) -> Purchase:
+    begun = await purchases.open_for(connection, order_id)
+    if begun is not None and begun.state is PurchaseState.UNKNOWN:
         return begun
     if begun is not None:
         raise NotInReview(
@@ -130,7 +131,7 @@ async def _in_doubt(connection: AsyncConnection, order_id: int) -> Intent:
     )
 
 
-def _check_can_be_released(intent: Intent, sold: SoldCode) -> None:
+def _check_can_be_released(intent: Purchase, sold: SoldCode) -> None:
     """Refuse a code that the provider could not be asked to release, while that can be mended."""
     if sold.iccid is None and intent.provider_order_id is None:
         raise InvalidInput(
@@ -140,10 +141,10 @@ def _check_can_be_released(intent: Intent, sold: SoldCode) -> None:
 
 
 async def _store(
-    connection: AsyncConnection, profile: Profile, intent: Intent, sold: SoldCode
-) -> tuple[int, InventoryStatus]:
+    connection: AsyncConnection, profile: Profile, intent: Purchase, sold: SoldCode
+) -> tuple[int, StockStatus]:
     """Keep the code: for the customer, or out of use if the order is served or over."""
-    purchase = Purchase(
+    purchase = BoughtItem(
         order_id=profile.order_id,
         plan_id=profile.plan_id,
         carrier_id=profile.carrier_id,
@@ -155,27 +156,27 @@ async def _store(
         qr_payload=sold.code.lpa_string,
         confirmation_code=sold.confirmation_code,
     )
-    if await inventory.names_order(connection, profile.order_id):
-        item_id = await inventory.add_unwanted(connection, purchase, resell=False)
-        return item_id, InventoryStatus.RETIRED
-    item_id = await inventory.add_bought(connection, purchase)
+    if await stock.names_order(connection, profile.order_id):
+        item_id = await stock.add_unwanted(connection, purchase, resell=False)
+        return item_id, StockStatus.RETIRED
+    item_id = await stock.add_bought(connection, purchase)
     if profile.status not in ENDED:
-        return item_id, InventoryStatus.RESERVED
-    item = await inventory.held_by(connection, profile.order_id)
+        return item_id, StockStatus.RESERVED
+    item = await stock.held_by(connection, profile.order_id)
     if item is None:  # it was added a moment ago, in this transaction
         raise StaleWrite(f"Stock item {item_id} is gone.")
-    await inventory.retire(connection, item)
-    return item_id, InventoryStatus.RETIRED
+    await stock.retire(connection, item)
+    return item_id, StockStatus.RETIRED
 
 
 async def _close(
-    connection: AsyncConnection, intent: Intent, decision: Decision, item_id: int | None
+    connection: AsyncConnection, intent: Purchase, decision: Decision, item_id: int | None
 ) -> None:
     closed = await connection.execute(
         update(provider_intents)
         .where(provider_intents.c.id == intent.id, provider_intents.c.state == intent.state)
         .values(
-            state=IntentState.RESOLVED,
+            state=PurchaseState.RESOLVED,
             resolution=decision.resolution,
             resolved_by=decision.actor,
             resolved_reason=decision.reason,
@@ -185,10 +186,10 @@ async def _close(
         )
     )
     if closed.rowcount != 1:
-        raise StaleWrite(f"Purchase {intent.id} changed meanwhile.")
+        raise StaleWrite(f"BoughtItem {intent.id} changed meanwhile.")
 
 
-def _payload(intent: Intent, decision: Decision, item_id: int | None) -> dict[str, object]:
+def _payload(intent: Purchase, decision: Decision, item_id: int | None) -> dict[str, object]:
     facts: dict[str, object] = {
         "resolution": decision.resolution,
         "provider": intent.provider,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.stock_codes import spellings
 from db.tables import carriers, countries, inventory_imports, plans
 from domain.errors import StaleWrite
-from domain.inventory_states import InventoryStatus
+from domain.stock import StockStatus
 
 Scope = tuple[int | None, int | None, int | None]
 """What an item fits: plan, carrier and country; None is "any"."""
@@ -42,7 +42,7 @@ class StockRow:
     carrier_id: int | None
     country_id: int | None
     iccid: str | None
-    status: InventoryStatus
+    status: StockStatus
     activation_code: str = field(repr=False)
     qr_payload: str = field(repr=False)
     instructions: str | None = field(repr=False)

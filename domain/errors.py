@@ -13,7 +13,7 @@ EsimError
 ├── NotWaiting                  a retry was asked of an activation that does not wait for one
 ├── NeedsReview                 a person must decide before anything else is tried
 ├── NotInReview                 a decision was given on a purchase that waits for none
-├── WebhookRefused              a notification that its provider did not sign, or that says nothing
+├── NoticeRefused              a notification that its provider did not sign, or that says nothing
 ├── PurchaseUnderWay            another attempt is buying for the same order just now
 ├── StaleWrite                  an UPDATE that should have changed one row changed none
 ├── DuplicateStock              an ICCID or code that another item already has
@@ -122,7 +122,7 @@ class NotInReview(EsimError):
     code = "not-in-review"
 
 
-class WebhookRefused(EsimError):
+class NoticeRefused(EsimError):
     """A notification without its provider's signature, or one that nobody can read."""
 
     code = "webhook-refused"

@@ -1,8 +1,8 @@
 """When a person may steer an activation: the same rule for the API and the command line."""
 
 from domain.errors import NotWaiting
-from domain.order_states import OrderStatus
-from domain.profile_states import OPEN, ProfileStatus
+from domain.order import OrderStatus
+from domain.profile import OPEN, ProfileStatus
 
 
 def check_retry(order_status: OrderStatus, status: ProfileStatus) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, TypeAlias
 
-from domain.provider_limits import ProviderLimits
+from domain.gate import ProviderLimits
 from domain.purchase import Ambiguity
 
 

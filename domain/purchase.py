@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class IntentState(StrEnum):
+class PurchaseState(StrEnum):
     """A provider intent's state. SQL shows the name, JSON the value."""
 
     INTENDED = "intended"

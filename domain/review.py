@@ -6,7 +6,7 @@ The same words and the same rule for the API and the command line.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from domain.profile_states import OPEN, PARKED, ProfileStatus
+from domain.profile import OPEN, PARKED, ProfileStatus
 from domain.purchase import Resolution
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from domain.errors import Misconfigured
+from domain.notice import NoticeReader
 from domain.provider import EsimProvider
-from domain.webhooks import WebhookReader
-from providers._config import Adapter, ProviderConfig
 from providers.airalo import AIRALO
 from providers.connected_you import CONNECTED_YOU, ConnectedYouConfig
 from providers.es2plus import ES2PLUS
 from providers.esim_access import ESIM_ACCESS
+from providers.kit.config import Adapter, ProviderConfig
 from providers.local import LocalProvider
 
 __all__ = [
@@ -59,7 +59,7 @@ def build_providers(default: str, configs: Mapping[str, ProviderConfig]) -> dict
     return providers
 
 
-def build_webhook_readers(configs: Mapping[str, ProviderConfig]) -> dict[str, WebhookReader]:
+def build_webhook_readers(configs: Mapping[str, ProviderConfig]) -> dict[str, NoticeReader]:
     """The readers of what configured providers may tell us, by provider name."""
     return {
         adapter.name: adapter.webhooks(configs[adapter.name])

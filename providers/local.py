@@ -1,9 +1,9 @@
 """LOCAL: made-up profiles, so that the whole service runs without any partner."""
 
+from domain.gate import ProviderLimits
 from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest
-from domain.provider_limits import ProviderLimits
 from domain.purchase import Ambiguity
-from providers._simulated import simulated_esim
+from providers.kit.simulated import simulated_esim
 
 NAME = "LOCAL"
 

@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.call_provider import PurchaseRules
-from cli.stack.postgres import run_postgres
-from cli.stack.temporal import TemporalServer, run_temporal
+from activities.purchase.buy import PurchaseRules
 from db.engine import create_engine
 from domain.provider import EsimProvider
+from local.postgres import run_postgres
+from local.temporal import TemporalServer, run_temporal
 from providers.local import LocalProvider
 from settings import WorkerSettings
 from tests.rows import seed_catalogue

@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import transaction
 from db.tables import provider_intents, quarantined_replies
-from domain.purchase import IntentState
+from domain.purchase import PurchaseState
 from tests.rows import PLAN_ID, paid_order, run
 
 PROVIDER = "CONNECTED_YOU"
@@ -21,7 +21,7 @@ async def in_doubt(
     order_id: int,
     *,
     provider: str = PROVIDER,
-    state: IntentState = IntentState.UNKNOWN,
+    state: PurchaseState = PurchaseState.UNKNOWN,
 ) -> int:
     """An order's purchase that was sent and whose outcome nobody knows; returns its id."""
     async with transaction(engine) as connection:
@@ -37,7 +37,7 @@ async def in_doubt(
                 reply={"status": 504},
                 error_code="provider-outcome-unknown",
                 error="The partner did not answer in time.",
-                provider_order_id="P-1" if state is IntentState.ACCEPTED else None,
+                provider_order_id="P-1" if state is PurchaseState.ACCEPTED else None,
             )
             .returning(provider_intents.c.id)
         )

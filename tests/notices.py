@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import provider_webhooks
+from db import notices as inbox
 from db.engine import transaction
-from domain.errors import WebhookRefused
-from domain.webhooks import Notice, NoticeKind, Receipt
+from domain.errors import NoticeRefused
+from domain.notice import Notice, NoticeKind, Receipt
 from tests.rows import rows
 
 KEY = b"canary-key-of-the-signer"
@@ -29,13 +29,13 @@ class Signer:
         """Check, then read."""
         given = headers.get("x-signature", "").encode()
         if self.trusted and not hmac.compare_digest(given, signature(body).encode()):
-            raise WebhookRefused("Not signed.")
+            raise NoticeRefused("Not signed.")
         try:
             told = json.loads(body)
             notices = tuple(self._notice(**fields) for fields in told["notices"])
             return Receipt(told.get("status", 200), notices)
         except (ValueError, TypeError, KeyError):
-            raise WebhookRefused("Not readable.") from None
+            raise NoticeRefused("Not readable.") from None
 
     def _notice(self, kind: str, **fields: Any) -> Notice:
         return Notice(kind=NoticeKind(kind), trusted=self.trusted, **fields)
@@ -114,7 +114,7 @@ async def receive(
 ) -> frozenset[int]:
     """One request."""
     async with transaction(engine) as connection:
-        return await provider_webhooks.receive(connection, provider, notices)
+        return await inbox.receive(connection, provider, notices)
 
 
 async def noted(engine: AsyncEngine) -> list[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from activities.call_provider import PurchaseRules
+from activities.purchase.buy import PurchaseRules
 from tests.workflows.conftest import environment
 
 __all__ = ["environment", "purchase_rules", "temporal_client"]

@@ -18,10 +18,10 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from cli.stack.ports import free_port
-from cli.stack.postgres import Postgres
-from cli.stack.process import spawn, stop, wait_until
-from cli.stack.temporal import SEARCH_ATTRIBUTES, Temporal
+from local.ports import free_port
+from local.postgres import Postgres
+from local.process import spawn, stop, wait_until
+from local.temporal import SEARCH_ATTRIBUTES, Temporal
 from providers import ADAPTERS
 from settings import SECTIONS, WorkerSettings, load, variable_names
 from workflows.activate_esim import ActivateEsimWorkflow
@@ -216,7 +216,7 @@ def test_image_holds_everything_the_programs_import(tmp_path: Path) -> None:
         for source in sources.split():
             assert f"!{source}" in ignored
             copy_into(tmp_path / target, ROOT / source, ignored)
-    programs = "import worker, api.app, cli.esimctl.__main__, db.migrations.versions"
+    programs = "import worker, api.app, cli.__main__, db.migrations.versions"
     subprocess.run(
         [sys.executable, "-c", programs], cwd=tmp_path, env={"PYTHONPATH": "."}, check=True
     )

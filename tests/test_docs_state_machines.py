@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from domain import inventory_states, profile_states
-from domain.purchase import IntentState
+from domain import profile, stock
+from domain.purchase import PurchaseState
 
 PAGE = (Path(__file__).parent.parent / "docs" / "state-machines.md").read_text()
 EDGE = re.compile(r"^ +(?P<source>\S+) --> (?P<target>[^\s:]+)", re.MULTILINE)
@@ -32,8 +32,8 @@ def inner(edges: Edges) -> Edges:
 @pytest.mark.parametrize(
     ("heading", "table"),
     [
-        ("Profile", profile_states.TRANSITIONS),
-        ("Inventory item", inventory_states.TRANSITIONS),
+        ("Profile", profile.TRANSITIONS),
+        ("Inventory item", stock.TRANSITIONS),
     ],
 )
 def test_diagram_shows_exactly_the_legal_edges(
@@ -50,5 +50,5 @@ def test_diagram_shows_exactly_the_legal_edges(
 
 def test_intent_diagram_names_every_state() -> None:
     """An intent's states are all drawn, and none is made up."""
-    states = {state for edge in inner(drawn("Intent")) for state in edge}
-    assert states == {str(state) for state in IntentState}
+    states = {state for edge in inner(drawn("Purchase")) for state in edge}
+    assert states == {str(state) for state in PurchaseState}

@@ -8,12 +8,12 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.apply_profile import Assignment
-    from activities.record_progress import Ending, FailedRound, Request
-    from activities.reserve_inventory import Release, ReservationRequest
-    from domain.audit import EventKind
+    from activities.apply import Assignment
+    from activities.progress import Ending, FailedRound, Request
+    from activities.reserve import Release, ReservationRequest
     from domain.errors import NotWaiting, ProviderOrderFailed, ProviderRefused, UnknownProvider
-    from domain.profile_states import ProfileStatus
+    from domain.event import EventKind
+    from domain.profile import ProfileStatus
 
 from workflows import details, messages, policies, steps
 from workflows.compensation import UndoStack, shielded
@@ -26,7 +26,7 @@ from workflows.messages import (
     Intervention,
     Step,
 )
-from workflows.purchase import Purchase
+from workflows.purchase import Buyer
 from workflows.rounds import Rounds
 from workflows.waits import BY_THE_CLOCK, woken_within
 
@@ -51,7 +51,7 @@ class ActivateEsimWorkflow:
     def __init__(self, request: ActivationRequest) -> None:
         self._order_id = request.order_id
         self._provider = request.provider  # chosen by a person; else the plan's route
-        self._purchase = Purchase(request.order_id)
+        self._purchase = Buyer(request.order_id)
         self._failed_rounds = request.failed_rounds
         self._failure = request.waiting_for
         self._rounds = Rounds(request.short_rounds, request.outage_rounds, request.next_round_at)

@@ -18,9 +18,9 @@ from temporalio.common import (
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.audit import as_note
 from domain.errors import EngineUnavailable, NotWaiting
-from domain.profile_states import ProfileStatus
+from domain.profile import ProfileStatus
+from domain.redaction import as_note
 from workflows import messages
 from workflows.messages import ActivationRequest, ActivationState, Intervention
 

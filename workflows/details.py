@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from domain.profile_states import ProfileStatus
+    from domain.profile import ProfileStatus
 
 from workflows import messages
 from workflows.messages import ActivationState, Failure

@@ -24,7 +24,7 @@ from domain.errors import (
     StorageUnavailable,
     UnknownProvider,
 )
-from domain.profile_states import ProfileStatus
+from domain.profile import ProfileStatus
 from workflows.messages import Failure
 
 STEP_TIMED_OUT = "step-timed-out"

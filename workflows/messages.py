@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from temporalio.common import SearchAttributeKey
 
-from domain.profile_states import ProfileStatus
+from domain.profile import ProfileStatus
 
 WORKFLOW = "ActivateEsimWorkflow"
 RETRY = "retry"

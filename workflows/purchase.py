@@ -6,9 +6,9 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.call_provider import PurchaseOrder
+    from activities.purchase.buy import PurchaseOrder
     from activities.routes import RouteRequest
-    from domain.profile_states import ProfileStatus
+    from domain.profile import ProfileStatus
 
 from workflows import policies, steps
 from workflows.failures import FAILS_OVER, classify
@@ -18,7 +18,7 @@ FAILOVER = "failover"
 """Patch: a definite refusal goes on to the route's next provider."""
 
 
-class Purchase:
+class Buyer:
     """One order's purchase, wherever it is made.
 
     Attributes:

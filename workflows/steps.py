@@ -9,19 +9,14 @@ from temporalio.exceptions import TimeoutError as StepTimeout
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
-    from activities.apply_profile import Assignment, ProfileActivities
-    from activities.call_provider import ProviderActivities, PurchaseOrder
-    from activities.deliver_instructions import DeliveryActivities
-    from activities.record_progress import Ending, FailedRound, ProgressActivities, Request
-    from activities.reserve_inventory import (
-        InventoryActivities,
-        Release,
-        Reservation,
-        ReservationRequest,
-    )
+    from activities.apply import Assignment, ProfileActivities
+    from activities.deliver import DeliveryActivities
+    from activities.progress import Ending, FailedRound, ProgressActivities, Request
+    from activities.purchase.buy import ProviderActivities, PurchaseOrder
+    from activities.reserve import InventoryActivities, Release, Reservation, ReservationRequest
     from activities.routes import RouteRequest, RoutingActivities
     from domain.errors import StorageUnavailable
-    from domain.profile_states import ProfileStatus
+    from domain.profile import ProfileStatus
 
 from workflows import policies
 from workflows.failures import cause_of

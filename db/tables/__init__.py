@@ -1,16 +1,16 @@
-"""Every table, by subject. Constraint names are stable: `db/failures.py` reads them."""
+"""Every table, by subject. Constraint names are stable: `db/errors.py` reads them."""
 
 from db.tables.catalogue import carriers, countries, plan_codes, plans
-from db.tables.esims import esim_inventory, esim_profiles, inventory_imports
+from db.tables.events import esim_provisioning_events
 from db.tables.metadata import metadata
+from db.tables.orders import orders, payments, users
 from db.tables.purchases import (
     provider_gates,
     provider_intents,
     provider_webhooks,
     quarantined_replies,
 )
-from db.tables.sales import orders, payments, users
-from db.tables.trail import esim_provisioning_events
+from db.tables.stock import esim_inventory, esim_profiles, inventory_imports
 
 __all__ = [
     "carriers",

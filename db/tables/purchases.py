@@ -18,8 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from db.tables.metadata import created_at, identity, metadata, state
-from domain.purchase import IntentState, Resolution
-from domain.webhooks import NoticeKind
+from domain.notice import NoticeKind
+from domain.purchase import PurchaseState, Resolution
 
 provider_intents = Table(
     "provider_intents",
@@ -30,7 +30,7 @@ provider_intents = Table(
     Column("reference", Text, nullable=False),
     # What was asked for: a repetition asks for the same, whatever `plan_codes` says by then.
     Column("plan_code", Text),
-    Column("state", state(IntentState, "state"), nullable=False),
+    Column("state", state(PurchaseState, "state"), nullable=False),
     Column("attempts", Integer, nullable=False, server_default="1"),
     # What was sent and what came back, without codes, credentials, names or addresses.
     Column("request", JSONB, nullable=False),

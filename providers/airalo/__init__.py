@@ -1,9 +1,9 @@
 """AIRALO: the Partner API v2 (docs/providers/airalo.md)."""
 
-from providers._config import Adapter
 from providers.airalo.config import AiraloConfig
 from providers.airalo.live import Airalo
-from providers.airalo.webhooks import AiraloWebhooks
+from providers.airalo.notices import AiraloWebhooks
+from providers.kit.config import Adapter
 
 __all__ = ["AIRALO", "Airalo", "AiraloConfig", "AiraloWebhooks"]
 

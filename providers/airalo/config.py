@@ -8,7 +8,7 @@ from pydantic import Field
 
 from domain.errors import Misconfigured
 from domain.purchase import Ambiguity
-from providers._config import ProviderConfig
+from providers.kit.config import ProviderConfig
 
 _CREDENTIAL = re.compile(r"[!-~]+")
 

@@ -13,16 +13,7 @@ from domain.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from domain.provider import (
-    AcceptedOrder,
-    Answer,
-    Balance,
-    ProvisionedEsim,
-    ProvisionRequest,
-)
-from providers._http import HttpReply, ProviderHttp, checked_base_url, unusable
-from providers._redaction import redacted
-from providers._seller import Seller
+from domain.provider import AcceptedOrder, Answer, Balance, ProvisionedEsim, ProvisionRequest
 from providers.airalo.config import AiraloConfig
 from providers.airalo.mapping import (
     FAILED,
@@ -40,6 +31,9 @@ from providers.airalo.mapping import (
     without_earlier_failures,
 )
 from providers.airalo.tokens import TokenHttp, Tokens
+from providers.kit.base import Seller
+from providers.kit.http import HttpReply, ProviderHttp, checked_base_url, unusable
+from providers.kit.redaction import redacted
 
 _ORDERS, _ORDERS_ASYNC, _BALANCE = "/orders", "/orders-async", "/balance"
 _PAGE_SIZE = 100

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from domain.activation_code import ActivationCode, install_codes, parse_activation_code
+from domain.codes import ActivationCode, install_codes, parse_activation_code
 from domain.errors import (
     InvalidInput,
     ProviderError,
@@ -16,8 +16,8 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from domain.provider import Balance, ProvisionedEsim, ProvisionRequest
-from providers._amounts import decimal_of
-from providers._fields import (
+from providers.kit.amounts import decimal_of
+from providers.kit.fields import (
     iccid_of,
     identifier,
     mapping,
@@ -26,7 +26,7 @@ from providers._fields import (
     printable,
     text,
 )
-from providers._http import HttpReply
+from providers.kit.http import HttpReply
 
 FAILED = "failed"
 REFUNDED = frozenset({"refunded", "partially_refunded"})

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from domain.errors import ProviderHeld, ProviderUnavailable
-from providers._http import HttpReply, ProviderHttp
+from providers.kit.http import HttpReply, ProviderHttp
 
 _TOKENS = 3
 _WINDOW_SECONDS = 60.0

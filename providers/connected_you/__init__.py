@@ -1,9 +1,9 @@
 """ConnectedYou, the partner whose draft contract docs/providers.md describes."""
 
-from providers._config import Adapter
 from providers.connected_you.config import ConnectedYouConfig
 from providers.connected_you.dry_run import ConnectedYouDryRun
 from providers.connected_you.live import ConnectedYou
+from providers.kit.config import Adapter
 
 __all__ = [
     "CONNECTED_YOU",

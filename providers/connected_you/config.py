@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from domain.errors import Misconfigured
-from providers._config import ProviderConfig
+from providers.kit.config import ProviderConfig
 
 
 @dataclass(frozen=True, slots=True)

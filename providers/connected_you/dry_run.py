@@ -2,13 +2,13 @@
 
 import structlog
 
+from domain.gate import ProviderLimits
 from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest
-from domain.provider_limits import ProviderLimits
 from domain.purchase import Ambiguity
-from providers._simulated import simulated_esim
 from providers.connected_you.config import ConnectedYouConfig
 from providers.connected_you.host import base_url
 from providers.connected_you.mapping import described_body
+from providers.kit.simulated import simulated_esim
 
 log = structlog.get_logger(__name__)
 

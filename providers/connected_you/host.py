@@ -2,7 +2,7 @@
 
 import httpx
 
-from providers._http import checked_base_url
+from providers.kit.http import checked_base_url
 
 ORDERS_PATH = "/partners/orders"
 

@@ -4,16 +4,9 @@ from collections.abc import Mapping
 
 import httpx
 
-from domain.errors import (
-    InvalidInput,
-    ProviderError,
-    ProviderOutOfStock,
-    ProviderRefused,
-)
+from domain.errors import InvalidInput, ProviderError, ProviderOutOfStock, ProviderRefused
 from domain.provider import ProvisionedEsim, ProvisionRequest
 from domain.purchase import Ambiguity
-from providers._http import UNSURE_4XX, HttpReply, ProviderHttp, unusable
-from providers._seller import Seller
 from providers.connected_you.auth import auth_headers
 from providers.connected_you.config import ConnectedYouConfig
 from providers.connected_you.host import ORDERS_PATH, base_url
@@ -25,6 +18,8 @@ from providers.connected_you.mapping import (
     says_out_of_stock,
     sold_order,
 )
+from providers.kit.base import Seller
+from providers.kit.http import UNSURE_4XX, HttpReply, ProviderHttp, unusable
 
 
 class ConnectedYou(Seller):

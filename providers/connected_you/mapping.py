@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from domain.activation_code import install_codes
+from domain.codes import install_codes
 from domain.errors import InvalidInput
 from domain.provider import ProvisionedEsim, ProvisionRequest
-from providers._fields import iccid_of, mapping, printable, text
-from providers._http import HttpReply
-from providers._redaction import REDACTED
+from providers.kit.fields import iccid_of, mapping, printable, text
+from providers.kit.http import HttpReply
+from providers.kit.redaction import REDACTED
 
 _QUANTITY = 1
 # Unverified: the draft lists no error codes. Anything else is a plain refusal.

@@ -1,9 +1,9 @@
 """ES2PLUS: an operator's SM-DP+ by GSMA SGP.22 v2.x, section 5.3 (docs/providers/es2plus.md)."""
 
-from providers._config import Adapter
 from providers.es2plus.config import Es2PlusConfig
 from providers.es2plus.live import Es2Plus
-from providers.es2plus.notifications import Es2PlusNotifications
+from providers.es2plus.notices import Es2PlusNotifications
+from providers.kit.config import Adapter
 
 __all__ = ["ES2PLUS", "Es2Plus", "Es2PlusConfig", "Es2PlusNotifications"]
 

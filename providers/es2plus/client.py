@@ -13,7 +13,6 @@ from domain.errors import (
     ProviderReplyUnusable,
     ProviderUnavailable,
 )
-from providers._http import HttpReply, ProviderHttp, checked_base_url
 from providers.es2plus.config import NAME, Es2PlusConfig
 from providers.es2plus.messages import (
     Failure,
@@ -23,6 +22,7 @@ from providers.es2plus.messages import (
     request_body,
 )
 from providers.es2plus.tls import tls_context
+from providers.kit.http import HttpReply, ProviderHttp, checked_base_url
 
 _PATH = "/gsma/rsp2/es2plus"
 

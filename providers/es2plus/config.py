@@ -6,7 +6,7 @@ from typing import Literal
 
 from domain.errors import Misconfigured
 from domain.purchase import Ambiguity
-from providers._config import ProviderConfig
+from providers.kit.config import ProviderConfig
 
 NAME = "ES2PLUS"
 

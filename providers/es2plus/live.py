@@ -5,7 +5,7 @@ from collections import deque
 import httpx
 import structlog
 
-from domain.activation_code import ActivationCode
+from domain.codes import ActivationCode
 from domain.errors import (
     InvalidActivationCode,
     InvalidInput,
@@ -15,7 +15,6 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from domain.provider import AcceptedOrder, Bought, ProvisionedEsim, ProvisionRequest
-from providers._seller import Seller
 from providers.es2plus.client import Function, Result, SmdpClient
 from providers.es2plus.config import NAME, Es2PlusConfig
 from providers.es2plus.errors import (
@@ -27,6 +26,7 @@ from providers.es2plus.errors import (
 )
 from providers.es2plus.matching_id import MatchingIds
 from providers.es2plus.messages import iccid_of, wire_iccid, wrong_echo
+from providers.kit.base import Seller
 
 log = structlog.get_logger(__name__)
 

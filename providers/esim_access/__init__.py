@@ -1,9 +1,9 @@
 """ESIM_ACCESS: the open API v1 (docs/providers/esim-access.md)."""
 
-from providers._config import Adapter
 from providers.esim_access.config import EsimAccessConfig
 from providers.esim_access.live import EsimAccess
-from providers.esim_access.webhooks import EsimAccessWebhooks
+from providers.esim_access.notices import EsimAccessWebhooks
+from providers.kit.config import Adapter
 
 __all__ = ["ESIM_ACCESS", "EsimAccess", "EsimAccessConfig", "EsimAccessWebhooks"]
 

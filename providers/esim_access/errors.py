@@ -10,7 +10,7 @@ from domain.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from providers._fields import mapping
+from providers.kit.fields import mapping
 
 NOT_IN_THIS_STATE = frozenset({"200002", "200009"})
 NOT_ALLOCATED = "200010"

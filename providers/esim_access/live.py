@@ -20,9 +20,6 @@ from domain.provider import (
     ProvisionedEsim,
     ProvisionRequest,
 )
-from providers._http import HttpReply, ProviderHttp, checked_base_url, unusable
-from providers._redaction import redacted
-from providers._seller import Seller
 from providers.esim_access.config import EsimAccessConfig
 from providers.esim_access.errors import (
     NO_SUCH_ORDER,
@@ -45,6 +42,9 @@ from providers.esim_access.mapping import (
     order_no,
     query_body,
 )
+from providers.kit.base import Seller
+from providers.kit.http import HttpReply, ProviderHttp, checked_base_url, unusable
+from providers.kit.redaction import redacted
 
 _SAYING_OF_AN_ORDER = NOT_IN_THIS_STATE | NO_SUCH_PROFILE | {NOT_ALLOCATED}
 _ORDER, _QUERY, _CANCEL, _BALANCE = "/esim/order", "/esim/query", "/esim/cancel", "/balance/query"

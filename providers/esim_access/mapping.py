@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from domain.activation_code import install_codes, parse_activation_code
+from domain.codes import install_codes, parse_activation_code
 from domain.errors import InvalidInput
 from domain.provider import Balance, ProvisionedEsim, ProvisionRequest
-from providers._amounts import decimal_of
-from providers._fields import iccid_of, identifier, mapping, mappings, text
-from providers._http import HttpReply
+from providers.kit.amounts import decimal_of
+from providers.kit.fields import iccid_of, identifier, mapping, mappings, text
+from providers.kit.http import HttpReply
 
 MAX_REFERENCE = 50
 """Characters of a transactionId."""

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from api.app import AppSettings
-from cli.stack.temporal import TemporalServer
+from local.temporal import TemporalServer
 from tests.api.server import app_settings, serving
 from tests.api.tokens import admin, bearer
 from tests.workflows.conftest import activations, ambiguity, partner, providers, watch

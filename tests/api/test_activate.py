@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from activities.pause_points import PausePoint
 from api.app import AppSettings
-from cli.stack.temporal import TemporalServer
+from local.temporal import TemporalServer
 from tests.api.asking import DOWN, activate, parked
 from tests.api.server import app_settings, serving
 from tests.api.tokens import bearer

@@ -4,12 +4,12 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.profile_states import ProfileStatus
-from domain.purchase import IntentState
+from domain.profile import ProfileStatus
+from domain.purchase import PurchaseState
 from tests.api.asking import DOWN, activate, parked
 from tests.api.server import app_settings, serving
 from tests.api.tokens import admin
-from tests.cli.esimctl.profile_states import order_in
+from tests.cli.profile_states import order_in
 from tests.doubts import in_doubt
 from tests.providers.partner_server import PartnerServer, answering
 from tests.rows import paid_order, rows, run, stock_item, value
@@ -126,7 +126,7 @@ async def test_a_cancel_settles_what_a_terminated_run_has_left(
 ) -> None:
     """The order stays as it is; the answer names the provider; the purchase goes to a person."""
     order_id = await order_in(engine, status)
-    await in_doubt(engine, order_id, state=IntentState.SENT)
+    await in_doubt(engine, order_id, state=PurchaseState.SENT)
     answer = await ops.post(f"{PATH}/{order_id}/cancel", json={"reason": "terminated"})
     assert answer.status_code == 202, answer.text
     assert (answer.json()["status"], answer.json()["settling_at"]) == (status, "CONNECTED_YOU")

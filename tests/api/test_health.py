@@ -3,7 +3,7 @@
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cli.stack.temporal import TemporalServer
+from local.temporal import TemporalServer
 from tests.api.server import app_settings, serving
 from tests.rows import value
 

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.pause_points import PausePoint
 from api.app import AppSettings
-from api.limits import RateLimit
-from api.problems import Problem
-from cli.stack.temporal import TemporalServer
+from api.http.limits import RateLimit
+from api.http.problems import Problem
+from local.temporal import TemporalServer
 from tests.api.asking import activate
 from tests.api.server import app_settings
 from tests.api.tokens import bearer

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import AppSettings
-from cli.stack.temporal import TemporalServer
+from local.temporal import TemporalServer
 from tests.api.asking import DOWN, SOLD_OUT, activate, an_hour_passes, parked
 from tests.api.server import app_settings
 from tests.providers.partner_server import PartnerServer

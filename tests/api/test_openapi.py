@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.app import AppSettings, build_app
-from cli.stack.temporal import TemporalServer
+from local.temporal import TemporalServer
 from tests.api.server import app_settings
 from tests.api.tokens import admin
 

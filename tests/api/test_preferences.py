@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.preferences import Preference, parse
+from api.http.preferences import Preference, parse
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from db.purchase_lock import PurchaseLock
-from domain.profile_states import ProfileStatus
+from db.locks import PurchaseLock
+from domain.profile import ProfileStatus
 from tests.api.asking import activate
 from tests.api.server import app_settings, serving
 from tests.api.tokens import admin, bearer
-from tests.cli.esimctl.profile_states import order_in
+from tests.cli.profile_states import order_in
 from tests.doubts import CANARY, CODE, ICCID, RAW, in_doubt, long_story, quarantined, under_review
 from tests.providers.partner_server import PartnerServer, answering
 from tests.rows import paid_order, rows, stock_item, value

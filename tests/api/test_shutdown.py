@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cli.stack.temporal import TemporalServer
+from local.temporal import TemporalServer
 from tests.api.asking import activate
 from tests.api.server import JWT_SECRET
 from tests.api.tokens import bearer

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import AppSettings, build_app
-from cli.stack.temporal import TemporalServer
+from local.temporal import TemporalServer
 from tests.api.server import app_settings, serving
 from tests.api.telling import ES2PLUS, PATH, READERS, notes, ready, stored, tell
 from tests.notices import bytes_of, purchase, signature
@@ -143,7 +143,7 @@ async def test_unsigned_notifications_are_bounded(
     engine: AsyncEngine, settings: AppSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a provider that signs nothing so many are taken, then 429; signed ones still come in."""
-    monkeypatch.setattr("api.webhooks.UNSIGNED_PER_MINUTE", 3)
+    monkeypatch.setattr("api.notices.UNSIGNED_PER_MINUTE", 3)
     with serving(build_app(settings, READERS)) as url:
         async with httpx.AsyncClient(base_url=url, timeout=30) as client:
             for status in (200, 200, 200, 429):

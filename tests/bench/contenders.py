@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from temporalio.client import Client
 
-from domain.profile_states import ProfileStatus
+from domain.profile import ProfileStatus
 from tests.bench.costs import CLIENT
 from tests.bench.shop import Shop
 from tests.bench.throughput import Contender

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import httpx
 from temporalio.client import Client
 
-from cli.stack.keeper import Child
+from local.keeper import Child
 from tests.bench import contenders, parked, status, throughput
 from tests.bench.costs import Meter
 from tests.bench.parked import ParkedWorker, refusing_provider

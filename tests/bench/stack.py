@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 from temporalio.client import Client
 
-from cli.stack import children
-from cli.stack.children import Surroundings
-from cli.stack.keeper import Child, run_once
-from cli.stack.ports import free_port
-from cli.stack.postgres import Postgres
-from cli.stack.process import Command, Process, spawn, stop, wait_until
-from cli.stack.temporal import Temporal
+from local import children
+from local.children import Surroundings
+from local.keeper import Child, run_once
+from local.ports import free_port
+from local.postgres import Postgres
+from local.process import Command, Process, spawn, stop, wait_until
+from local.temporal import Temporal
 from workflows.connection import connect
 
 # Nobody is turned away, and nobody is cut short, in a benchmark.
@@ -98,7 +98,7 @@ class BenchStack:
 
     def token(self, email: str) -> str:
         """A bearer token, made as people make one; the user is created if need be."""
-        command = self._around({}).python("token", "-m", "cli.esimctl", "token", "--email", email)
+        command = self._around({}).python("token", "-m", "cli", "token", "--email", email)
         printed = subprocess.run(
             command.argv, env=dict(command.env), cwd=command.folder, check=True, capture_output=True
         )

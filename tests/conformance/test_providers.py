@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.activation_code import install_codes, parse_activation_code
+from domain.codes import install_codes, parse_activation_code
 from domain.errors import (
     ProviderError,
     ProviderOutcomeUnknown,

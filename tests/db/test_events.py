@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import events
 from db.engine import transaction
-from domain.audit import EventKind, Origin
+from domain.event import EventKind, Origin
 from tests.rows import paid_order, seed_catalogue
 
 

@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import orders, plans
+from db import catalogue, orders
 from db.engine import transaction
 from db.orders import Order
 from domain.errors import OrderNotFound, StaleWrite
-from domain.order_states import OrderStatus
+from domain.order import OrderStatus
 from tests.rows import PLAN_ID, paid_order, rows, value
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 async def _place(engine: AsyncEngine, key: str | None) -> Order | None:
     async with transaction(engine) as connection:
-        plan = await plans.find(connection, PLAN_ID)
+        plan = await catalogue.find(connection, PLAN_ID)
         assert plan is not None
         return await orders.place(connection, user_id=1, plan=plan, idempotency_key=key)
 

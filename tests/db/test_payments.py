@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import orders, payments
 from db.engine import transaction
-from domain.order_states import PaymentStatus
+from domain.payment import PaymentStatus
 from tests.rows import paid_order, value
 
 pytestmark = pytest.mark.usefixtures("catalogue")

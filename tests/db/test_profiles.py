@@ -3,11 +3,11 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import inventory, profiles
+from db import profiles, stock
 from db.engine import transaction
-from domain.audit import EventKind, Origin
 from domain.errors import IllegalTransition, OrderNotFound, StaleWrite
-from domain.profile_states import ProfileStatus
+from domain.event import EventKind, Origin
+from domain.profile import ProfileStatus
 from tests.rows import paid_order, rows, run, stock_item, value
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -101,7 +101,7 @@ async def test_no_repr_shows_a_code(engine: AsyncEngine) -> None:
     )
     async with transaction(engine) as connection:
         profile = await profiles.lock(connection, order_id)
-        item = await inventory.held_by(connection, order_id)
+        item = await stock.held_by(connection, order_id)
     assert item is not None
     assert profile.confirmation_code == item.confirmation_code == "CANARY-4711"
     assert "CANARY" not in f"{profile!r} {item!r}"

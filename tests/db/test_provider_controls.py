@@ -6,14 +6,21 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import provider_controls, provider_gates, provider_views
+from db import gates, provider_controls, provider_views
 from db.engine import transaction
 from db.provider_views import ProviderView
 from domain.errors import InvalidInput, UnknownProvider
-from domain.provider_gate import Gate, Hold, HoldReason
-from domain.provider_health import BreakerState, Health, breaker, health
-from domain.provider_limits import ProviderLimits
-from domain.purchase import IntentState
+from domain.gate import (
+    BreakerState,
+    Gate,
+    Health,
+    Hold,
+    HoldReason,
+    ProviderLimits,
+    breaker,
+    health,
+)
+from domain.purchase import PurchaseState
 from tests.api.asking import parked
 from tests.doubts import PROVIDER, in_doubt
 from tests.rows import PLAN_ID, paid_order, rows, run, value
@@ -51,7 +58,7 @@ async def resume(engine: AsyncEngine, reason: str = "mended", provider: str = PR
 async def held(engine: AsyncEngine) -> Hold | None:
     """What a purchase would meet."""
     async with transaction(engine) as connection:
-        return await provider_gates.enter(connection, PROVIDER, ProviderLimits(), now=None)
+        return await gates.enter(connection, PROVIDER, ProviderLimits(), now=None)
 
 
 async def seen(engine: AsyncEngine) -> ProviderView:
@@ -135,11 +142,11 @@ async def test_a_blank_reason_is_refused(engine: AsyncEngine, reason: str) -> No
 async def test_the_overview_counts_purchases_and_shows_the_balance(engine: AsyncEngine) -> None:
     """The last hour, the last day, what is open by state; refused ones were no purchases."""
     ages = {
-        IntentState.UNKNOWN: "1 minute",
-        IntentState.SENT: "2 hours",
-        IntentState.CONFIRMED: "30 minutes",
-        IntentState.REFUSED: "1 minute",
-        IntentState.ACCEPTED: "2 days",
+        PurchaseState.UNKNOWN: "1 minute",
+        PurchaseState.SENT: "2 hours",
+        PurchaseState.CONFIRMED: "30 minutes",
+        PurchaseState.REFUSED: "1 minute",
+        PurchaseState.ACCEPTED: "2 days",
     }
     for state, age in ages.items():
         intent_id = await in_doubt(engine, await paid_order(engine), state=state)
@@ -161,9 +168,9 @@ async def test_the_overview_counts_purchases_and_shows_the_balance(engine: Async
     assert (airalo.name, airalo.health, airalo.open_purchases) == ("AIRALO", Health.UNKNOWN, {})
     assert (partner.purchases_last_hour, partner.purchases_last_day) == (2, 3)
     assert partner.open_purchases == {
-        IntentState.UNKNOWN: 1,
-        IntentState.SENT: 1,
-        IntentState.ACCEPTED: 1,
+        PurchaseState.UNKNOWN: 1,
+        PurchaseState.SENT: 1,
+        PurchaseState.ACCEPTED: 1,
     }
     assert (partner.balance, partner.balance_currency) == (Decimal("41.5"), "USD")
     assert (partner.health, partner.last_failure_code) == (Health.OK, "provider-refused")
@@ -181,8 +188,8 @@ async def test_only_what_waits_for_the_provider_is_woken(engine: AsyncEngine) ->
     await run(engine, reason, r=f"{PROVIDER} was not called: paused by ops.", id=named)
     await run(engine, reason, r=f"{PROVIDER} cannot be reached.", id=parked_one)
     await run(engine, reason, r="AIRALO cannot be reached.", id=elsewhere)
-    await in_doubt(engine, bought_here, state=IntentState.REFUSED)
-    await in_doubt(engine, elsewhere, provider="AIRALO", state=IntentState.REFUSED)
+    await in_doubt(engine, bought_here, state=PurchaseState.REFUSED)
+    await in_doubt(engine, elsewhere, provider="AIRALO", state=PurchaseState.REFUSED)
     await paid_order(engine)
     async with transaction(engine) as connection:
         waiting = await provider_controls.waiting_for(connection, PROVIDER, limit=10)

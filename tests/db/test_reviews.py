@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import review_pages, reviews
 from db.engine import transaction
-from db.purchase_lock import PurchaseLock
+from db.locks import PurchaseLock
 from db.reviews import Decided, Decision
+from domain.codes import SoldCode, sold_code
 from domain.errors import (
     DuplicateStock,
     EsimError,
@@ -18,12 +19,11 @@ from domain.errors import (
     OrderNotFound,
     PurchaseUnderWay,
 )
-from domain.inventory_states import InventoryStatus
-from domain.profile_states import ProfileStatus
-from domain.purchase import IntentState, Resolution
+from domain.profile import ProfileStatus
+from domain.purchase import PurchaseState, Resolution
 from domain.review import FollowUp
-from domain.sold_code import SoldCode, sold_code
-from tests.cli.esimctl.profile_states import order_in
+from domain.stock import StockStatus
+from tests.cli.profile_states import order_in
 from tests.doubts import CANARY, CODE, ICCID, RAW, in_doubt, quarantined, under_review
 from tests.rows import paid_order, rows, run, stock_item, value
 
@@ -74,7 +74,7 @@ async def test_a_purchase_that_exists_holds_its_code_for_a_waiting_order(
     decided = await decide(
         engine, order_id, Resolution.EXISTS, sold_code(CODE, ICCID), provider_order_id="P-7"
     )
-    assert decided.item_status is InventoryStatus.RESERVED
+    assert decided.item_status is StockStatus.RESERVED
     assert decided.follow_up is FollowUp.RETRY
     [item] = await rows(engine, "SELECT * FROM esim_inventory")
     assert (item["id"], item["status"], item["order_id"]) == (decided.item_id, "RESERVED", order_id)
@@ -97,7 +97,7 @@ async def test_a_code_that_comes_too_late_is_kept_out_of_use(
     await in_doubt(engine, order_id)
     own = await rows(engine, "SELECT id, status FROM esim_inventory")
     decided = await decide(engine, order_id, Resolution.EXISTS, sold_code(CODE, ICCID))
-    assert decided.item_status is InventoryStatus.RETIRED
+    assert decided.item_status is StockStatus.RETIRED
     assert decided.follow_up is FollowUp.NOTHING
     query = "SELECT * FROM esim_inventory WHERE activation_code = :code"
     [item] = await rows(engine, query, code=CODE)
@@ -232,10 +232,10 @@ async def test_a_code_that_somebody_has_is_refused_with_its_owner(
 
 
 @pytest.mark.parametrize(
-    "state", [IntentState.SENT, IntentState.ACCEPTED, IntentState.CONFIRMED, None]
+    "state", [PurchaseState.SENT, PurchaseState.ACCEPTED, PurchaseState.CONFIRMED, None]
 )
 async def test_what_is_not_in_doubt_is_not_decided(
-    engine: AsyncEngine, state: IntentState | None
+    engine: AsyncEngine, state: PurchaseState | None
 ) -> None:
     """A purchase under way, a confirmed one, or none at all: the reason is said."""
     order_id = await paid_order(engine)
@@ -308,7 +308,7 @@ async def test_reviews_come_newest_first_in_pages(engine: AsyncEngine) -> None:
     """By provider if asked; what is settled or under way is not among them."""
     waiting = [await under_review(engine) for _ in range(3)]
     elsewhere = await under_review(engine, provider="AIRALO")
-    await in_doubt(engine, await paid_order(engine), state=IntentState.SENT)
+    await in_doubt(engine, await paid_order(engine), state=PurchaseState.SENT)
     await decide(engine, waiting.pop(), Resolution.ABSENT)
     async with transaction(engine) as connection:
         first = await review_pages.waiting(connection, limit=2)
@@ -326,12 +326,12 @@ async def test_a_review_is_the_open_one_then_the_last_decided(engine: AsyncEngin
         decided = await review_pages.of_order(connection, order_id)
         assert await review_pages.of_order(connection, await paid_order(engine)) is None
     assert decided is not None
-    assert (decided.state, decided.resolved_by) == (IntentState.RESOLVED, "ana")
+    assert (decided.state, decided.resolved_by) == (PurchaseState.RESOLVED, "ana")
     again = await in_doubt(engine, order_id)
     async with transaction(engine) as connection:
         review = await review_pages.of_order(connection, order_id)
     assert review is not None
-    assert (review.id, review.state) == (again, IntentState.UNKNOWN)
+    assert (review.id, review.state) == (again, PurchaseState.UNKNOWN)
 
 
 async def test_a_reply_is_listed_without_its_text_and_shown_on_record(engine: AsyncEngine) -> None:

@@ -10,9 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain import inventory_states, profile_states
-from domain.inventory_states import InventoryStatus
-from domain.profile_states import ProfileStatus
+from domain import profile, stock
+from domain.profile import ProfileStatus
+from domain.stock import StockStatus
 from tests.rows import paid_order, rows, run, stock_item, value
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +107,7 @@ async def test_the_database_refuses_exactly_the_profile_edges_that_the_domain_la
         await _force(engine, "esim_profiles", _PROFILE, status=source.name)
         for target in set(ProfileStatus) - {source}:
             refused = await _refused(engine, _PROFILE, status=target.name)
-            assert refused is (target not in profile_states.TRANSITIONS[source]), (source, target)
+            assert refused is (target not in profile.TRANSITIONS[source]), (source, target)
 
 
 @pytest.mark.usefixtures("catalogue")
@@ -118,7 +118,7 @@ async def test_the_database_refuses_exactly_the_inventory_edges_that_the_domain_
     await stock_item(engine)
     order_id = await paid_order(engine)
     await run(engine, "UPDATE esim_inventory SET reserved_at = now(), assigned_at = now()")
-    for source in InventoryStatus:
+    for source in StockStatus:
         await _force(
             engine,
             "esim_inventory",
@@ -126,16 +126,16 @@ async def test_the_database_refuses_exactly_the_inventory_edges_that_the_domain_
             status=source.name,
             order_id=_order_of(source, order_id),
         )
-        for target in set(InventoryStatus) - {source}:
+        for target in set(StockStatus) - {source}:
             refused = await _refused(
                 engine, _ITEM, status=target.name, order_id=_order_of(target, order_id)
             )
-            expected = target not in inventory_states.TRANSITIONS[source]
+            expected = target not in stock.TRANSITIONS[source]
             assert refused is expected, (source, target)
 
 
-def _order_of(status: InventoryStatus, order_id: int) -> int | None:
-    return None if status is InventoryStatus.AVAILABLE else order_id
+def _order_of(status: StockStatus, order_id: int) -> int | None:
+    return None if status is StockStatus.AVAILABLE else order_id
 
 
 @pytest.mark.usefixtures("catalogue")

@@ -11,7 +11,7 @@ from db import stock_import
 from db.engine import transaction
 from db.stock_import import Scope, StockRow
 from domain.errors import DuplicateStock
-from domain.inventory_states import InventoryStatus
+from domain.stock import StockStatus
 from tests.rows import PLAN_ID, paid_order, rows, run, stock_item, value
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -25,7 +25,7 @@ def row(line: int, code: str, **columns: Any) -> StockRow:
         carrier_id=None,
         country_id=None,
         iccid=None,
-        status=InventoryStatus.AVAILABLE,
+        status=StockStatus.AVAILABLE,
         activation_code=code,
         qr_payload=code if code.startswith("LPA:") else f"LPA:{code}",
         instructions=None,

@@ -4,8 +4,8 @@ import pytest
 
 from domain.errors import NotWaiting
 from domain.interventions import check_retry
-from domain.order_states import OrderStatus
-from domain.profile_states import ENDED, OPEN, READY, TRANSITIONS, ProfileStatus
+from domain.order import OrderStatus
+from domain.profile import ENDED, OPEN, READY, TRANSITIONS, ProfileStatus
 
 
 @pytest.mark.parametrize("status", ProfileStatus)

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cli.stack.ports import free_port
 from db.engine import create_engine
+from local.ports import free_port
 from tests.rows import rows
 
 ROOT = Path(__file__).parents[2]

@@ -6,11 +6,7 @@ from dataclasses import replace
 from domain.provider import AcceptedOrder, EsimProvider, ProvisionedEsim, ProvisionRequest
 from providers.airalo import Airalo, AiraloConfig
 from providers.esim_access import EsimAccess, EsimAccessConfig
-from sandbox.credentials import (
-    AIRALO_CLIENT_ID,
-    AIRALO_CLIENT_SECRET,
-    ESIM_ACCESS_ACCESS_CODE,
-)
+from sandbox.credentials import AIRALO_CLIENT_ID, AIRALO_CLIENT_SECRET, ESIM_ACCESS_ACCESS_CODE
 from sandbox.sandbox import Sandbox
 
 PATIENCE_SECONDS = 20

@@ -7,12 +7,7 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from domain.errors import (
-    Misconfigured,
-    ProviderRefused,
-    ProviderReplyUnusable,
-    ProviderUnavailable,
-)
+from domain.errors import Misconfigured, ProviderRefused, ProviderReplyUnusable, ProviderUnavailable
 from domain.provider import AcceptedOrder, Bought, ProvisionedEsim, ProvisionRequest
 from domain.purchase import Ambiguity
 from providers.airalo import AIRALO, Airalo, AiraloConfig

@@ -12,16 +12,16 @@ from airalo import Airalo as OfficialClient  # type: ignore[import-untyped]
 from airalo.constants.api_constants import ApiConstants  # type: ignore[import-untyped]
 from airalo.helpers.cached import Cached  # type: ignore[import-untyped]
 
-from domain.activation_code import parse_activation_code
+from domain.codes import parse_activation_code
 from domain.errors import (
+    NoticeRefused,
     ProviderOutcomeUnknown,
     ProviderOutOfStock,
     ProviderRefused,
     ProviderReplyUnusable,
-    WebhookRefused,
 )
+from domain.notice import NoticeKind
 from domain.provider import AcceptedOrder, ProvisionedEsim, ProvisionRequest
-from domain.webhooks import NoticeKind
 from providers.airalo import Airalo, AiraloConfig, AiraloWebhooks
 from sandbox.credentials import AIRALO_CLIENT_ID, AIRALO_CLIENT_SECRET
 from sandbox.running import running_sandbox
@@ -215,7 +215,7 @@ async def test_notification_of_an_order_is_read(
     assert notice.provider_order_id == accepted.provider_order_id
     for code in sandbox.codes("AIRALO"):
         assert code not in repr(notice)
-    with pytest.raises(WebhookRefused):
+    with pytest.raises(NoticeRefused):
         reader.read(received.headers, received.body + b" ")
 
 

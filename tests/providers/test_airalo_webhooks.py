@@ -7,8 +7,8 @@ import json
 import pytest
 from airalo.helpers.signature import Signature  # type: ignore[import-untyped]
 
-from domain.errors import WebhookRefused
-from domain.webhooks import Notice, NoticeKind
+from domain.errors import NoticeRefused
+from domain.notice import Notice, NoticeKind
 from providers.airalo import AIRALO, AiraloConfig, AiraloWebhooks
 from tests.providers.airalo_partner import CLIENT_SECRET, MATCHING_ID, ORDER
 
@@ -150,7 +150,7 @@ def test_repetition_has_the_same_event_id(reader: AiraloWebhooks) -> None:
 )
 def test_unsigned_or_forged_is_refused(reader: AiraloWebhooks, headers: dict[str, str]) -> None:
     """No signature, a wrong one or another body's: nothing is read, nothing is quoted."""
-    with pytest.raises(WebhookRefused) as raised:
+    with pytest.raises(NoticeRefused) as raised:
         reader.read(headers, DELIVERED)
     assert "canary" not in str(raised.value).lower()
 
@@ -158,7 +158,7 @@ def test_unsigned_or_forged_is_refused(reader: AiraloWebhooks, headers: dict[str
 @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"\xff\xfe", b"[" * 100_000])
 def test_signed_nonsense_is_refused(reader: AiraloWebhooks, body: bytes) -> None:
     """What is no JSON object is no notification."""
-    with pytest.raises(WebhookRefused):
+    with pytest.raises(NoticeRefused):
         reader.read(signed(body), body)
 
 

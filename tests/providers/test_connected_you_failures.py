@@ -16,8 +16,8 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from domain.provider import ProvisionRequest
-from providers._http import MAX_REPLY_BYTES, MAX_RETRY_AFTER_SECONDS, MAYBE_SENT, NOTHING_SENT
 from providers.connected_you import ConnectedYou, ConnectedYouConfig
+from providers.kit.http import MAX_REPLY_BYTES, MAX_RETRY_AFTER_SECONDS, MAYBE_SENT, NOTHING_SENT
 from tests.providers.conftest import Build
 from tests.providers.partner_server import (
     API_KEY,

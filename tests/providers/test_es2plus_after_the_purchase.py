@@ -10,10 +10,7 @@ from domain.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from tests.providers.partner_server import (
-    Answer,
-    PartnerServer,
-)
+from tests.providers.partner_server import Answer, PartnerServer
 from tests.providers.smdp_server import (
     BOUGHT_42,
     CODES_LOST,

@@ -15,12 +15,7 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from domain.provider import ProvisionedEsim, ProvisionRequest
-from tests.providers.partner_server import (
-    Answer,
-    PartnerServer,
-    answering,
-    reset_after_reading,
-)
+from tests.providers.partner_server import Answer, PartnerServer, answering, reset_after_reading
 from tests.providers.smdp_server import (
     BOUGHT_42,
     CODES_LOST,

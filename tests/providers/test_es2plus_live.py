@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from domain.activation_code import parse_activation_code
+from domain.codes import parse_activation_code
 from domain.errors import Misconfigured, ProviderRefused, ProviderReplyUnusable
 from domain.provider import AcceptedOrder, Bought, ProvisionRequest
 from domain.purchase import Ambiguity

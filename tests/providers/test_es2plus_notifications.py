@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import WebhookRefused
+from domain.errors import NoticeRefused
+from domain.notice import Notice, NoticeKind
 from domain.provider import Bought, ProvisionRequest
-from domain.webhooks import Notice, NoticeKind
 from providers import build_webhook_readers
 from providers.es2plus import Es2Plus, Es2PlusConfig, Es2PlusNotifications
 from sandbox.running import running_sandbox
@@ -142,7 +142,7 @@ def test_notification_that_the_proxy_does_not_vouch_for_is_refused(
     headers: dict[str, str],
 ) -> None:
     """Neither a missing header nor a guess lets anybody in."""
-    with pytest.raises(WebhookRefused) as raised:
+    with pytest.raises(NoticeRefused) as raised:
         READER.read(headers, body())
     assert "canary" not in str(raised.value).lower()
 
@@ -175,7 +175,7 @@ def test_without_a_secret_nothing_is_trusted() -> None:
 )
 def test_what_is_no_notification_is_refused_without_a_quote(content: bytes) -> None:
     """The sentence names the provider and nothing of the body."""
-    with pytest.raises(WebhookRefused) as raised:
+    with pytest.raises(NoticeRefused) as raised:
         READER.read(HEADERS, content)
     assert "CANARY" not in str(raised.value)
     assert raised.value.__cause__ is None

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
-from domain.activation_code import parse_activation_code
+from domain.codes import parse_activation_code
 from domain.errors import (
     Misconfigured,
     ProviderOutcomeUnknown,

@@ -27,12 +27,7 @@ from tests.providers.esim_access_partner import (
     listing,
     succeeding,
 )
-from tests.providers.partner_server import (
-    Answer,
-    PartnerServer,
-    answering,
-    reset_after_reading,
-)
+from tests.providers.partner_server import Answer, PartnerServer, answering, reset_after_reading
 from tests.providers.secrecy import assert_clean
 
 

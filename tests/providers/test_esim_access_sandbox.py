@@ -9,11 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from esimaccess_python import (  # type: ignore[import-untyped]
-    Package,
-    PageParam,
-    authenticate,
-)
+from esimaccess_python import Package, PageParam, authenticate  # type: ignore[import-untyped]
 
 from domain.errors import (
     ProviderOutcomeUnknown,
@@ -22,8 +18,8 @@ from domain.errors import (
     ProviderReplyUnusable,
     ProviderUnavailable,
 )
+from domain.notice import NoticeKind
 from domain.provider import AcceptedOrder, Bought, ProvisionedEsim, ProvisionRequest
-from domain.webhooks import NoticeKind
 from providers.esim_access import EsimAccess, EsimAccessConfig, EsimAccessWebhooks
 from sandbox.credentials import ESIM_ACCESS_ACCESS_CODE
 from sandbox.running import running_sandbox

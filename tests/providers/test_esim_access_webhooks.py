@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from domain.errors import WebhookRefused
-from domain.webhooks import Notice, NoticeKind
+from domain.errors import NoticeRefused
+from domain.notice import Notice, NoticeKind
 from providers.esim_access import ESIM_ACCESS, EsimAccessConfig, EsimAccessWebhooks
 from tests.providers.esim_access_partner import ACCESS_CODE, MATCHING_ID
 
@@ -136,6 +136,6 @@ def test_name_that_is_none_is_dropped(reader: EsimAccessWebhooks, key: str, valu
 )
 def test_what_is_no_notification_is_refused(reader: EsimAccessWebhooks, body: bytes) -> None:
     """Nothing of it is quoted."""
-    with pytest.raises(WebhookRefused) as raised:
+    with pytest.raises(NoticeRefused) as raised:
         reader.read({}, body)
     assert MATCHING_ID not in str(raised.value)

@@ -2,9 +2,9 @@
 
 import httpx
 
-from providers._http import MAYBE_SENT, NOTHING_SENT
+from providers.kit.http import MAYBE_SENT, NOTHING_SENT
 
-# Raised by nobody as such, or only by calls that providers/_http.py does not make.
+# Raised by nobody as such, or only by calls that providers/kit/http.py does not make.
 NOT_ON_THE_WIRE = {
     httpx.HTTPError,
     httpx.RequestError,

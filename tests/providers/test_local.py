@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from domain.activation_code import parse_activation_code
+from domain.codes import parse_activation_code
 from domain.iccid import parse_iccid
 from domain.provider import ProvisionRequest
 from providers.connected_you import ConnectedYouConfig, ConnectedYouDryRun

@@ -7,9 +7,9 @@ import pytest
 from domain.errors import Misconfigured
 from domain.purchase import Ambiguity
 from providers import ADAPTERS, build_providers, build_webhook_readers
-from providers._config import Adapter
 from providers.airalo import AIRALO, AiraloConfig
 from providers.esim_access import ESIM_ACCESS, EsimAccessConfig
+from providers.kit.config import Adapter
 from settings import load_config
 
 SHARED = {"iccid_luhn_strict": True}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers._redaction import redacted
+from providers.kit.redaction import redacted
 
 UNTIMED = settings(deadline=None)  # a busy machine is no failure
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.notice import NoticeKind
 from domain.provider import EsimProvider
-from domain.webhooks import NoticeKind
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from tests.e2e.invariants import broken

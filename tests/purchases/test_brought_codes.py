@@ -7,10 +7,10 @@ import pytest
 
 from db import reviews
 from db.reviews import Decision
+from domain.codes import sold_code
 from domain.errors import InvalidInput
 from domain.provider import EsimProvider, ProvisionedEsim, ProvisionRequest
 from domain.purchase import Resolution
-from domain.sold_code import sold_code
 from providers import RELEASING
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from activities.call_provider import PurchaseRules
-from cli.stack.temporal import TemporalServer
+from activities.purchase.buy import PurchaseRules
 from db import provider_controls
 from db.engine import create_engine, transaction
+from domain.gate import SpendLimits
 from domain.provider import Answer, EsimProvider, ProvisionRequest
-from domain.provider_limits import SpendLimits
+from local.temporal import TemporalServer
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from settings import WorkerSettings

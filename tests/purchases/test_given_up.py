@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.call_provider import ProviderActivities, PurchaseOrder, PurchaseRules
 from activities.pause_points import PausePoints
+from activities.purchase.buy import ProviderActivities, PurchaseOrder, PurchaseRules
 from db import reviews
 from db.reviews import Decision
 from domain.errors import ActivationCancelled

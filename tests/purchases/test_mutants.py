@@ -14,12 +14,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.testing import ActivityEnvironment
 
-from activities import call_provider
-from activities.call_provider import ProviderActivities, PurchaseOrder, PurchaseRules
 from activities.pause_points import PausePoint, PausePoints
-from activities.settle_purchase import Doubt, Settlement
-from db import intents, provider_gates
-from db.purchase_lock import HeldLock, PurchaseLock
+from activities.purchase import buy
+from activities.purchase.buy import ProviderActivities, PurchaseOrder, PurchaseRules
+from activities.purchase.settle import Doubt, Settlement
+from db import gates, purchases
+from db.locks import HeldLock, PurchaseLock
 from domain.errors import (
     EsimError,
     NeedsReview,
@@ -31,9 +31,8 @@ from domain.errors import (
     StorageFault,
     StorageUnavailable,
 )
+from domain.gate import Gate, ProviderLimits
 from domain.provider import Answer, EsimProvider
-from domain.provider_gate import Gate
-from domain.provider_limits import ProviderLimits
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from tests.holds import Hold
@@ -203,7 +202,7 @@ async def test_an_absence_is_not_believed_while_the_look_up_may_lag(
         async def note_absent(*_: object, **__: object) -> bool:
             return True
 
-        monkeypatch.setattr(intents, "note_absent", note_absent)
+        monkeypatch.setattr(purchases, "note_absent", note_absent)
     sandbox.rule(A, Misbehaviour.RESET_AFTER_BOOKING)
     sandbox.rule(A, Misbehaviour.LAGGING_LOOKUP, seconds=0.5)
     order_id = await paid_order(engine)
@@ -224,7 +223,7 @@ async def test_paid_is_checked_once_more_in_the_transaction_that_sends(
     slow: Any = provider
     slow.limits = ProviderLimits(rate_per_second=1)
     if not guarded:
-        monkeypatch.setattr(call_provider, "check_wanted", lambda _profile: None)
+        monkeypatch.setattr(buy, "check_wanted", lambda _profile: None)
     await buyer.buy(await paid_order(engine))  # takes the turn of this second
     order_id = await paid_order(engine)
     waiting = asyncio.create_task(buyer.attempt(order_id))
@@ -249,7 +248,7 @@ async def test_a_retry_after_is_kept_by_the_gate(
         def unheeded(gate: Gate, *_: object) -> Gate:
             return gate
 
-        monkeypatch.setattr(provider_gates, "after_failure", unheeded)
+        monkeypatch.setattr(gates, "after_failure", unheeded)
     sandbox.rule(A, Misbehaviour.RATE_LIMITED, retry_after=60)
     assert await buyer.attempt(await paid_order(engine)) is ProviderUnavailable
     assert await buyer.attempt(await paid_order(engine)) is (ProviderHeld if guarded else None)
@@ -284,7 +283,7 @@ async def test_an_order_that_was_bought_for_is_never_bought_for_again(
     await buyer.buy(order_id)
     await _lose_hold(engine, order_id)
     if not guarded:
-        monkeypatch.setattr(intents, "bought_for", _nothing)
+        monkeypatch.setattr(purchases, "bought_for", _nothing)
     assert await buyer.attempt(order_id) is NeedsReview
     assert len(sandbox.charges()) == (1 if guarded else 2)
     assert await value(engine, "SELECT count(*) FROM quarantined_replies") == (0 if guarded else 1)
@@ -309,7 +308,7 @@ async def test_an_open_purchase_is_found_before_another_is_begun(
         async def open_for(_connection: AsyncConnection, _order_id: int) -> None:
             return None
 
-        monkeypatch.setattr(intents, "open_for", open_for)
+        monkeypatch.setattr(purchases, "open_for", open_for)
     assert await buyer.attempt(order_id) is (None if guarded else StorageFault)
     assert len(sandbox.charges()) == 1
     assert len(sandbox.calls(A, "order")) == 1

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import ActivityEnvironment
 
-from activities.call_provider import ProviderActivities, PurchaseOrder, PurchaseRules
 from activities.pause_points import PausePoint, PausePoints
+from activities.purchase.buy import ProviderActivities, PurchaseOrder, PurchaseRules
 from db import reviews
 from db.reviews import Decision
+from domain.codes import sold_code
 from domain.provider import Bought, EsimProvider
 from domain.purchase import Resolution
-from domain.sold_code import sold_code
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from tests.doubts import CODE, ICCID

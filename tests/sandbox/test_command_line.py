@@ -15,9 +15,9 @@ import pytest
 
 from sandbox.ledger import LEDGER_FILE
 from sandbox.misbehaviours import Misbehaviour
-from tests.cli.esimctl.forking import ROOT, Fork, forking
+from tests.cli.forking import ROOT, Fork, forking
 
-_PROGRAM = [sys.executable, "-m", "cli.esimctl", "sandbox"]
+_PROGRAM = [sys.executable, "-m", "cli", "sandbox"]
 _HEADERS = {"x-api-key": "sandbox-connected-you-key"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import WorkflowEnvironment
 
-from domain.provider_limits import ProviderLimits
+from domain.gate import ProviderLimits
 from domain.purchase import Ambiguity
 from tests.providers.partner_server import Answer, PartnerServer, Received, answering
 from tests.rows import paid_order, rows, run, stock_item

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cli.stack.temporal import TemporalServer
+from local.temporal import TemporalServer
 from tests.providers.partner_server import PartnerServer, answering
 from tests.rows import paid_order, rows
 from tests.workflows.conftest import Watch

@@ -1,0 +1,109 @@
+"""Giving the held item to the customer's profile. There is no undo: assigned is assigned."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from activities.origin import origin
+from activities.pause_points import PausePoint, PausePoints
+from db import profiles, stock
+from db.engine import transaction
+from db.stock import StockItem
+from domain.codes import install_codes
+from domain.errors import FaultyStock, InvalidActivationCode, NeedsReview, OrderNotPaid, StaleWrite
+from domain.event import EventKind
+from domain.order import OrderStatus
+from domain.profile import READY, ProfileStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Which item goes to which order."""
+
+    order_id: int
+    item_id: int
+
+
+class ProfileActivities:
+    """Apply, in one transaction with its audit event."""
+
+    def __init__(self, engine: AsyncEngine, pause: PausePoints) -> None:
+        self._engine = engine
+        self._pause = pause
+
+    @activity.defn(name="apply_profile")
+    async def apply_profile(self, assignment: Assignment) -> None:
+        """Copy the reserved item's codes to the profile and mark both assigned.
+
+        Whether the order is paid is checked again in the same transaction, so that a refund
+        and an assignment cannot both win. Idempotent: a second call finds it done.
+
+        Raises:
+            OrderNotPaid: the order was refunded meanwhile; nothing was assigned.
+            StaleWrite: the item is not reserved for this order any more.
+            FaultyStock: the item's code is unusable; it was retired.
+            NeedsReview: the same, of an item that was bought: it is kept as it is.
+        """
+        try:
+            async with transaction(self._engine) as connection:
+                await self._apply(connection, assignment)
+                await self._pause.reach(PausePoint.BEFORE_APPLY_COMMIT, assignment.order_id)
+        except InvalidActivationCode:
+            await self._retire_faulty(assignment)
+            raise FaultyStock(f"StockItem {assignment.item_id} holds no usable code.") from None
+        await self._pause.reach(PausePoint.AFTER_APPLY, assignment.order_id)
+
+    async def _apply(self, connection: AsyncConnection, assignment: Assignment) -> None:
+        profile = await profiles.lock(connection, assignment.order_id)
+        if profile.status in READY and profile.inventory_item_id == assignment.item_id:
+            return
+        if profile.order_status is not OrderStatus.PAID:
+            raise OrderNotPaid("Order was refunded before its eSIM was assigned.")
+        item = await _held(connection, assignment)
+        codes = install_codes(item.activation_code, item.qr_payload)
+        await stock.assign(connection, item)
+        await profiles.move(
+            connection,
+            profile,
+            ProfileStatus.ASSIGNED,
+            EventKind.PROFILE_ASSIGNED,
+            origin(),
+            payload={"item_id": item.id, "source": item.provider or "stock"},
+            activation_code=codes.activation_code,
+            qr_payload=codes.qr_payload,
+            iccid=item.iccid,
+            instructions=item.instructions,
+            confirmation_code=item.confirmation_code,
+            provider_reference=item.provider_reference,
+            stamps=("provisioned_at",),
+            failure_code=None,
+            failure_reason=None,
+        )
+
+    async def _retire_faulty(self, assignment: Assignment) -> None:
+        """Take an item that cannot be installed out of stock, so that the next order is spared."""
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, assignment.order_id)
+            item = await _held(connection, assignment)
+            if item.provider is not None:
+                raise NeedsReview(
+                    f"The profile bought for order {item.order_id} has no usable code."
+                )
+            await stock.retire(connection, item)
+            await profiles.move(
+                connection,
+                profile,
+                ProfileStatus.PENDING_ACTIVATION,
+                EventKind.INVENTORY_RETIRED,
+                origin(),
+                payload={"item_id": item.id, "reason": "no usable code"},
+                inventory_item_id=None,
+            )
+
+
+async def _held(connection: AsyncConnection, assignment: Assignment) -> StockItem:
+    item = await stock.held_by(connection, assignment.order_id)
+    if item is None or item.id != assignment.item_id:
+        raise StaleWrite(f"Order {assignment.order_id} does not hold that item any more.")
+    return item

@@ -1,0 +1,74 @@
+"""After the purchase: making its code work once it is committed, or giving it back unused."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from activities.purchase.gate import ProviderGate
+from activities.purchase.trail import record
+from db import purchases, stock
+from db.engine import transaction
+from db.purchases import Purchase
+from domain.errors import ProviderRefused
+from domain.event import EventKind
+from domain.provider import Bought, EsimProvider
+
+
+class Returns:
+    """Release and return, each a call to the provider and then one transaction."""
+
+    def __init__(self, engine: AsyncEngine, gate: ProviderGate) -> None:
+        self._engine = engine
+        self._gate = gate
+
+    async def release(self, order_id: int, provider: EsimProvider) -> None:
+        """Make the order's committed purchase installable. Idempotent.
+
+        Raises:
+            ProviderError: it does not work yet; the profile must not be handed out.
+        """
+        async with transaction(self._engine) as connection:
+            intent = await purchases.bought_for(connection, order_id)
+            if intent is None or intent.released_at is not None:
+                return
+            bought = await _bought(connection, intent)
+        await self._gate.through(provider, lambda: provider.release(bought))
+        async with transaction(self._engine) as connection:
+            await purchases.mark_released(connection, intent)
+            await record(connection, intent, EventKind.PURCHASE_RELEASED)
+
+    async def give_back(self, order_id: int, provider: EsimProvider) -> bool:
+        """Return the order's purchase if nobody has seen it and the provider takes it. Idempotent.
+
+        True if nothing is left to give back, refused included.
+
+        Raises:
+            ProviderUnavailable, ProviderOutcomeUnknown: ask again later.
+        """
+        async with transaction(self._engine) as connection:
+            intent = await purchases.unwanted_for(connection, order_id)
+            if intent is None or intent.provider != provider.name:
+                return True
+            bought = await _bought(connection, intent)
+        refusal = await self._cancel(bought, provider)
+        async with transaction(self._engine) as connection:
+            await purchases.mark_returned(connection, intent, refusal=refusal)
+            if refusal is None and intent.inventory_item_id is not None:
+                await stock.give_up_iccid(connection, intent.inventory_item_id)
+                await record(connection, intent, EventKind.PURCHASE_RETURNED)
+        return True
+
+    async def _cancel(self, bought: Bought, provider: EsimProvider) -> str | None:
+        """None if it is undone, else why the provider does not take it."""
+        if not provider.returnable:
+            return f"{provider.name} takes nothing back."
+        try:
+            undone = await self._gate.through(provider, lambda: provider.cancel(bought))
+        except ProviderRefused as error:
+            return error.message
+        return None if undone else f"{provider.name} does not take it back."
+
+
+async def _bought(connection: AsyncConnection, intent: Purchase) -> Bought:
+    iccid = None
+    if intent.inventory_item_id is not None:
+        iccid = await stock.iccid_of(connection, intent.inventory_item_id)
+    return Bought(intent.reference, intent.provider_order_id, iccid)

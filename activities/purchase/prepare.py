@@ -1,0 +1,115 @@
+"""Writing a purchase down before anything leaves, if the order still needs one."""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from activities.given_up import refuse_given_up
+from activities.purchase.gate import ProviderGate
+from activities.purchase.record import review
+from db import profiles, purchases, stock
+from db.catalogue import provision_request
+from db.engine import transaction
+from db.profiles import Profile
+from db.purchases import Purchase
+from domain.errors import ActivationCancelled, NeedsReview, OrderNotPaid
+from domain.order import OrderStatus
+from domain.profile import ENDED, READY
+from domain.provider import EsimProvider, ProvisionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A purchase of an order, begun now or found begun."""
+
+    intent: Purchase
+    request: ProvisionRequest
+    user_id: int
+
+
+class Preparation:
+    """Begins purchases, and finds those that were begun."""
+
+    def __init__(self, engine: AsyncEngine, gate: ProviderGate, reference_prefix: str) -> None:
+        self._engine = engine
+        self._gate = gate
+        self._prefix = reference_prefix
+
+    async def prepare(self, order_id: int, provider: EsimProvider) -> Begun | None:
+        """The purchase to go on with, None if the order holds an item already.
+
+        A new one is committed as INTENDED: nothing has left yet.
+
+        Raises:
+            NeedsReview: it was bought for before, or its purchase is open elsewhere.
+            OrderNotPaid, ActivationCancelled: it ended meanwhile, or was given up.
+            ProviderHeld: the provider may not be called now.
+        """
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, order_id)
+            if await stock.held_by(connection, order_id) is not None:
+                return None
+            if bought := await purchases.bought_for(connection, order_id):
+                raise _bought_before(profile, bought)
+            begun = await purchases.open_for(connection, order_id)
+            if begun is not None and begun.provider != provider.name:
+                raise review(begun)
+            if begun is not None:
+                request = await self.request(connection, profile, begun)
+                return Begun(begun, request, profile.user_id)
+            check_wanted(profile)
+            await refuse_given_up(connection, order_id)
+            await self._gate.peek(connection, provider)
+            return await self._begin(connection, profile, provider)
+
+    async def _begin(
+        self, connection: AsyncConnection, profile: Profile, provider: EsimProvider
+    ) -> Begun:
+        reference = f"{self._prefix}order-{profile.order_id}"
+        request = await provision_request(connection, profile, provider.name, reference)
+        intent = await purchases.intend(
+            connection,
+            order_id=profile.order_id,
+            provider=provider.name,
+            reference=reference,
+            plan_code=request.plan_code,
+            request=provider.describe_request(request),
+        )
+        return Begun(intent, request, profile.user_id)
+
+    async def request(
+        self, connection: AsyncConnection, profile: Profile, intent: Purchase
+    ) -> ProvisionRequest:
+        """What the provider was asked for: the same again, whatever `plan_codes` says by now."""
+        asked = await provision_request(connection, profile, intent.provider, intent.reference)
+        return replace(
+            asked,
+            plan_code=intent.plan_code or asked.plan_code,
+            provider_order_id=intent.provider_order_id,
+        )
+
+
+def check_wanted(profile: Profile) -> None:
+    """Refuse to buy for an order that has ended or is not paid any more.
+
+    Raises:
+        ActivationCancelled, OrderNotPaid.
+    """
+    if profile.status in ENDED | READY:
+        raise ended(profile)
+    if profile.order_status is not OrderStatus.PAID:
+        raise OrderNotPaid("Order was refunded before its eSIM was bought.")
+
+
+def _bought_before(profile: Profile, bought: Purchase) -> ActivationCancelled | NeedsReview:
+    if profile.status in ENDED:
+        return ended(profile)
+    return NeedsReview(
+        f"The purchase {bought.reference} was confirmed, and its profile is not held for the"
+        " order any more; nothing is bought a second time."
+    )
+
+
+def ended(profile: Profile) -> ActivationCancelled:
+    """The order needs no eSIM any more, or has one."""
+    return ActivationCancelled(f"The activation of order {profile.order_id} has ended.")

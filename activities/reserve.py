@@ -1,0 +1,254 @@
+"""Taking an item from stock for an order, and putting it back."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from activities.given_up import refuse_given_up
+from activities.origin import origin
+from activities.pause_points import PausePoint, PausePoints
+from activities.routes import Routes
+from db import events, profiles, purchases, stock
+from db.engine import transaction
+from db.profiles import Profile
+from domain.errors import ActivationCancelled, OrderNotPaid, OrderNotYetPaid
+from domain.event import EventKind
+from domain.order import OrderStatus
+from domain.profile import PARKED, READY, ProfileStatus
+from domain.provider import EsimProvider, resellable
+from domain.purchase import PurchaseState
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationRequest:
+    """Which order wants an item.
+
+    Attributes:
+        provider: who to buy from without stock; None leaves it to the plan's route.
+    """
+
+    order_id: int
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What an order holds after the step.
+
+    Attributes:
+        item_id: the item held, None if there is no stock for this order.
+        provider: who to buy from if nothing is held; empty if something is.
+        open_purchase_at: the provider at which an earlier purchase of this order is still open,
+            although an item is held; empty if there is none.
+    """
+
+    item_id: int | None
+    provider: str
+    open_purchase_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What to put back, and why.
+
+    Attributes:
+        ending: the activation ends, so a bought item has no order to wait for any more.
+    """
+
+    order_id: int
+    reason: str
+    ending: bool
+
+
+class InventoryActivities:
+    """Reserve and release, each in one transaction with its audit event."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        pause: PausePoints,
+        routes: Routes,
+        providers: Mapping[str, EsimProvider],
+    ) -> None:
+        self._engine = engine
+        self._pause = pause
+        self._routes = routes
+        self._resellable = resellable(providers)
+        self._releasing = {each.name for each in providers.values() if each.releases}
+
+    @activity.defn(name="reserve_inventory")
+    async def reserve_inventory(self, request: ReservationRequest) -> Reservation:
+        """Find what the order already holds, else take the most specific AVAILABLE item.
+
+        Idempotent: a second call finds the first one's reservation. No stock is an answer.
+
+        Raises:
+            OrderNotFound, OrderNotYetPaid: there is nothing to activate (yet).
+            OrderNotPaid, ActivationCancelled: it is over, or was given up.
+            UnknownProvider: no stock, and nobody here buys from the provider asked for.
+            StorageUnavailable.
+        """
+        order_id = request.order_id
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock_or_add(connection, order_id)
+            _check_may_activate(profile)
+            if profile.started_at is not None and profile.status not in READY:
+                await refuse_given_up(connection, order_id)
+            item_id = await self._hold(connection, profile)
+            await self._pause.reach(PausePoint.BEFORE_RESERVE_COMMIT, order_id)
+            seller, doubt = "", ""
+            if item_id is None:
+                seller = await self._routes.first(connection, profile, request.provider)
+            elif profile.started_at is not None:  # at a first start there was no purchase yet
+                earlier = await purchases.open_for(connection, order_id)
+                doubt = earlier.provider if earlier else ""
+        await self._pause.reach(PausePoint.AFTER_RESERVE, order_id)
+        if item_id is None:
+            self._routes.check(seller)
+        return Reservation(item_id, seller, doubt)
+
+    async def _hold(self, connection: AsyncConnection, profile: Profile) -> int | None:
+        if profile.status in READY:
+            return profile.inventory_item_id
+        if profile.status is ProfileStatus.RESERVED:
+            return await self._ready_to_assign(connection, profile)
+        await profiles.note_start(connection, profile, origin())
+        if profile.status in PARKED:
+            profile = await profiles.move(
+                connection,
+                profile,
+                ProfileStatus.PENDING_ACTIVATION,
+                EventKind.RESUMED,
+                origin(),
+            )
+        held = await stock.held_by(connection, profile.order_id)
+        if held is not None and await self._waits_for_release(connection, held):
+            return None  # its provider is called first, and will find it held
+        item_id = held.id if held else await _take(connection, profile)
+        if item_id is not None:
+            await profiles.move(
+                connection,
+                profile,
+                ProfileStatus.RESERVED,
+                EventKind.INVENTORY_RESERVED,
+                origin(),
+                payload={"item_id": item_id},
+                inventory_item_id=item_id,
+            )
+        return item_id
+
+    async def _ready_to_assign(self, connection: AsyncConnection, profile: Profile) -> int | None:
+        """The item that an earlier run has reserved, unless its code does not work yet."""
+        held = await stock.held_by(connection, profile.order_id)
+        if held is not None and await self._waits_for_release(connection, held):
+            return None  # its provider is called first, and will find it held
+        return profile.inventory_item_id
+
+    async def _waits_for_release(self, connection: AsyncConnection, item: stock.StockItem) -> bool:
+        """Whether the held item's code does not work yet, which only its provider can change."""
+        if item.provider not in self._releasing or item.order_id is None:
+            return False
+        bought = await purchases.bought_for(connection, item.order_id)
+        return bought is not None and bought.released_at is None
+
+    @activity.defn(name="release_inventory")
+    async def release_inventory(self, release: Release) -> None:
+        """Undo a reservation: our stock goes back on the shelf, a bought item never does.
+
+        A bought item stays with its order while the activation goes on, and is retired when it
+        ends: a code that was paid for is kept, and not sold to anyone else. Idempotent, and
+        harmless if nothing is held or the item is already assigned.
+        """
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, release.order_id)
+            await release_held(
+                connection,
+                profile,
+                reason=release.reason,
+                ending=release.ending,
+                resellable=self._resellable,
+            )
+
+
+async def release_held(
+    connection: AsyncConnection,
+    profile: Profile,
+    *,
+    reason: str,
+    ending: bool,
+    resellable: AbstractSet[str],
+) -> Profile:
+    """Let go of what a locked profile's order holds; returns the profile as it is then.
+
+    Harmless if nothing is held, or if the customer has the eSIM already. A bought item of an
+    order that ends goes to stock if its provider is among `resellable`, since nobody has seen
+    its code; one whose code a person brought has been seen.
+    """
+    if profile.status in READY:
+        return profile
+    item = await stock.held_by(connection, profile.order_id)
+    if profile.status is ProfileStatus.RESERVED:
+        profile = await profiles.move(
+            connection,
+            profile,
+            ProfileStatus.PENDING_ACTIVATION,
+            EventKind.INVENTORY_RELEASED,
+            origin(),
+            payload={"item_id": profile.inventory_item_id, "reason": reason},
+            inventory_item_id=None,
+        )
+    if item is None:
+        return profile
+    if item.provider is None:
+        await stock.release(connection, item)
+    elif ending:
+        await _let_go_of_bought(connection, profile, item, reason, resellable)
+    return profile
+
+
+async def _let_go_of_bought(
+    connection: AsyncConnection,
+    profile: Profile,
+    item: stock.StockItem,
+    reason: str,
+    resellable: AbstractSet[str],
+) -> None:
+    bought = await purchases.bought_for(connection, profile.order_id)
+    seen = bought is not None and bought.state is PurchaseState.RESOLVED
+    if item.provider in resellable and not seen:
+        kind = EventKind.INVENTORY_RESTOCKED
+        await stock.release(connection, item)
+    else:
+        kind = EventKind.INVENTORY_RETIRED
+        await stock.retire(connection, item)
+    await events.append(
+        connection,
+        profile.order_id,
+        kind,
+        origin(),
+        payload={"item_id": item.id, "reason": reason},
+    )
+
+
+async def _take(connection: AsyncConnection, profile: Profile) -> int | None:
+    return await stock.take(
+        connection,
+        order_id=profile.order_id,
+        plan_id=profile.plan_id,
+        carrier_id=profile.carrier_id,
+        country_id=profile.country_id,
+    )
+
+
+def _check_may_activate(profile: Profile) -> None:
+    if profile.status in READY:
+        return
+    if profile.status in {ProfileStatus.CANCELLED, ProfileStatus.EXPIRED}:
+        raise ActivationCancelled(f"The activation of order {profile.order_id} has ended.")
+    if profile.order_status is OrderStatus.REFUNDED:
+        raise OrderNotPaid("Order was refunded before its eSIM was activated.")
+    if profile.order_status is not OrderStatus.PAID:
+        raise OrderNotYetPaid("Order must be paid before activating eSIM.")

@@ -1,0 +1,89 @@
+"""Bearer tokens: what a valid one says, and whether its user exists."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+from api.http.ids import MAXIMUM_ID
+from api.http.problems import Problem
+from db import users
+from db.shared_reads import SharedReads
+from db.users import User
+from settings import AuthSettings
+
+_REQUIRED = ["exp", "aud", "iss", "sub"]
+_USER_ID = re.compile(r"[1-9][0-9]{0,18}")
+_MAXIMUM_KNOWN_USERS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says about its bearer."""
+
+    user_id: int
+    scopes: frozenset[str]
+
+
+class Tokens:
+    """Reads bearer tokens (JWT, signed with a shared secret)."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        self._settings = settings
+
+    def read(self, token: str) -> Claims:
+        """Check a token and return what it says.
+
+        Raises:
+            Problem: 401, whatever is wrong with it.
+        """
+        settings = self._settings
+        try:
+            payload = jwt.decode(
+                token,
+                settings.jwt_secret.get_secret_value(),
+                algorithms=[settings.jwt_algorithm],
+                audience=settings.jwt_audience,
+                issuer=settings.jwt_issuer,
+                leeway=settings.jwt_leeway_seconds,
+                options={"require": _REQUIRED},
+            )
+        except jwt.ExpiredSignatureError:
+            raise unauthorized("The token has expired.") from None
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
+            raise unauthorized("The token is not valid.") from None
+        return _claims(payload)
+
+
+class KnownUsers:
+    """Users that exist, remembered: users are never deleted, so a look-up holds for good."""
+
+    def __init__(self, reads: SharedReads) -> None:
+        self._reads = reads
+        self._users: dict[int, User] = {}
+
+    async def find(self, user_id: int) -> User | None:
+        """A user by id, from the database the first time."""
+        if user_id not in self._users:
+            user = await self._reads.read(
+                ("user", user_id), lambda connection: users.find(connection, user_id)
+            )
+            if user is None:
+                return None
+            if len(self._users) >= _MAXIMUM_KNOWN_USERS:
+                self._users.clear()
+            self._users[user_id] = user
+        return self._users[user_id]
+
+
+def unauthorized(detail: str, *, challenge: str = 'Bearer error="invalid_token"') -> Problem:
+    """401 with the challenge that RFC 6750 asks for."""
+    return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": challenge})
+
+
+def _claims(payload: dict[str, Any]) -> Claims:
+    subject, scope = payload["sub"], payload.get("scope")
+    if not _USER_ID.fullmatch(subject) or int(subject) > MAXIMUM_ID:
+        raise unauthorized("The token names no user.")
+    return Claims(int(subject), frozenset(scope.split() if isinstance(scope, str) else ()))

@@ -1,0 +1,183 @@
+"""`esimctl resolve`: a person says what became of a purchase in doubt."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.actor import ActorOption, operating_user
+from cli.backends import activations, postgres
+from cli.interventions import ReasonOption
+from cli.status import OrderArgument
+from cli.terminal import note, say
+from db import reviews
+from db.reviews import Decided, Decision
+from domain.codes import SoldCode, sold_code
+from domain.errors import EngineUnavailable, InvalidInput
+from domain.iccid import parse_iccid
+from domain.purchase import Resolution
+from domain.review import FollowUp, outlook
+from domain.stock import StockStatus
+from providers import RELEASING
+from workflows.messages import Intervention
+
+EXAMPLE = (
+    "Example: esimctl resolve 42 --exists --iccid 8934010000000000018 --code-file - --reason"
+    ' "their portal shows it" (or: esimctl resolve 42 --absent --reason "Jo at the partner: not'
+    ' booked", or: esimctl resolve 42 --give-up --reason "nobody answers")'
+)
+
+_LONGEST_FILE = 4096
+_ANSWER_SECONDS = 10.0
+_STDIN = "-"
+
+
+def resolve(  # noqa: PLR0913, PLR0917 - as many options as there are facts
+    order: OrderArgument,
+    reason: ReasonOption,
+    exists: Annotated[
+        bool, typer.Option("--exists", help="It was booked: the customer gets the code you bring.")
+    ] = False,
+    absent: Annotated[
+        bool, typer.Option("--absent", help="It was not booked, for certain: buy again.")
+    ] = False,
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="Try nothing more: the activation is cancelled.")
+    ] = False,
+    code_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --exists: the activation code on the first line, the confirmation code, if"
+            " there is one, on the second; - is standard input. Asked for, unseen, if left out.",
+        ),
+    ] = None,
+    iccid: Annotated[
+        str | None,
+        typer.Option(
+            help="With --exists: 18 to 20 digits, if the provider gives one. At ES2PLUS always."
+        ),
+    ] = None,
+    provider_order_id: Annotated[
+        str | None, typer.Option(help="With --exists: what the provider calls the order.")
+    ] = None,
+    actor: ActorOption = operating_user(),
+) -> None:
+    """Decide what became of a purchase in doubt. Look first: esimctl review ORDER.
+
+    --exists: the provider has booked it, and you bring what it sold. The code is stored for the
+    order, the activation goes on and gives it to the customer. If the order is over or has
+    another eSIM by now, the code is kept out of use. A code is a password: it is never an
+    argument, since others can read those.
+
+    --absent: the provider has not booked it. The activation buys again, under the same reference.
+    Be sure: if it was booked after all, that is a second charge.
+
+    --give-up: the activation is cancelled, unless the customer has an eSIM already. The money of
+    the customer and of the provider is a person's task.
+    """
+    resolution = _chosen(exists=exists, absent=absent, give_up=give_up)
+    if not reason.strip() or not actor.strip():
+        raise InvalidInput("--reason and --actor must not be blank: the audit trail keeps them.")
+    if resolution is not Resolution.EXISTS and (code_file or iccid or provider_order_id):
+        raise InvalidInput("--code-file, --iccid and --provider-order-id go with --exists alone.")
+    sold = _sold(code_file, iccid) if resolution is Resolution.EXISTS else None
+    decision = Decision(resolution, actor, reason, sold, provider_order_id)
+    asyncio.run(_resolve(order, decision))
+
+
+def _chosen(*, exists: bool, absent: bool, give_up: bool) -> Resolution:
+    choices = {
+        Resolution.EXISTS: exists,
+        Resolution.ABSENT: absent,
+        Resolution.GIVEN_UP: give_up,
+    }
+    chosen = [resolution for resolution, is_chosen in choices.items() if is_chosen]
+    if len(chosen) != 1:
+        raise InvalidInput("Choose one of --exists, --absent and --give-up. See --help for each.")
+    return chosen[0]
+
+
+def _sold(code_file: str | None, iccid: str | None) -> SoldCode:
+    if iccid is not None and not parse_iccid(iccid).luhn_valid:
+        note("Warning: the ICCID fails its check digit, as some real ones do.", style="yellow")
+    code, confirmation = _read(code_file) if code_file else _ask()
+    return sold_code(code, iccid, confirmation)
+
+
+def _read(code_file: str) -> tuple[str, str]:
+    """The code and the confirmation code of a file; nothing of it is ever quoted."""
+    try:
+        if code_file == _STDIN:
+            content = sys.stdin.buffer.read(_LONGEST_FILE + 1)
+        else:
+            with Path(code_file).open("rb") as file:
+                content = file.read(_LONGEST_FILE + 1)
+        lines = content.decode("utf-8-sig").strip().splitlines()
+    except OSError as error:
+        raise InvalidInput(f"--code-file cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise InvalidInput("--code-file is not text.") from None
+    if len(content) > _LONGEST_FILE or not 1 <= len(lines) <= 2:  # noqa: PLR2004 - as --help says
+        raise InvalidInput(
+            "--code-file must hold the activation code on its first line, the confirmation code,"
+            " if there is one, on the second, and nothing else."
+        )
+    return lines[0], lines[1] if len(lines) > 1 else ""
+
+
+def _ask() -> tuple[str, str]:
+    """Prompt without showing what is typed."""
+    if not sys.stdin.isatty():
+        raise InvalidInput("--exists needs --code-file FILE here, or - for standard input.")
+    code: str = typer.prompt("Activation code (not shown)", hide_input=True, err=True)
+    confirmation: str = typer.prompt(
+        "Confirmation code (not shown; Enter if there is none)",
+        hide_input=True,
+        default="",
+        show_default=False,
+        err=True,
+    )
+    return code, confirmation
+
+
+async def _resolve(order_id: int, decision: Decision) -> None:
+    async with postgres() as engine:
+        decided = await reviews.decide(engine, order_id, decision, releasing=RELEASING)
+    say(f"Order {order_id}: {decided.reference} at {decided.provider} is {_outcome(decided)}.")
+    asked = await _ask_activation(decided, decision)
+    words = outlook(decided.follow_up, order_id, asked=asked)
+    if asked or decided.follow_up is FollowUp.NOTHING:
+        say(words)
+    else:
+        note(f"Warning: {words}", style="yellow")
+
+
+def _outcome(decided: Decided) -> str:
+    if decided.item_status is None:
+        return f"resolved as {decided.resolution}"
+    fate = (
+        "kept for the customer"
+        if decided.item_status is StockStatus.RESERVED
+        else "kept out of use, since the order needs it no more"
+    )
+    return f"resolved as {decided.resolution}: item {decided.item_id} is {fate}"
+
+
+async def _ask_activation(decided: Decided, decision: Decision) -> bool:
+    """Let the activation know, after the commit; False if Temporal does not answer."""
+    said = Intervention(decision.actor, f"Resolved as {decided.resolution}: {decision.reason}")
+    if decided.follow_up is FollowUp.NOTHING:
+        return False
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            known = await activations()
+            if decided.follow_up is FollowUp.RETRY:
+                await known.nudge(decided.order_id, said)
+            else:
+                await known.cancel(decided.order_id, said)
+    except (EngineUnavailable, TimeoutError):
+        return False
+    return True

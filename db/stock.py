@@ -1,0 +1,265 @@
+"""Stock: taken, held, given, put back. An item is held for at most one order."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import stock_codes
+from db.tables import esim_inventory as inventory
+from domain.errors import DuplicateStock, StaleWrite
+from domain.stock import StockStatus, check_transition
+
+
+@dataclass(frozen=True, slots=True)
+class StockItem:
+    """One stock item with its codes."""
+
+    id: int
+    status: StockStatus
+    order_id: int | None
+    provider: str | None
+    provider_reference: str | None
+    iccid: str | None
+    activation_code: str = field(repr=False)
+    qr_payload: str | None = field(repr=False)
+    instructions: str | None = field(repr=False)
+    confirmation_code: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtItem:
+    """A bought profile, about to become an item reserved for its order."""
+
+    order_id: int
+    plan_id: int
+    carrier_id: int | None
+    country_id: int | None
+    provider: str
+    provider_reference: str
+    iccid: str | None
+    activation_code: str = field(repr=False)
+    qr_payload: str = field(repr=False)
+    instructions: str | None = field(default=None, repr=False)
+    confirmation_code: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+
+
+_COLUMNS = tuple(inventory.c[name] for name in StockItem.__dataclass_fields__)
+
+
+# Built once: building a statement costs the worker more than sending it.
+_HELD = select(*_COLUMNS).where(
+    inventory.c.order_id == bindparam("order_id"),
+    inventory.c.status.in_([StockStatus.RESERVED, StockStatus.ASSIGNED]),
+)
+_ASSIGN = (
+    update(inventory)
+    .where(
+        inventory.c.id == bindparam("item_id"),
+        inventory.c.order_id == bindparam("order"),
+        inventory.c.status == StockStatus.RESERVED,
+    )
+    .values(status=StockStatus.ASSIGNED, assigned_at=func.now(), updated_at=func.now())
+)
+
+
+def _probe(plan: str, carrier: str, country: str) -> str:
+    """One exact probe of the stock index.
+
+    Every index column is named in ORDER BY because `IS NULL` does not count as equality for
+    ordering; `stock_seq` is in no other index, so the planner has no other way to sort.
+    """
+    return f"""(
+        SELECT id FROM esim_inventory
+        WHERE status = 'AVAILABLE' AND plan_id {plan} AND carrier_id {carrier}
+          AND country_id {country} AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY plan_id, carrier_id, country_id, stock_seq
+        LIMIT 1 FOR UPDATE SKIP LOCKED)"""  # noqa: S608 - the parts are the constants below
+
+
+def _by_specificity() -> str:
+    """The eight probes, most specific first: plan, then carrier, then country; NULL is "any"."""
+    exact_or_any = {
+        "plan": ("= :plan_id", "IS NULL"),
+        "carrier": ("= :carrier_id", "IS NULL"),
+        "country": ("= :country_id", "IS NULL"),
+    }
+    return ",\n".join(
+        _probe(plan, carrier, country)
+        for plan in exact_or_any["plan"]
+        for carrier in exact_or_any["carrier"]
+        for country in exact_or_any["country"]
+    )
+
+
+TAKE = text(f"""
+    UPDATE esim_inventory
+    SET status = 'RESERVED', order_id = :order_id, reserved_at = now(), updated_at = now()
+    WHERE id = (SELECT COALESCE({_by_specificity()}))
+    RETURNING id
+""")  # noqa: S608 - built from the constants above
+"""Takes the most specific AVAILABLE item that has not expired, oldest first.
+
+Rows locked by others are skipped.
+"""
+
+
+async def take(
+    connection: AsyncConnection,
+    *,
+    order_id: int,
+    plan_id: int,
+    carrier_id: int | None,
+    country_id: int | None,
+) -> int | None:
+    """Reserve the most specific AVAILABLE item for an order: its id, or None without stock.
+
+    What has expired is no stock; it stays AVAILABLE until somebody retires it.
+
+    Call it with the order's profile locked and only if the order holds nothing yet.
+    """
+    taken = await connection.execute(
+        TAKE,
+        {
+            "order_id": order_id,
+            "plan_id": plan_id,
+            "carrier_id": carrier_id,
+            "country_id": country_id,
+        },
+    )
+    item_id: int | None = taken.scalar_one_or_none()
+    return item_id
+
+
+async def iccid_of(connection: AsyncConnection, item_id: int) -> str | None:
+    """An item's ICCID, whatever its state."""
+    iccid: str | None = await connection.scalar(
+        select(inventory.c.iccid).where(inventory.c.id == item_id)
+    )
+    return iccid
+
+
+async def give_up_iccid(connection: AsyncConnection, item_id: int) -> None:
+    """Free the ICCID of an item that was given back: its provider may sell it again.
+
+    Which one it was stays in `metadata`.
+
+    Raises:
+        StaleWrite: the item is not out of use.
+    """
+    freed = await connection.execute(
+        update(inventory)
+        .where(inventory.c.id == item_id, inventory.c.status == StockStatus.RETIRED)
+        .values(
+            iccid=None,
+            metadata=inventory.c.metadata.concat(
+                func.jsonb_build_object("returned_iccid", inventory.c.iccid)
+            ),
+            updated_at=func.now(),
+        )
+    )
+    if freed.rowcount != 1:
+        raise StaleWrite(f"Stock item {item_id} changed meanwhile.")
+
+
+async def held_by(connection: AsyncConnection, order_id: int) -> StockItem | None:
+    """The item reserved for or assigned to an order."""
+    rows = await connection.execute(_HELD, {"order_id": order_id})
+    row = rows.mappings().one_or_none()
+    return StockItem(**row) if row else None
+
+
+async def names_order(connection: AsyncConnection, order_id: int) -> bool:
+    """Whether an item has this order, in whatever state: there is no room for a second one."""
+    found = await connection.scalar(
+        select(inventory.c.id).where(inventory.c.order_id == order_id).limit(1)
+    )
+    return found is not None
+
+
+async def add_bought(connection: AsyncConnection, purchase: BoughtItem) -> int:
+    """Store what a provider sold as an item RESERVED for its order; returns its id.
+
+    Raises (at the latest by way of the transaction):
+        DuplicateStock: another item already has this ICCID or code, in whichever spelling.
+    """
+    return await _add(connection, purchase, status=StockStatus.RESERVED, reserved_at=func.now())
+
+
+async def add_unwanted(connection: AsyncConnection, purchase: BoughtItem, *, resell: bool) -> int:
+    """Store what was bought for an order that is served already; returns its id.
+
+    It goes to stock where the provider allows it, else out of use. Which order it was bought for
+    is kept in `metadata`: the order's own item stands in `order_id`.
+
+    Raises (at the latest by way of the transaction):
+        DuplicateStock: another item already has this ICCID or code, in whichever spelling.
+    """
+    fate = (
+        {"status": StockStatus.AVAILABLE}
+        if resell
+        else {"status": StockStatus.RETIRED, "retired_at": func.now()}
+    )
+    return await _add(
+        connection,
+        purchase,
+        order_id=None,
+        metadata={"bought_for_order": purchase.order_id},
+        **fate,
+    )
+
+
+async def _add(connection: AsyncConnection, purchase: BoughtItem, **columns: object) -> int:
+    code, payload = purchase.activation_code, purchase.qr_payload
+    if await stock_codes.owner(connection, code, payload, purchase.iccid) is not None:
+        raise DuplicateStock("Another item already has this ICCID or activation code.")
+    bought = {name: getattr(purchase, name) for name in BoughtItem.__dataclass_fields__}
+    added = await connection.execute(
+        insert(inventory).values(bought | columns).returning(inventory.c.id)
+    )
+    item_id: int = added.scalar_one()
+    return item_id
+
+
+async def assign(connection: AsyncConnection, item: StockItem) -> None:
+    """Give a reserved item to its order for good. Raises as `_move`."""
+    check_transition(item.status, StockStatus.ASSIGNED)
+    moved = await connection.execute(_ASSIGN, {"item_id": item.id, "order": item.order_id})
+    if moved.rowcount != 1:
+        raise StaleWrite(f"Stock item {item.id} changed meanwhile.")
+
+
+async def release(connection: AsyncConnection, item: StockItem) -> None:
+    """Put a reserved item of our own stock back on the shelf. Raises as `_move`."""
+    await _move(connection, item, StockStatus.AVAILABLE, order_id=None, reserved_at=None)
+
+
+async def retire(connection: AsyncConnection, item: StockItem) -> None:
+    """Take an item out of use. One that was bought keeps its order. Raises as `_move`."""
+    order_id = None if item.provider is None else item.order_id
+    await _move(connection, item, StockStatus.RETIRED, retired_at=func.now(), order_id=order_id)
+
+
+async def _move(
+    connection: AsyncConnection, item: StockItem, target: StockStatus, **columns: object
+) -> None:
+    """Move an item along its state machine.
+
+    Raises:
+        IllegalTransition: the state machine has no such edge.
+        StaleWrite: the item is not as it was read.
+    """
+    check_transition(item.status, target)
+    moved = await connection.execute(
+        update(inventory)
+        .where(
+            inventory.c.id == item.id,
+            inventory.c.status == item.status,
+            inventory.c.order_id == item.order_id,
+        )
+        .values(status=target, updated_at=func.now(), **columns)
+    )
+    if moved.rowcount != 1:
+        raise StaleWrite(f"Stock item {item.id} changed meanwhile.")

@@ -1,0 +1,198 @@
+"""The gate in front of a provider: who may call it now, and what a call's end changes.
+
+One gate for the whole fleet. It holds calls back while the provider is paused by ops, while a
+`Retry-After` runs, while the breaker is open (but for one probe now and then), and beyond the
+rate limit. Pure: the row behind it is `db/gates.py`.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.errors import (
+    ProviderError,
+    ProviderOutcomeUnknown,
+    ProviderReplyUnusable,
+    ProviderUnavailable,
+)
+
+PAUSED_RECHECK_SECONDS = 60.0
+"""When somebody who found the provider paused may look again; nobody knows when it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLimits:
+    """What one provider bears. All figures count the whole fleet, but for `max_concurrent`.
+
+    Attributes:
+        rate_per_second: calls of any kind; None where calling costs nobody anything.
+        max_concurrent: calls at once from one worker process.
+        purchases_per_hour: the provider's share of the spend guard; None if nothing is spent.
+        failures_to_open: failed calls in a row after which the breaker opens.
+        probe_seconds: while it is open, one call is let through in this time.
+    """
+
+    rate_per_second: float | None = None
+    max_concurrent: int = 10
+    purchases_per_hour: int | None = None
+    failures_to_open: int = 5
+    probe_seconds: float = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SpendLimits:
+    """What may be bought from all providers together; None is "any number".
+
+    Attributes:
+        purchases_per_hour: by everybody.
+        purchases_per_hour_per_user: by one customer.
+    """
+
+    purchases_per_hour: int | None = None
+    purchases_per_hour_per_user: int | None = None
+
+
+class HoldReason(StrEnum):
+    """Why a call may not leave."""
+
+    PAUSED = "paused by ops"
+    ASKED_TO_WAIT = "it asked to be left alone for a while"
+    COOLING_DOWN = "it has failed several times in a row and is only probed now and then"
+    RATE = "its rate limit is reached"
+    SPEND = "the spend guard's limit of purchases an hour is reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A call that may not leave now, and when it is worth asking again."""
+
+    reason: HoldReason
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What is known of a provider. Moments come from the database's clock.
+
+    Attributes:
+        next_call_at: the moment from which the rate limit lets the next call leave.
+        failures: failed calls in a row.
+        opened_at: since when the breaker is open; None while it is closed.
+        probe_at: while it is open, the moment from which one call may leave.
+    """
+
+    paused: bool = False
+    blocked_until: datetime | None = None
+    next_call_at: datetime | None = None
+    failures: int = 0
+    opened_at: datetime | None = None
+    probe_at: datetime | None = None
+
+
+def pass_through(gate: Gate, limits: ProviderLimits, now: datetime) -> Gate | Hold:
+    """The gate after one more call has left, or why it may not leave."""
+    hold = _hold(gate, now)
+    if hold is not None:
+        return hold
+    if gate.opened_at is not None:
+        gate = replace(gate, probe_at=now + timedelta(seconds=limits.probe_seconds))
+    if limits.rate_per_second is not None:
+        pause = timedelta(seconds=1 / limits.rate_per_second)
+        gate = replace(gate, next_call_at=now + pause)
+    return gate
+
+
+def after_success(gate: Gate) -> Gate:
+    """The provider answered, if only with a refusal: the breaker closes."""
+    return replace(gate, failures=0, opened_at=None, probe_at=None)
+
+
+def after_failure(
+    gate: Gate, limits: ProviderLimits, now: datetime, retry_after_seconds: float | None
+) -> Gate:
+    """A call failed. A named wait is kept by everybody; without one the breaker counts it."""
+    if retry_after_seconds is not None:
+        until = now + timedelta(seconds=retry_after_seconds)
+        return replace(gate, blocked_until=max(until, gate.blocked_until or until))
+    failures = gate.failures + 1
+    if failures < limits.failures_to_open:
+        return replace(gate, failures=failures)
+    return replace(
+        gate,
+        failures=failures,
+        opened_at=gate.opened_at or now,
+        probe_at=now + timedelta(seconds=limits.probe_seconds),
+    )
+
+
+def is_failure(error: ProviderError) -> bool:
+    """Whether an error says that the provider is not well, rather than that it said no."""
+    if isinstance(error, ProviderReplyUnusable):
+        return False
+    return isinstance(error, ProviderUnavailable | ProviderOutcomeUnknown)
+
+
+def _hold(gate: Gate, now: datetime) -> Hold | None:
+    if gate.paused:
+        return Hold(HoldReason.PAUSED, PAUSED_RECHECK_SECONDS)
+    waits = (
+        (HoldReason.ASKED_TO_WAIT, gate.blocked_until),
+        (HoldReason.COOLING_DOWN, gate.probe_at if gate.opened_at else None),
+        (HoldReason.RATE, gate.next_call_at),
+    )
+    for reason, until in waits:
+        if until is not None and now < until:
+            return Hold(reason, (until - now).total_seconds())
+    return None
+
+
+class BreakerState(StrEnum):
+    """Whether failures in a row keep calls away."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    """Nobody calls until the next probe is due."""
+    PROBING = "probing"
+    """The next call that wants to leave is the probe."""
+
+
+class Health(StrEnum):
+    """A provider's condition in one word; the first that applies."""
+
+    PAUSED = "paused"
+    """By a person."""
+    BLOCKED = "blocked"
+    """It asked to be left alone for a while (`Retry-After`)."""
+    COOLING_DOWN = "cooling_down"
+    """It failed several times in a row, and is only probed now and then."""
+    FAILING = "failing"
+    """The last calls failed; not yet often enough."""
+    OK = "ok"
+    UNKNOWN = "unknown"
+    """It was not called yet, or not since its last failure was forgiven."""
+
+
+def breaker(gate: Gate, now: datetime) -> BreakerState:
+    """Whether calls may leave."""
+    if gate.opened_at is None:
+        return BreakerState.CLOSED
+    waits = gate.probe_at is not None and now < gate.probe_at
+    return BreakerState.OPEN if waits else BreakerState.PROBING
+
+
+def health(
+    gate: Gate, now: datetime, last_success_at: datetime | None, last_failure_at: datetime | None
+) -> Health:
+    """A provider's condition."""
+    blocked = gate.blocked_until is not None and now < gate.blocked_until
+    answers = last_success_at is not None and (
+        last_failure_at is None or last_failure_at <= last_success_at
+    )
+    conditions = (
+        (gate.paused, Health.PAUSED),
+        (blocked, Health.BLOCKED),
+        (gate.opened_at is not None, Health.COOLING_DOWN),
+        (gate.failures > 0, Health.FAILING),
+        (answers, Health.OK),
+    )
+    return next((word for holds, word in conditions if holds), Health.UNKNOWN)

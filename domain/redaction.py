@@ -1,0 +1,22 @@
+"""What people and partners write, made fit for the audit trail: no code stays in it."""
+
+import re
+
+_NOTE_LENGTH = 500
+
+
+_CODE = re.compile(r"(LPA:)?\b1\$\S+", re.IGNORECASE)
+
+
+def without_codes(text: str) -> str:
+    """The text with anything in it that looks like an activation code withheld."""
+    return _CODE.sub("[code withheld]", text)
+
+
+def as_note(text: str) -> str:
+    """What a person wrote, so that the trail can hold it.
+
+    Postgres refuses NUL and surrogates; a code that was pasted must not become evidence for ever.
+    """
+    clean = text.replace("\0", "").encode(errors="replace").decode()
+    return without_codes(clean)[:_NOTE_LENGTH]

@@ -1,0 +1,64 @@
+"""What Airalo tells by itself: that an asynchronous order is delivered, or never will be."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from domain.errors import NoticeRefused
+from domain.notice import Notice, NoticeKind, Receipt
+from providers.airalo.config import AiraloConfig
+from providers.kit.fields import identifier
+from providers.kit.notices import digest, iccid, json_object
+from providers.kit.redaction import masked
+
+_SIGNATURE = "airalo-signature"
+
+
+class AiraloWebhooks:
+    """Reads what is signed with the client secret: HMAC-SHA512 of the raw body, in hex."""
+
+    name = "AIRALO"
+
+    def __init__(self, config: AiraloConfig) -> None:
+        self._secret = config.secret
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> Receipt:
+        """Check, then read. Nothing of the eSIMs in the body leaves here.
+
+        Raises:
+            NoticeRefused: no signature, a wrong one, or no JSON object.
+        """
+        self._check(headers.get(_SIGNATURE, ""), body)
+        fields = json_object(self.name, body)
+        data = fields.get("data")  # the order's fields, or one of them ("1 GB")
+        order = data if isinstance(data, dict) else fields
+        reason = order.get("reason", fields.get("reason"))
+        kind = _kind(order, reason)
+        return Receipt(
+            notices=(
+                Notice(
+                    event_id=digest(body),
+                    kind=kind,
+                    trusted=True,
+                    reference=identifier(order.get("description")),
+                    provider_order_id=identifier(order.get("request_id", fields.get("request_id"))),
+                    iccid=iccid(order.get("iccid")),
+                    reason=self._reason(reason) if kind is NoticeKind.ORDER_FAILED else None,
+                ),
+            )
+        )
+
+    def _check(self, signature: str, body: bytes) -> None:
+        wanted = hmac.new(self._secret.encode(), body, hashlib.sha512).hexdigest()
+        given = signature.strip().lower().encode(errors="replace")
+        if not hmac.compare_digest(wanted.encode(), given):
+            raise NoticeRefused(f"{self.name} has not signed this.")
+
+    def _reason(self, reason: object) -> str:
+        return masked(str(reason), [self._secret])
+
+
+def _kind(order: Mapping[str, object], reason: object) -> NoticeKind:
+    if order.get("sims"):
+        return NoticeKind.ORDER_READY
+    return NoticeKind.ORDER_FAILED if isinstance(reason, str) else NoticeKind.OTHER

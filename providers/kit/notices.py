@@ -1,0 +1,35 @@
+"""What readers of notifications have in common."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+
+from domain.errors import NoticeRefused
+
+_ICCID = re.compile(r"[0-9]{18,20}")
+
+
+def json_object(provider: str, body: bytes) -> Mapping[str, object]:
+    """The notification's JSON.
+
+    Raises:
+        NoticeRefused: it is no JSON object; quotes nothing of it.
+    """
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise NoticeRefused(f"This is no notification of {provider}.")
+    return parsed
+
+
+def digest(body: bytes) -> str:
+    """An event id for a provider that gives none: the same body has the same."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def iccid(value: object) -> str | None:
+    """The ICCID that a notification names; None for anything else."""
+    return value if isinstance(value, str) and _ICCID.fullmatch(value) else None

@@ -1,0 +1,47 @@
+"""Apply copies what the customer needs from the item to the profile, in one transaction."""
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.testing import ActivityEnvironment
+
+from activities.apply import Assignment, ProfileActivities
+from activities.pause_points import PausePoints
+from tests.rows import paid_order, rows, run, stock_item
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+CANARY = "CANARY-4711"
+
+
+async def _reserved(engine: AsyncEngine) -> Assignment:
+    """An order that holds an item with a confirmation code."""
+    item_id, order_id = await stock_item(engine), await paid_order(engine)
+    await run(
+        engine,
+        "UPDATE esim_inventory SET status = 'RESERVED', order_id = :order_id,"
+        " reserved_at = now(), confirmation_code = :code",
+        order_id=order_id,
+        code=CANARY,
+    )
+    held = "UPDATE esim_profiles SET status = 'RESERVED', inventory_item_id = :item_id"
+    await run(engine, held, item_id=item_id)
+    return Assignment(order_id, item_id)
+
+
+async def test_the_confirmation_code_goes_with_the_activation_code(engine: AsyncEngine) -> None:
+    """Both are on the profile, a second call changes nothing, and the trail has neither."""
+    assignment = await _reserved(engine)
+    steps = ProfileActivities(engine, PausePoints())
+    for _ in range(2):
+        await ActivityEnvironment().run(steps.apply_profile, assignment)
+    [profile] = await rows(
+        engine, "SELECT status, activation_code, confirmation_code FROM esim_profiles"
+    )
+    assert profile == {
+        "status": "ASSIGNED",
+        "activation_code": "1$smdp.example.com$STOCK-1",
+        "confirmation_code": CANARY,
+    }
+    [event] = await rows(engine, "SELECT e::text AS line FROM esim_provisioning_events AS e")
+    assert "profile_assigned" in event["line"]
+    assert CANARY not in event["line"]

@@ -1,0 +1,132 @@
+"""`esimctl providers`, `pause` and `resume`, against the real database and Temporal."""
+
+import asyncio
+import json
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.profile import ProfileStatus
+from local.temporal import TemporalServer
+from tests.cli.conftest import Esimctl, Ran
+from tests.doubts import CANARY, CODE, PROVIDER, in_doubt
+from tests.providers.partner_server import PartnerServer
+from tests.rows import paid_order, rows, run, value
+from tests.workflows.conftest import Watch, activations, ambiguity, partner, providers, watch
+from workflows.client import Activations
+from workflows.messages import Step
+
+__all__ = ["activations", "ambiguity", "partner", "providers", "watch"]  # as in tests/workflows
+
+pytestmark = pytest.mark.usefixtures("stocked", "catalogue")
+
+WHY = ("--reason", "bad codes", "--actor", "Grace")
+
+
+async def beside(esimctl: Esimctl, *arguments: object) -> Ran:
+    """Run a command while the worker of this process goes on."""
+    return await asyncio.to_thread(esimctl, *arguments)
+
+
+async def test_the_table_shows_how_each_provider_is_doing(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """Health, reasons, balance and open purchases; the same as JSON."""
+    await run(
+        engine,
+        "INSERT INTO provider_gates (provider, balance, balance_currency, balance_at, failures,"
+        " opened_at, probe_at, last_failure_at, last_failure_code) VALUES ('AIRALO', 41.5, 'USD',"
+        " now(), 5, now(), now() + interval '1 minute', now(), 'provider-unavailable')",
+    )
+    await in_doubt(engine, await paid_order(engine))
+    shown = esimctl("providers", COLUMNS="250")
+    assert (shown.code, shown.err) == (0, "")
+    for piece in ("cooling_down", "breaker open", "41.5 USD", "provider-unavailable", "1 unknown"):
+        assert piece in shown.out
+    airalo, partner = json.loads(esimctl("providers", "--json").out)
+    assert (airalo["name"], airalo["health"], airalo["failures"]) == ("AIRALO", "cooling_down", 5)
+    assert (partner["name"], partner["open_purchases"]) == (PROVIDER, {"unknown": 1})
+
+
+async def test_a_pause_shows_and_is_logged(esimctl: Esimctl, engine: AsyncEngine) -> None:
+    """Again with other words: the last ones count. A pasted code reaches neither log nor list."""
+    first = esimctl("pause", PROVIDER, *WHY)
+    assert first.code == 0, first.err
+    assert f"esimctl resume {PROVIDER}" in first.out
+    line = json.loads(first.err)
+    assert (line["event"], line["provider"]) == ("provider_paused", PROVIDER)
+    assert (line["actor"], line["reason"]) == ("Grace", "bad codes")
+    again = esimctl("pause", PROVIDER, "--reason", f"sold {CODE}", "--actor", "Heidi")
+    shown = esimctl("providers", COLUMNS="250")
+    assert "paused by Heidi" in shown.out
+    assert CANARY not in again.out + again.err + shown.out
+    assert await value(engine, "SELECT count(*) FROM provider_gates WHERE paused") == 1
+
+
+async def test_resuming_wakes_what_waited_for_it(
+    esimctl: Esimctl,
+    engine: AsyncEngine,
+    activations: Activations,
+    partner: PartnerServer,
+    watch: Watch,
+    worker: None,
+    environment: dict[str, str],
+    temporal_server: TemporalServer,
+) -> None:
+    """While it is paused nothing leaves; then the order is activated, and the log says who."""
+    del worker
+    environment["TEMPORAL_ADDRESS"] = temporal_server.address
+    await beside(esimctl, "pause", PROVIDER, *WHY)
+    order_id = await paid_order(engine)
+    await activations.start(order_id)
+    await watch.step(order_id, Step.WAITING)
+    assert partner.requests == []
+    done = await beside(esimctl, "resume", PROVIDER, *WHY)
+    assert done.code == 0, done.err
+    assert "asked to try again: 1." in done.out
+    assert json.loads(done.err)["event"] == "provider_resumed"
+    assert await watch.ended(order_id) == ProfileStatus.ACTIVATED
+    asked = await rows(
+        engine,
+        "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'retry_requested'",
+    )
+    assert [event["actor"] for event in asked] == ["Grace"]
+
+
+async def test_without_temporal_a_provider_is_resumed_all_the_same(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """Exit code 0, and a warning if somebody waits; nothing to warn of if nobody does."""
+    esimctl("pause", PROVIDER, *WHY)
+    order_id = await paid_order(engine)
+    await run(
+        engine,
+        "UPDATE esim_profiles SET failure_code = 'provider-held', failure_reason = :r"
+        " WHERE order_id = :id",
+        r=f"{PROVIDER} was not called: paused by ops.",
+        id=order_id,
+    )
+    done = esimctl("resume", PROVIDER, *WHY)
+    assert done.code == 0
+    assert "0 of the 1 orders" in done.err
+    assert await value(engine, "SELECT count(*) FROM provider_gates WHERE paused") == 0
+    await run(engine, "UPDATE esim_profiles SET failure_code = NULL, failure_reason = NULL")
+    assert "Warning" not in esimctl("resume", PROVIDER, *WHY).err
+
+
+async def test_what_cannot_be_paused_is_explained(esimctl: Esimctl, engine: AsyncEngine) -> None:
+    """An unknown name lists those there are; a blank reason is refused; nothing is written."""
+    for deed in ("pause", "resume"):
+        unknown = esimctl(deed, "NOBODY", *WHY)
+        assert (unknown.code, unknown.out) == (1, "")
+        assert "there is: " in unknown.err
+        assert PROVIDER in unknown.err
+        assert esimctl(deed, PROVIDER, "--reason", " ").code == 1
+    assert await value(engine, "SELECT count(*) FROM provider_gates") == 0
+
+
+def test_before_anything_was_bought_the_list_says_so(esimctl: Esimctl) -> None:
+    """An empty table would look like a fault."""
+    shown = esimctl("providers")
+    assert (shown.code, shown.out) == (0, "")
+    assert "LOCAL" in shown.err

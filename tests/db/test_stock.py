@@ -1,0 +1,194 @@
+"""Taking stock: the right item, never the same one twice, never by walking the table."""
+
+import asyncio
+import json
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db import stock
+from db.engine import transaction
+from db.stock import BoughtItem
+from domain.errors import DuplicateStock, StaleWrite
+from tests.rows import PLAN_ID, paid_order, rows, run, stock_item, value
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+
+async def _take(engine: AsyncEngine, order_id: int) -> int | None:
+    async with transaction(engine) as connection:
+        return await stock.take(
+            connection, order_id=order_id, plan_id=PLAN_ID, carrier_id=1, country_id=1
+        )
+
+
+async def test_the_most_specific_item_goes_first(engine: AsyncEngine) -> None:
+    """Plan before carrier before country; what fits anything goes last."""
+    targets = [
+        (None, None, None),
+        (None, None, 1),
+        (None, 1, None),
+        (None, 1, 1),
+        (PLAN_ID, None, None),
+        (PLAN_ID, None, 1),
+        (PLAN_ID, 1, None),
+        (PLAN_ID, 1, 1),
+    ]
+    items = [
+        await stock_item(engine, number, plan_id=plan, carrier_id=carrier, country_id=country)
+        for number, (plan, carrier, country) in enumerate(targets)
+    ]
+    taken = [await _take(engine, await paid_order(engine)) for _ in items]
+    assert taken == items[::-1]
+    assert await _take(engine, await paid_order(engine)) is None
+
+
+async def test_the_oldest_of_equals_goes_first(engine: AsyncEngine) -> None:
+    """First in, first out."""
+    items = [await stock_item(engine, number) for number in range(3)]
+    assert [await _take(engine, await paid_order(engine)) for _ in items] == items
+
+
+async def test_what_names_another_plan_carrier_or_country_is_left(engine: AsyncEngine) -> None:
+    """An item that does not fit is not stock for this order."""
+    await run(engine, "INSERT INTO countries (iso2, name) VALUES ('FR', 'France')")
+    await stock_item(engine, plan_id=None, country_id=2)
+    assert await _take(engine, await paid_order(engine)) is None
+
+
+async def test_what_has_expired_is_left(engine: AsyncEngine) -> None:
+    """Before anything less specific is taken; what expires later, or never, is stock."""
+    expired, running, lasting = [await stock_item(engine, number) for number in range(3)]
+    fitting_all = await stock_item(engine, 3, plan_id=None)
+    until = "UPDATE esim_inventory SET expires_at = now() + CAST(:after AS interval) WHERE id = :id"
+    await run(engine, until, after="-1 second", id=expired)
+    await run(engine, until, after="1 hour", id=running)
+    taken = [await _take(engine, await paid_order(engine)) for _ in range(4)]
+    assert taken == [running, lasting, fitting_all, None]
+
+
+async def test_forty_racing_orders_never_share_an_item(engine: AsyncEngine) -> None:
+    """Forty connections on thirty items: thirty different ones, ten without."""
+    for number in range(30):
+        await stock_item(engine, number)
+    orders = [await paid_order(engine) for _ in range(40)]
+    taken = await asyncio.gather(*(_take(engine, order_id) for order_id in orders))
+    got = [item_id for item_id in taken if item_id is not None]
+    assert len(got) == len(set(got)) == 30
+
+
+async def test_a_write_on_a_changed_item_is_an_error(engine: AsyncEngine) -> None:
+    """An UPDATE that changes no row raises instead of passing for done."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await _take(engine, order_id)
+    async with transaction(engine) as connection:
+        item = await stock.held_by(connection, order_id)
+    assert item is not None
+    await run(engine, "UPDATE esim_inventory SET status = 'AVAILABLE', order_id = NULL")
+    with pytest.raises(StaleWrite):
+        async with transaction(engine) as connection:
+            await stock.assign(connection, item)
+
+
+async def _fill(engine: AsyncEngine, count: int) -> None:
+    await run(
+        engine,
+        "INSERT INTO esim_inventory (plan_id, activation_code, iccid)"
+        " SELECT :plan, '1$smdp.example.com$' || n, '8' || lpad(n::text, 18, '0')"
+        " FROM generate_series(1, :count) AS n",
+        plan=PLAN_ID,
+        count=count,
+    )
+    async with engine.connect() as connection:
+        raw = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await raw.execute(text("VACUUM ANALYZE esim_inventory"))
+
+
+async def _rows_walked(engine: AsyncEngine, order_id: int) -> tuple[float, str]:
+    """How many rows one reservation touches, by EXPLAIN ANALYZE, rolled back."""
+    values = {"order_id": order_id, "plan_id": PLAN_ID, "carrier_id": 1, "country_id": 1}
+    async with engine.connect() as connection:
+        explain = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {stock.TAKE.text}")
+        [plan] = (await connection.execute(explain, values)).scalar_one()
+        await connection.rollback()
+    walked = 0.0
+    nodes = [plan["Plan"]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        touched = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+        walked += touched * node["Actual Loops"]
+    return walked, json.dumps(plan)
+
+
+@pytest.mark.parametrize("drained", [0, 18_000], ids=["fresh", "drained"])
+async def test_a_reservation_uses_the_stock_index(engine: AsyncEngine, drained: int) -> None:
+    """On fresh and on drained stock alike it touches a handful of rows, not the table."""
+    await _fill(engine, 20_000)
+    if drained:
+        await run(
+            engine,
+            "UPDATE esim_inventory SET status = 'RETIRED', retired_at = now()"
+            " WHERE stock_seq <= :drained",
+            drained=drained,
+        )
+        await run(engine, "ANALYZE esim_inventory")
+    walked, plan = await _rows_walked(engine, await paid_order(engine))
+    assert "ix_esim_inventory_stock" in plan
+    assert "Seq Scan" not in plan
+    assert walked < 30
+
+
+async def test_a_released_item_can_be_taken_again(engine: AsyncEngine) -> None:
+    """Back on the shelf it is like any other."""
+    item_id = await stock_item(engine)
+    first, second = await paid_order(engine), await paid_order(engine)
+    await _take(engine, first)
+    async with transaction(engine) as connection:
+        item = await stock.held_by(connection, first)
+        assert item is not None
+        await stock.release(connection, item)
+    assert await _take(engine, second) == item_id
+    assert [row["order_id"] for row in await rows(engine, "SELECT * FROM esim_inventory")] == [
+        second
+    ]
+    assert await value(engine, "SELECT count(*) FROM esim_inventory") == 1
+
+
+BARE = "smdp.example.com$AB-1"
+SPELLINGS = (f"LPA:1${BARE}", f"1${BARE}", BARE)
+
+
+@pytest.mark.parametrize("sold", SPELLINGS)
+@pytest.mark.parametrize("stocked", SPELLINGS)
+async def test_a_code_that_is_in_stock_in_any_spelling_is_not_added(
+    engine: AsyncEngine, stocked: str, sold: str
+) -> None:
+    """Without an ICCID the code alone tells: neither for an order nor for stock."""
+    await run(
+        engine,
+        "INSERT INTO esim_inventory (activation_code, qr_payload) VALUES (:code, :payload)",
+        code=stocked,
+        payload=SPELLINGS[0],
+    )
+    purchase = BoughtItem(
+        order_id=await paid_order(engine),
+        plan_id=PLAN_ID,
+        carrier_id=None,
+        country_id=None,
+        provider="CONNECTED_YOU",
+        provider_reference="order-1",
+        iccid=None,
+        activation_code=sold,
+        qr_payload=SPELLINGS[0],
+    )
+    with pytest.raises(DuplicateStock) as refused:
+        async with transaction(engine) as connection:
+            await stock.add_bought(connection, purchase)
+    assert BARE not in str(refused.value)
+    with pytest.raises(DuplicateStock):
+        async with transaction(engine) as connection:
+            await stock.add_unwanted(connection, purchase, resell=True)
+    assert await value(engine, "SELECT count(*) FROM esim_inventory") == 1
