@@ -3,9 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from db.purchases import OPEN
 from db.review_pages import Review
-from domain.purchase import PurchaseState
+from domain.purchase import OPEN, PurchaseState
 
 Facts = dict[str, Any]
 

@@ -20,10 +20,10 @@ from db import events, profiles, review_pages
 from db.engine import transaction
 from db.events import Event
 from db.profiles import Profile
-from db.purchases import OPEN as UNSETTLED
 from db.tables import orders
 from domain.errors import EngineUnavailable, OrderNotFound
 from domain.profile import OPEN
+from domain.purchase import OPEN as UNSETTLED
 from workflows.messages import ActivationState, workflow_id
 
 EXAMPLE = "Example: esimctl status 42 --json"

@@ -10,11 +10,10 @@ from sqlalchemy import Row, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import provider_controls
-from db.purchases import OPEN
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
 from domain.gate import BreakerState, Gate, Health, breaker, health
-from domain.purchase import PurchaseState
+from domain.purchase import OPEN, PurchaseState
 
 
 @dataclass(frozen=True, slots=True)

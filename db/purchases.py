@@ -1,20 +1,21 @@
-"""Purchases about to be sent: committed before the call, closed with its outcome."""
+"""Purchases: written down before the call that may cost money, and moved on by what comes back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import esim_inventory as inventory
-from db.tables import provider_intents as intents
-from domain.errors import StaleWrite
-from domain.purchase import PurchaseState, Resolution
+from db.tables import provider_intents as table
+from domain.errors import IllegalTransition, ProviderError, StaleWrite
+from domain.purchase import OPEN, TRANSITIONS, PurchaseState, Resolution
 from domain.stock import StockStatus
 
-OPEN = (PurchaseState.INTENDED, PurchaseState.SENT, PurchaseState.ACCEPTED, PurchaseState.UNKNOWN)
-"""States in which a purchase may still become, or already be, a charge."""
+Moment: TypeAlias = ColumnElement[Any]
+"""A time that the database fills in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,39 @@ class Purchase:
     inventory_item_id: int | None
     released_at: datetime | None
 
+    @property
+    def may_be_booked(self) -> bool:
+        """Whether a request has left that nobody knows the outcome of."""
+        return self.state is not PurchaseState.INTENDED
 
-_COLUMNS = tuple(intents.c[name] for name in Purchase.__dataclass_fields__)
+
+class PurchaseColumns(TypedDict, total=False):
+    """What a write may set, by column."""
+
+    attempts: int
+    provider_order_id: str | None
+    inventory_item_id: int | None
+    reply: dict[str, object]
+    error_code: str | None
+    error: str | None
+    return_error: str
+    resolution: Resolution
+    resolved_by: str
+    resolved_reason: str
+    sent_at: Moment
+    accepted_at: Moment
+    absent_at: Moment
+    closed_at: Moment | None
+    released_at: Moment
+    returned_at: Moment
+
+
+_COLUMNS = tuple(table.c[name] for name in Purchase.__dataclass_fields__)
 
 
 async def open_for(connection: AsyncConnection, order_id: int) -> Purchase | None:
     """The order's purchase whose outcome is not known to be final."""
-    return await _one(connection, intents.c.order_id == order_id, intents.c.state.in_(OPEN))
+    return await _one(connection, table.c.order_id == order_id, table.c.state.in_(OPEN))
 
 
 async def bought_for(connection: AsyncConnection, order_id: int) -> Purchase | None:
@@ -46,16 +73,16 @@ async def bought_for(connection: AsyncConnection, order_id: int) -> Purchase | N
 
     Confirmed by the provider, or by a person who brought its code.
     """
-    gave_a_profile = (intents.c.state == PurchaseState.CONFIRMED) | (
-        (intents.c.state == PurchaseState.RESOLVED) & intents.c.inventory_item_id.is_not(None)
+    gave_a_profile = (table.c.state == PurchaseState.CONFIRMED) | (
+        (table.c.state == PurchaseState.RESOLVED) & table.c.inventory_item_id.is_not(None)
     )
-    return await _one(connection, intents.c.order_id == order_id, gave_a_profile)
+    return await _one(connection, table.c.order_id == order_id, gave_a_profile)
 
 
 async def was_given_up(connection: AsyncConnection, order_id: int) -> bool:
     """Whether a person has decided that nothing more is tried for the order."""
     given_up = exists().where(
-        intents.c.order_id == order_id, intents.c.resolution == Resolution.GIVEN_UP
+        table.c.order_id == order_id, table.c.resolution == Resolution.GIVEN_UP
     )
     return await connection.scalar(select(given_up)) is True
 
@@ -64,13 +91,13 @@ async def unwanted_for(connection: AsyncConnection, order_id: int) -> Purchase |
     """The order's purchase whose item went out of use unseen, and that was not given back yet."""
     return await _one(
         connection,
-        intents.c.order_id == order_id,
-        intents.c.state == PurchaseState.CONFIRMED,
-        intents.c.returned_at.is_(None),
-        intents.c.return_error.is_(None),
-        intents.c.downloaded_at.is_(None),
+        table.c.order_id == order_id,
+        table.c.state == PurchaseState.CONFIRMED,
+        table.c.returned_at.is_(None),
+        table.c.return_error.is_(None),
+        table.c.downloaded_at.is_(None),
         exists().where(
-            inventory.c.id == intents.c.inventory_item_id,
+            inventory.c.id == table.c.inventory_item_id,
             inventory.c.status == StockStatus.RETIRED,
             inventory.c.assigned_at.is_(None),
         ),
@@ -93,7 +120,7 @@ async def intend(
 ) -> Purchase:
     """Record a purchase that is about to be sent. `request` holds no secret."""
     rows = await connection.execute(
-        insert(intents)
+        insert(table)
         .values(
             order_id=order_id,
             provider=provider,
@@ -107,44 +134,53 @@ async def intend(
     return Purchase(**rows.mappings().one())
 
 
-async def mark_sent(connection: AsyncConnection, intent: Purchase) -> Purchase:
-    """Record that the request leaves now. From here on its outcome is unknown until closed.
+async def mark_sent(connection: AsyncConnection, purchase: Purchase) -> Purchase:
+    """Record that the request leaves now. From here on its outcome is unknown until it is moved.
 
     Raises:
-        StaleWrite: the intent is not in the state it was read in.
+        StaleWrite: the purchase is not in the state it was read in.
     """
-    attempts = intent.attempts + (intent.state is not PurchaseState.INTENDED)
-    await _write(
-        connection, intent, state=PurchaseState.SENT, sent_at=func.now(), attempts=attempts
-    )
-    return replace(intent, state=PurchaseState.SENT, attempts=attempts)
+    attempts = purchase.attempts + purchase.may_be_booked
+    sent_at = func.now()
+    await move(connection, purchase, PurchaseState.SENT, sent_at=sent_at, attempts=attempts)
+    return replace(purchase, state=PurchaseState.SENT, attempts=attempts)
 
 
 async def accept(
     connection: AsyncConnection,
-    intent: Purchase,
+    purchase: Purchase,
     provider_order_id: str,
     reply: Mapping[str, object],
+    *,
+    overdue: ProviderError | None = None,
 ) -> Purchase:
     """Record that the provider has taken the order on. `reply` holds no secret.
 
+    Args:
+        connection: of a transaction.
+        purchase: as it was read.
+        provider_order_id: what the provider calls it.
+        reply: what came back.
+        overdue: says that the order has had its time: it is UNKNOWN, a person's matter, then.
+
     Raises:
-        StaleWrite: the intent is not in the state it was read in.
+        StaleWrite: the purchase is not in the state it was read in.
     """
-    await _write(
-        connection,
-        intent,
-        state=PurchaseState.ACCEPTED,
-        provider_order_id=provider_order_id,
-        accepted_at=func.coalesce(intents.c.accepted_at, func.now()),
-        reply=dict(reply),
-    )
-    return replace(intent, state=PurchaseState.ACCEPTED, provider_order_id=provider_order_id)
+    state = PurchaseState.UNKNOWN if overdue else PurchaseState.ACCEPTED
+    columns: PurchaseColumns = {
+        "provider_order_id": provider_order_id,
+        "accepted_at": func.coalesce(table.c.accepted_at, func.now()),
+        "reply": dict(reply),
+    }
+    if overdue is not None:
+        columns |= {"error_code": overdue.code, "error": overdue.message}
+    await move(connection, purchase, state, **columns)
+    return replace(purchase, state=state, provider_order_id=provider_order_id)
 
 
 async def note_absent(
     connection: AsyncConnection,
-    intent: Purchase,
+    purchase: Purchase,
     *,
     settle_gap_seconds: float,
     now: datetime | None = None,
@@ -152,62 +188,79 @@ async def note_absent(
     """Record that a look-up found nothing; True if one a settle gap ago found nothing either.
 
     Raises:
-        StaleWrite: the intent is not in the state it was read in.
+        StaleWrite: the purchase is not in the state it was read in.
     """
     moment = func.coalesce(
-        bindparam("moment", now, type_=intents.c.absent_at.type), func.clock_timestamp()
+        bindparam("moment", now, type_=table.c.absent_at.type), func.clock_timestamp()
     )
     gap = timedelta(seconds=settle_gap_seconds)
     first = await connection.scalar(
-        select(intents.c.absent_at <= moment - gap).where(intents.c.id == intent.id)
+        select(table.c.absent_at <= moment - gap).where(table.c.id == purchase.id)
     )
     if first is None:
-        await _write(connection, intent, absent_at=moment)
+        await _write(connection, purchase, absent_at=moment)
     return first is True
 
 
 async def close(
     connection: AsyncConnection,
-    intent: Purchase,
+    purchase: Purchase,
     state: PurchaseState,
     *,
     reply: Mapping[str, object] | None,
     inventory_item_id: int | None = None,
-    error_code: str | None = None,
-    error: str | None = None,
-) -> None:
+    error: ProviderError | None = None,
+) -> Purchase:
     """Record what became of a purchase, UNKNOWN included. `reply` holds no secret.
 
+    What came back before stays where this time nothing did.
+
     Raises:
-        StaleWrite: the intent is not in the state it was read in (someone else settled it).
+        IllegalTransition: the state machine has no such edge.
+        StaleWrite: the purchase is not in the state it was read in (someone else settled it).
     """
-    # What came back before stays, where this time nothing did.
-    kept = {} if reply is None else {"reply": dict(reply)}
-    await _write(
-        connection,
-        intent,
-        state=state,
-        inventory_item_id=inventory_item_id,
-        error_code=error_code,
-        error=error,
-        closed_at=None if state is PurchaseState.UNKNOWN else func.now(),
-        **kept,
-    )
+    columns: PurchaseColumns = {
+        "inventory_item_id": inventory_item_id,
+        "error_code": error.code if error else None,
+        "error": error.message if error else None,
+        "closed_at": None if state is PurchaseState.UNKNOWN else func.now(),
+    }
+    if reply is not None:
+        columns["reply"] = dict(reply)
+    await move(connection, purchase, state, **columns)
+    return replace(purchase, state=state, inventory_item_id=inventory_item_id)
 
 
-async def mark_released(connection: AsyncConnection, intent: Purchase) -> None:
+async def mark_released(connection: AsyncConnection, purchase: Purchase) -> None:
     """Record that a purchase's code works now. Raises StaleWrite."""
-    await _write(connection, intent, released_at=func.now())
+    await _write(connection, purchase, released_at=func.now())
 
 
 async def mark_returned(
-    connection: AsyncConnection, intent: Purchase, *, refusal: str | None = None
+    connection: AsyncConnection, purchase: Purchase, *, refusal: str | None = None
 ) -> None:
     """Record that an unused purchase was given back, or why it was not. Raises StaleWrite."""
     if refusal is None:
-        await _write(connection, intent, returned_at=func.now())
+        await _write(connection, purchase, returned_at=func.now())
     else:
-        await _write(connection, intent, return_error=refusal)
+        await _write(connection, purchase, return_error=refusal)
+
+
+async def move(
+    connection: AsyncConnection,
+    purchase: Purchase,
+    target: PurchaseState,
+    **columns: Unpack[PurchaseColumns],
+) -> None:
+    """Move a purchase along its state machine and set columns with it; it may also stay.
+
+    Raises:
+        IllegalTransition: the state machine has no such edge.
+        StaleWrite: the purchase is not in the state it was read in.
+    """
+    if target is not purchase.state and target not in TRANSITIONS[purchase.state]:
+        raise IllegalTransition(f"A purchase cannot go from {purchase.state} to {target}.")
+    await _write(connection, purchase, target, **columns)
 
 
 async def _one(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> Purchase | None:
@@ -216,11 +269,16 @@ async def _one(connection: AsyncConnection, *conditions: ColumnElement[bool]) ->
     return Purchase(**row) if row else None
 
 
-async def _write(connection: AsyncConnection, intent: Purchase, **columns: object) -> None:
+async def _write(
+    connection: AsyncConnection,
+    purchase: Purchase,
+    state: PurchaseState | None = None,
+    **columns: Unpack[PurchaseColumns],
+) -> None:
     changed = await connection.execute(
-        update(intents)
-        .where(intents.c.id == intent.id, intents.c.state == intent.state)
-        .values(**columns)
+        update(table)
+        .where(table.c.id == purchase.id, table.c.state == purchase.state)
+        .values(state=state or purchase.state, **columns)
     )
     if changed.rowcount != 1:
-        raise StaleWrite(f"Purchase {intent.id} changed meanwhile.")
+        raise StaleWrite(f"Purchase {purchase.id} changed meanwhile.")

@@ -39,6 +39,8 @@ the wire (problem documents, `FailureCode`, workflow histories), so it never cha
 from collections.abc import Mapping
 from typing import ClassVar
 
+from domain.purchase import Heard
+
 
 class EsimError(Exception):
     """Anything this service raises on purpose."""
@@ -185,6 +187,8 @@ class ProviderError(EsimError):
     """
 
     code = "provider-error"
+    heard: ClassVar[Heard] = Heard.NOTHING
+    """The call in one word, for the table of `domain/purchase.py`."""
 
     def __init__(
         self,
@@ -202,6 +206,7 @@ class ProviderUnavailable(ProviderError):
     """Nothing was booked; the same call is safe later."""
 
     code = "provider-unavailable"
+    heard = Heard.UNAVAILABLE
 
 
 class ProviderHeld(ProviderUnavailable):
@@ -211,12 +216,14 @@ class ProviderHeld(ProviderUnavailable):
     """
 
     code = "provider-held"
+    heard = Heard.HELD
 
 
 class ProviderRefused(ProviderError):
     """A definite no: bad plan code, bad credentials, no credit."""
 
     code = "provider-refused"
+    heard = Heard.REFUSED
 
 
 class ProviderOutOfStock(ProviderRefused):
@@ -229,6 +236,7 @@ class ProviderOrderFailed(ProviderRefused):
     """The provider has said of an order it had accepted that it will never be delivered."""
 
     code = "provider-order-failed"
+    heard = Heard.WILL_NOT_COME
 
 
 class ProviderOutcomeUnknown(ProviderError):
@@ -245,6 +253,7 @@ class ProviderReplyUnusable(ProviderOutcomeUnknown):
     """
 
     code = "provider-reply-unusable"
+    heard = Heard.UNUSABLE
 
     def __init__(
         self,

@@ -1,17 +1,12 @@
 """Buying a profile. It costs money, so the database knows of it before the provider does.
 
-1. A transaction commits what is about to be bought (INTENDED): nothing has left.
-2. A transaction passes the provider's gate and commits that the request leaves now (SENT).
-3. The provider is called outside any transaction.
-4. A transaction commits the outcome: the item RESERVED for its order, ACCEPTED if the provider
-   delivers later, or why there is none.
-
-Whoever finds an intent that left and has no outcome does not know whether it was booked; what
-happens then is the provider's `Ambiguity` (activities/purchase/settle.py).
+`_buy` and `_send` show the four steps where they happen. Whoever finds a purchase that left and
+has no outcome does not know whether it was booked; what follows from what its provider says of it
+is the table in `domain/purchase.py`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -21,36 +16,28 @@ from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
 from activities.purchase.gate import Clock, ProviderGate, wait_for_turn
 from activities.purchase.give_back import Returns
+from activities.purchase.keep import BoughtItems
 from activities.purchase.long_steps import heartbeats, to_the_end
 from activities.purchase.prepare import Begun, Preparation, check_wanted, ended
-from activities.purchase.record import PurchaseOutcomes, review
-from activities.purchase.settle import Doubt, Settlement
-from activities.purchase.trail import record
+from activities.purchase.question import (
+    Outcome,
+    Question,
+    reply_to,
+    review,
+    still_unknown,
+)
+from activities.purchase.record import PurchaseRecord, record
+from activities.purchase.settle import Settlement, can_be_asked
 from db import notices, profiles, purchases, stock
 from db.engine import transaction
 from db.locks import HeldLock, PurchaseLock
 from db.purchases import Purchase
-from domain.errors import (
-    ActivationCancelled,
-    NeedsReview,
-    OrderNotPaid,
-    ProviderError,
-    ProviderOutcomeUnknown,
-    ProviderRefused,
-    ProviderReplyUnusable,
-)
+from domain.errors import ActivationCancelled, OrderNotPaid, ProviderError, ProviderRefused
 from domain.event import EventKind
 from domain.gate import SpendLimits
 from domain.profile import ProfileStatus
-from domain.provider import (
-    AcceptedOrder,
-    Answer,
-    EsimProvider,
-    ProvisionedEsim,
-    ProvisionRequest,
-    resellable,
-)
-from domain.purchase import Ambiguity, PurchaseState
+from domain.provider import EsimProvider, resellable
+from domain.purchase import Ambiguity, Asked, Then
 
 ResultT = TypeVar("ResultT")
 
@@ -99,9 +86,10 @@ class ProviderActivities:
         self._providers = providers
         self._lock = PurchaseLock(engine)
         self._gate = ProviderGate(engine, rules.allowance, rules.clock)
-        self._outcomes = PurchaseOutcomes(engine, resellable(providers))
+        items = BoughtItems(engine, resellable(providers))
+        self._record = PurchaseRecord(engine, pause, self._gate, items)
         self._preparation = Preparation(engine, self._gate, rules.reference_prefix)
-        self._settlement = Settlement(engine, self._gate, self._outcomes)
+        self._settlement = Settlement(engine, self._gate, self._record)
         self._returns = Returns(engine, self._gate)
 
     @activity.defn(name="call_provider")
@@ -122,7 +110,7 @@ class ProviderActivities:
             PurchaseUnderWay: another attempt has not let go of the order yet.
         """
         provider = self._provider(order.provider)
-        return await self._alone(order.order_id, lambda lock: self._purchase(order, provider, lock))
+        return await self._alone(order.order_id, lambda lock: self._buy(order, provider, lock))
 
     @activity.defn(name="settle_purchase")
     async def settle_purchase(self, order: PurchaseOrder) -> bool:
@@ -138,136 +126,104 @@ class ProviderActivities:
         provider = self._provider(order.provider)
         return await self._alone(order.order_id, lambda _: self._settle_ended(order, provider))
 
-    async def _alone(
-        self, order_id: int, work: Callable[[HeldLock], Awaitable[ResultT]]
-    ) -> ResultT:
-        """Hold the order's purchase while working on it, to the end."""
-
-        async def locked() -> ResultT:
-            async with heartbeats(), self._lock.hold(order_id) as lock:
-                return await work(lock)
-
-        return await to_the_end(locked())
-
-    async def _purchase(
+    async def _buy(
         self, order: PurchaseOrder, provider: EsimProvider, lock: HeldLock
     ) -> int | None:
-        purchase = await self._preparation.prepare(order.order_id, provider)
-        if purchase is None:
+        # 1. Write down what is about to be bought (INTENDED): nothing has left.
+        begun = await self._preparation.prepare(order.order_id, provider)
+        if begun is None:  # the order holds an item already
             return await self._hand_over(order.order_id)
-        answer: Answer | None
-        if purchase.intent.state is PurchaseState.INTENDED:
-            intent = await self._depart(purchase, provider)
-            answer, intent = await self._send(intent, purchase.request, provider, lock)
-            if isinstance(answer, AcceptedOrder) and await self._may_go_on(intent, provider):
-                answer = await self._take_next_step(purchase, intent, provider)
+        if begun.purchase.may_be_booked:
+            outcome = await self._ask_again(begun, provider, lock, overdue=order.overdue)
         else:
-            answer, intent = await self._ask_again(purchase, provider, lock, overdue=order.overdue)
-        if not isinstance(answer, ProvisionedEsim):
+            outcome = await self._send(begun, provider, lock)
+        outcome.check()
+        if outcome.then is Then.WAIT:
             await self._forget_failure(order.order_id)
             return None
-        await self._pause.reach(PausePoint.AFTER_REPLY, order.order_id)
-        await self._outcomes.keep(intent, answer)
-        await self._gate.report(provider, None)
-        await self._pause.reach(PausePoint.AFTER_PURCHASE, order.order_id)
-        return await self._hand_over(order.order_id)
-
-    def _provider(self, name: str) -> EsimProvider:
-        provider = self._providers.get(name)
-        if provider is None:
-            known = ", ".join(sorted(self._providers))
-            raise ProviderRefused(f"There is no provider {name} here; there is: {known}.")
-        return provider
-
-    async def _ask_again(
-        self, purchase: Begun, provider: EsimProvider, lock: HeldLock, *, overdue: bool
-    ) -> tuple[Answer | None, Purchase]:
-        """Find out about a purchase that left without an outcome, as the provider allows."""
-        intent, request = purchase.intent, purchase.request
-        if intent.provider_order_id or provider.ambiguity is Ambiguity.LOOKUP:
-            doubt = Doubt(intent, request, overdue=overdue)
-            return await self._settlement.look_up(doubt, provider), intent
-        if provider.ambiguity is Ambiguity.REVIEW:
-            await self._settlement.give_to_a_person(intent)
-            raise review(intent)
-        intent = await self._depart(purchase, provider)
-        return await self._send(intent, request, provider, lock, unsure=True)
+        if outcome.item_id is None or provider.releases:
+            return await self._hand_over(order.order_id)
+        return outcome.item_id
 
     async def _send(
-        self,
-        intent: Purchase,
-        request: ProvisionRequest,
-        provider: EsimProvider,
-        lock: HeldLock,
-        *,
-        unsure: bool = False,
-    ) -> tuple[Answer, Purchase]:
-        """Call, and commit a failure or an acceptance before anybody hears of it.
+        self, begun: Begun, provider: EsimProvider, lock: HeldLock, *, again: bool = False
+    ) -> Outcome:
+        """Send a purchase, and commit what came of it before anybody hears of it.
 
         Whoever was frozen since the purchase was marked sent may have lost the lock, and somebody
         else may have bought meanwhile: then nothing leaves.
         """
-        await self._pause.reach(PausePoint.BEFORE_SEND, intent.order_id)
+        # 2. Pass the provider's gate, and write down that the request leaves now (SENT).
+        purchase = await self._depart(begun, provider)
+        await self._pause.reach(PausePoint.BEFORE_SEND, purchase.order_id)
         await lock.check()
-        try:
-            answer = await provider.provision(request)
-        except ProviderError as error:
-            await self._outcomes.fail(intent, error, unsure=unsure)
-            await self._gate.report(provider, error)
-            raise _outlook(error, intent, provider, unsure=unsure) from None
-        if isinstance(answer, AcceptedOrder):
-            intent = await self._outcomes.accept(intent, answer)
-            await self._gate.report(provider, None)
-        return answer, intent
+        # 3. Call the provider, outside any transaction.
+        reply = await reply_to(provider.provision(begun.request))
+        # 4. Write down what came of it: the item RESERVED for its order, ACCEPTED if the provider
+        #    delivers later, or why there is none.
+        question = Question(purchase, Asked.SENT, again=again)
+        outcome = await self._record.conclude(question, provider, reply)
+        await self._gate.report(provider, reply.error)
+        if outcome.then is Then.WAIT and await self._may_go_on(outcome.purchase, provider):
+            return await self._settlement.look_up(
+                begun.as_of(outcome.purchase), provider, overdue=False
+            )
+        return outcome
 
-    async def _may_go_on(self, intent: Purchase, provider: EsimProvider) -> bool:
-        """Whether an order accepted just now need not be waited for.
+    async def _ask_again(
+        self, begun: Begun, provider: EsimProvider, lock: HeldLock, *, overdue: bool
+    ) -> Outcome:
+        """Find out about a purchase that left without an outcome, as the provider allows."""
+        if can_be_asked(begun.purchase, provider):
+            return await self._settlement.look_up(begun, provider, overdue=overdue)
+        if provider.ambiguity is Ambiguity.REVIEW:
+            await self._settlement.give_to_a_person(begun.purchase, provider)
+            raise review(begun.purchase)
+        return await self._send(begun, provider, lock, again=True)
 
-        The next step may be ours to take; or its delivery was announced before we had its name.
-        """
-        if provider.releases or intent.provider_order_id is None:
-            return provider.releases
-        async with transaction(self._engine) as connection:
-            return await notices.heard_of(connection, provider.name, intent.provider_order_id)
-
-    async def _take_next_step(
-        self, purchase: Begun, intent: Purchase, provider: EsimProvider
-    ) -> Answer | None:
-        request = replace(purchase.request, provider_order_id=intent.provider_order_id)
-        return await self._settlement.look_up(Doubt(intent, request, overdue=False), provider)
-
-    async def _forget_failure(self, order_id: int) -> None:
-        """Whoever asks for the order now learns that it is under way, and nudges nobody."""
-        async with transaction(self._engine) as connection:
-            await profiles.forget_failure(connection, await profiles.lock(connection, order_id))
-
-    async def _depart(self, purchase: Begun, provider: EsimProvider) -> Purchase:
+    async def _depart(self, begun: Begun, provider: EsimProvider) -> Purchase:
         """Pass the gate and commit the purchase as SENT; what may not leave is withdrawn.
 
         Raises:
             OrderNotPaid, ActivationCancelled, ProviderHeld: nothing has left.
+            ProviderOutcomeUnknown, NeedsReview: nothing has left now; an earlier send is in doubt.
         """
-        intent, waited = purchase.intent, 0.0
+        purchase, waited = begun.purchase, 0.0
         while True:
             try:
                 async with transaction(self._engine) as connection:
-                    check_wanted(await profiles.lock(connection, intent.order_id))
+                    check_wanted(await profiles.lock(connection, purchase.order_id))
                     hold = await self._gate.admit_purchase(
-                        connection, provider, user_id=purchase.user_id
+                        connection, provider, user_id=begun.user_id
                     )
                     if hold is None:
-                        sent = await purchases.mark_sent(connection, intent)
+                        sent = await purchases.mark_sent(connection, purchase)
                         await record(connection, sent, EventKind.PURCHASE_SENT)
                         return sent
                 waited = await wait_for_turn(provider, hold, waited)
             except (OrderNotPaid, ActivationCancelled, ProviderError) as error:
-                if intent.state is PurchaseState.INTENDED:
-                    await self._outcomes.withdraw(intent, error.message)
+                if not purchase.may_be_booked:
+                    await self._record.withdraw(purchase, error.message)
                     raise
                 if isinstance(error, ProviderError):  # nobody knows any more than before
-                    raise _still_unknown(error) from None
-                await self._settlement.give_to_a_person(intent)
-                raise review(intent) from None
+                    raise still_unknown(error) from None
+                await self._settlement.give_to_a_person(purchase, provider)
+                raise review(purchase) from None
+
+    async def _may_go_on(self, purchase: Purchase, provider: EsimProvider) -> bool:
+        """Whether an order accepted just now need not be waited for.
+
+        The next step may be ours to take; or its delivery was announced before we had its name.
+        """
+        if provider.releases or purchase.provider_order_id is None:
+            return provider.releases
+        async with transaction(self._engine) as connection:
+            return await notices.heard_of(connection, provider.name, purchase.provider_order_id)
+
+    async def _forget_failure(self, order_id: int) -> None:
+        """Show an order as under way again, so that whoever asks for it nudges nobody."""
+        async with transaction(self._engine) as connection:
+            await profiles.forget_failure(connection, await profiles.lock(connection, order_id))
 
     async def _hand_over(self, order_id: int) -> int:
         """Make a bought profile usable and its item the order's; returns the item's id.
@@ -276,7 +232,7 @@ class ProviderActivities:
             ProviderError: its code does not work yet; ask again.
             ActivationCancelled: it was let go of, because the activation has ended.
         """
-        await self._release(order_id)
+        await self._enable(order_id)
         async with transaction(self._engine) as connection:
             profile = await profiles.lock(connection, order_id)
             item = await stock.held_by(connection, order_id)
@@ -294,47 +250,38 @@ class ProviderActivities:
                 )
             return item.id
 
-    async def _release(self, order_id: int) -> None:
-        """Where codes work only after a release: whoever is called, the seller must do it."""
+    async def _enable(self, order_id: int) -> None:
+        """Where codes work only once they are enabled: whoever is called, the seller must do it."""
+        if not any(each.releases for each in self._providers.values()):
+            return
         async with transaction(self._engine) as connection:
             bought = await purchases.bought_for(connection, order_id)
         seller = self._providers.get(bought.provider) if bought else None
-        if seller is not None and seller.releases:
-            await self._returns.release(order_id, seller)
+        if bought is not None and seller is not None and seller.releases:
+            await self._returns.enable(bought, seller)
 
     async def _settle_ended(self, order: PurchaseOrder, provider: EsimProvider) -> bool:
-        doubt = await self._open_doubt(order)
-        here = doubt if doubt and doubt.intent.provider == provider.name else None
-        if here is not None and not await self._settlement.conclude(here, provider):
+        begun = await self._preparation.find(order.order_id, provider)
+        if begun is not None and not await self._settlement.settle(
+            begun, provider, overdue=order.overdue
+        ):
             return False
         return await self._returns.give_back(order.order_id, provider)
 
-    async def _open_doubt(self, order: PurchaseOrder) -> Doubt | None:
-        async with transaction(self._engine) as connection:
-            profile = await profiles.lock(connection, order.order_id)
-            begun = await purchases.open_for(connection, order.order_id)
-            if begun is None:
-                return None
-            request = await self._preparation.request(connection, profile, begun)
-            return Doubt(begun, request, overdue=order.overdue)
+    def _provider(self, name: str) -> EsimProvider:
+        provider = self._providers.get(name)
+        if provider is None:
+            known = ", ".join(sorted(self._providers))
+            raise ProviderRefused(f"There is no provider {name} here; there is: {known}.")
+        return provider
 
+    async def _alone(
+        self, order_id: int, work: Callable[[HeldLock], Awaitable[ResultT]]
+    ) -> ResultT:
+        """Hold the order's purchase while working on it, to the end."""
 
-def _outlook(
-    error: ProviderError, intent: Purchase, provider: EsimProvider, *, unsure: bool
-) -> ProviderError | NeedsReview:
-    """What a failed send leaves to do: try again, ask, or leave it to a person."""
-    unknown = isinstance(error, ProviderOutcomeUnknown)
-    if unsure and isinstance(error, ProviderRefused):
-        return review(intent)
-    if unknown and provider.ambiguity is Ambiguity.REVIEW:
-        return review(intent)
-    if unsure and isinstance(error, ProviderReplyUnusable):  # it would come again the same
-        return review(intent)
-    if unsure and not unknown:
-        # This call booked nothing; of the earlier one nobody knows yet.
-        return _still_unknown(error)
-    return error
+        async def locked() -> ResultT:
+            async with heartbeats(), self._lock.hold(order_id) as lock:
+                return await work(lock)
 
-
-def _still_unknown(error: ProviderError) -> ProviderOutcomeUnknown:
-    return ProviderOutcomeUnknown(error.message, retry_after_seconds=error.retry_after_seconds)
+        return await to_the_end(locked())

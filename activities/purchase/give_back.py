@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.purchase.gate import ProviderGate
-from activities.purchase.trail import record
+from activities.purchase.record import record
 from db import purchases, stock
 from db.engine import transaction
 from db.purchases import Purchase
@@ -13,27 +13,26 @@ from domain.provider import Bought, EsimProvider
 
 
 class Returns:
-    """Release and return, each a call to the provider and then one transaction."""
+    """Enabling and returning, each a call to the provider and then one transaction."""
 
     def __init__(self, engine: AsyncEngine, gate: ProviderGate) -> None:
         self._engine = engine
         self._gate = gate
 
-    async def release(self, order_id: int, provider: EsimProvider) -> None:
-        """Make the order's committed purchase installable. Idempotent.
+    async def enable(self, purchase: Purchase, provider: EsimProvider) -> None:
+        """Make a committed purchase installable. Idempotent.
 
         Raises:
             ProviderError: it does not work yet; the profile must not be handed out.
         """
+        if purchase.released_at is not None:
+            return
         async with transaction(self._engine) as connection:
-            intent = await purchases.bought_for(connection, order_id)
-            if intent is None or intent.released_at is not None:
-                return
-            bought = await _bought(connection, intent)
+            bought = await _bought(connection, purchase)
         await self._gate.through(provider, lambda: provider.release(bought))
         async with transaction(self._engine) as connection:
-            await purchases.mark_released(connection, intent)
-            await record(connection, intent, EventKind.PURCHASE_RELEASED)
+            await purchases.mark_released(connection, purchase)
+            await record(connection, purchase, EventKind.PURCHASE_RELEASED)
 
     async def give_back(self, order_id: int, provider: EsimProvider) -> bool:
         """Return the order's purchase if nobody has seen it and the provider takes it. Idempotent.
@@ -44,16 +43,16 @@ class Returns:
             ProviderUnavailable, ProviderOutcomeUnknown: ask again later.
         """
         async with transaction(self._engine) as connection:
-            intent = await purchases.unwanted_for(connection, order_id)
-            if intent is None or intent.provider != provider.name:
+            purchase = await purchases.unwanted_for(connection, order_id)
+            if purchase is None or purchase.provider != provider.name:
                 return True
-            bought = await _bought(connection, intent)
+            bought = await _bought(connection, purchase)
         refusal = await self._cancel(bought, provider)
         async with transaction(self._engine) as connection:
-            await purchases.mark_returned(connection, intent, refusal=refusal)
-            if refusal is None and intent.inventory_item_id is not None:
-                await stock.give_up_iccid(connection, intent.inventory_item_id)
-                await record(connection, intent, EventKind.PURCHASE_RETURNED)
+            await purchases.mark_returned(connection, purchase, refusal=refusal)
+            if refusal is None and purchase.inventory_item_id is not None:
+                await stock.give_up_iccid(connection, purchase.inventory_item_id)
+                await record(connection, purchase, EventKind.PURCHASE_RETURNED)
         return True
 
     async def _cancel(self, bought: Bought, provider: EsimProvider) -> str | None:
@@ -67,8 +66,8 @@ class Returns:
         return None if undone else f"{provider.name} does not take it back."
 
 
-async def _bought(connection: AsyncConnection, intent: Purchase) -> Bought:
+async def _bought(connection: AsyncConnection, purchase: Purchase) -> Bought:
     iccid = None
-    if intent.inventory_item_id is not None:
-        iccid = await stock.iccid_of(connection, intent.inventory_item_id)
-    return Bought(intent.reference, intent.provider_order_id, iccid)
+    if purchase.inventory_item_id is not None:
+        iccid = await stock.iccid_of(connection, purchase.inventory_item_id)
+    return Bought(purchase.reference, purchase.provider_order_id, iccid)

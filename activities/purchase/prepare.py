@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.given_up import refuse_given_up
 from activities.purchase.gate import ProviderGate
-from activities.purchase.record import review
+from activities.purchase.question import review
 from db import profiles, purchases, stock
 from db.catalogue import provision_request
 from db.engine import transaction
@@ -22,9 +22,14 @@ from domain.provider import EsimProvider, ProvisionRequest
 class Begun:
     """A purchase of an order, begun now or found begun."""
 
-    intent: Purchase
+    purchase: Purchase
     request: ProvisionRequest
     user_id: int
+
+    def as_of(self, purchase: Purchase) -> "Begun":
+        """The same, once the provider's own name of the order is known."""
+        request = replace(self.request, provider_order_id=purchase.provider_order_id)
+        return Begun(purchase, request, self.user_id)
 
 
 class Preparation:
@@ -55,19 +60,27 @@ class Preparation:
             if begun is not None and begun.provider != provider.name:
                 raise review(begun)
             if begun is not None:
-                request = await self.request(connection, profile, begun)
-                return Begun(begun, request, profile.user_id)
+                return await _found(connection, profile, begun)
             check_wanted(profile)
             await refuse_given_up(connection, order_id)
             await self._gate.peek(connection, provider)
             return await self._begin(connection, profile, provider)
+
+    async def find(self, order_id: int, provider: EsimProvider) -> Begun | None:
+        """The order's purchase that is still open at a provider, whatever became of the order."""
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, order_id)
+            begun = await purchases.open_for(connection, order_id)
+            if begun is None or begun.provider != provider.name:
+                return None
+            return await _found(connection, profile, begun)
 
     async def _begin(
         self, connection: AsyncConnection, profile: Profile, provider: EsimProvider
     ) -> Begun:
         reference = f"{self._prefix}order-{profile.order_id}"
         request = await provision_request(connection, profile, provider.name, reference)
-        intent = await purchases.intend(
+        purchase = await purchases.intend(
             connection,
             order_id=profile.order_id,
             provider=provider.name,
@@ -75,18 +88,18 @@ class Preparation:
             plan_code=request.plan_code,
             request=provider.describe_request(request),
         )
-        return Begun(intent, request, profile.user_id)
+        return Begun(purchase, request, profile.user_id)
 
-    async def request(
-        self, connection: AsyncConnection, profile: Profile, intent: Purchase
-    ) -> ProvisionRequest:
-        """What the provider was asked for: the same again, whatever `plan_codes` says by now."""
-        asked = await provision_request(connection, profile, intent.provider, intent.reference)
-        return replace(
-            asked,
-            plan_code=intent.plan_code or asked.plan_code,
-            provider_order_id=intent.provider_order_id,
-        )
+
+async def _found(connection: AsyncConnection, profile: Profile, purchase: Purchase) -> Begun:
+    """A begun purchase, which asks for the same again whatever `plan_codes` says by now."""
+    asked = await provision_request(connection, profile, purchase.provider, purchase.reference)
+    request = replace(
+        asked,
+        plan_code=purchase.plan_code or asked.plan_code,
+        provider_order_id=purchase.provider_order_id,
+    )
+    return Begun(purchase, request, profile.user_id)
 
 
 def check_wanted(profile: Profile) -> None:

@@ -1,4 +1,4 @@
-"""Writing down what became of a purchase: the item that it gave, or why there is none.
+"""Writing down what became of a purchase, as the table of `domain/purchase.py` decides.
 
 What was paid for is in our hands only, so an outcome is written for as long as a database may
 take to come back.
@@ -6,36 +6,32 @@ take to come back.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.origin import origin
-from activities.purchase.trail import record
-from activities.reserve import release_held
-from db import events, profiles, purchases, quarantine, stock
+from activities.pause_points import PausePoint, PausePoints
+from activities.purchase.gate import ProviderGate
+from activities.purchase.keep import BoughtItems
+from activities.purchase.question import Outcome, Question, Reply
+from db import events, purchases, quarantine
 from db.engine import transaction
-from db.profiles import Profile
 from db.purchases import Purchase
-from db.stock import BoughtItem
 from domain.errors import (
     DuplicateStock,
-    NeedsReview,
     ProviderError,
     ProviderOutcomeUnknown,
-    ProviderRefused,
     ProviderReplyUnusable,
     ProviderUnavailable,
     StorageFault,
     StorageUnavailable,
 )
 from domain.event import EventKind
-from domain.profile import ENDED, READY, ProfileStatus
-from domain.provider import AcceptedOrder, ProvisionedEsim
-from domain.purchase import PurchaseState
+from domain.provider import AcceptedOrder, EsimProvider, ProvisionedEsim
+from domain.purchase import Facts, Heard, PurchaseState, Rule, Then, verdict
 
 _PATIENCE_SECONDS = (0.5, 1, 2, 4, 8, 8, 8)
 
@@ -44,156 +40,158 @@ ResultT = TypeVar("ResultT")
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What a failed call makes of its intent."""
-
-    state: PurchaseState
-    kind: EventKind
-
-
-class PurchaseOutcomes:
+class PurchaseRecord:
     """Each outcome is one transaction with its audit event."""
 
-    def __init__(self, engine: AsyncEngine, resellable: AbstractSet[str]) -> None:
+    def __init__(
+        self, engine: AsyncEngine, pause: PausePoints, gate: ProviderGate, items: BoughtItems
+    ) -> None:
         self._engine = engine
-        self._resellable = resellable
+        self._pause = pause
+        self._gate = gate
+        self._items = items
 
-    async def keep(self, intent: Purchase, esim: ProvisionedEsim) -> int:
-        """Commit what was bought; returns the item's id. Repeating it finds it done.
+    async def conclude(self, question: Question, provider: EsimProvider, reply: Reply) -> Outcome:
+        """Decide what a reply means, commit it, and say what follows. Raises nothing of it."""
+        facts = await self._facts(question, provider, reply)
+        rule = verdict(question.asked, facts, reply.heard)
+        if isinstance(reply.answer, ProvisionedEsim):
+            return await self._keep(question, provider, reply.answer)
+        error = reply.error or _explanation(provider, rule)
+        purchase = await _patiently(lambda: self._write(question.purchase, rule, reply, error))
+        return Outcome(rule.then, purchase, error)
 
-        Raises:
-            NeedsReview: its code or ICCID is in stock already, or Postgres cannot store it; the
-                reply is in quarantine.
-        """
+    async def withdraw(self, purchase: Purchase, reason: str) -> None:
+        """Close a purchase that never left."""
+        await _patiently(lambda: self._withdraw(purchase, ProviderUnavailable(reason)))
+
+    async def _facts(self, question: Question, provider: EsimProvider, reply: Reply) -> Facts:
+        purchase = question.purchase
+        absent = reply.heard is Heard.ABSENT
+        return Facts(
+            state=purchase.state,
+            mode=provider.ambiguity,
+            named=purchase.provider_order_id is not None,
+            again=question.again,
+            overdue=question.overdue,
+            absent_before=absent and await self._note_absent(purchase, provider),
+        )
+
+    async def _note_absent(self, purchase: Purchase, provider: EsimProvider) -> bool:
+        """Believe a look-up that finds nothing only if one did so a settle gap earlier."""
+        async with transaction(self._engine) as connection:
+            return await purchases.note_absent(
+                connection,
+                purchase,
+                settle_gap_seconds=provider.settle_gap_seconds,
+                now=await self._gate.now(),
+            )
+
+    async def _keep(
+        self, question: Question, provider: EsimProvider, esim: ProvisionedEsim
+    ) -> Outcome:
+        """Store what was sold; what cannot be stored is a reply that nobody may be given."""
+        purchase = question.purchase
+        await self._pause.reach(PausePoint.AFTER_REPLY, purchase.order_id)
         try:
-            return await _patiently(lambda: self._store(intent, esim))
+            item_id = await _patiently(lambda: self._items.keep(purchase, esim))
         except DuplicateStock:
             fault = "an ICCID or code that is already in stock."
         except StorageFault as refusal:
             fault = f"what cannot be stored. {refusal.message}"
         except UnicodeEncodeError:  # the driver's, before anything is sent; it quotes the text
             fault = "what cannot be stored: text that is no Unicode."
+        else:
+            await self._pause.reach(PausePoint.AFTER_PURCHASE, purchase.order_id)
+            return Outcome(Then.KEEP, purchase, item_id=item_id)
         unusable = ProviderReplyUnusable(
-            f"{intent.provider} sold {fault}", raw=esim.raw, reply=esim.reply
+            f"{purchase.provider} sold {fault}", raw=esim.raw, reply=esim.reply
         )
-        await self.fail(intent, unusable, unsure=True)
-        raise review(intent)
+        # Asking again would bring the same: this is a person's, as after a second send.
+        return await self.conclude(replace(question, again=True), provider, Reply(error=unusable))
 
-    async def accept(self, intent: Purchase, order: AcceptedOrder) -> Purchase:
-        """Commit that the provider has taken the order on. Writes an event the first time."""
-
-        async def write() -> Purchase:
-            async with transaction(self._engine) as connection:
-                accepted = await purchases.accept(
-                    connection, intent, order.provider_order_id, order.reply
+    async def _write(
+        self, purchase: Purchase, rule: Rule, reply: Reply, error: ProviderError | None
+    ) -> Purchase:
+        """Move the purchase as the rule says, with its event; returns it as it is then."""
+        if rule.becomes is None:
+            return purchase
+        async with transaction(self._engine) as connection:
+            if isinstance(reply.answer, AcceptedOrder):
+                order = reply.answer
+                moved = await purchases.accept(
+                    connection, purchase, order.provider_order_id, order.reply, overdue=error
                 )
-                if intent.state is not PurchaseState.ACCEPTED:
-                    await record(connection, intent, EventKind.PURCHASE_ACCEPTED)
-                return accepted
+            else:
+                moved = await _close(connection, purchase, rule.becomes, error)
+            if isinstance(error, ProviderReplyUnusable) and error.raw:
+                await quarantine.keep(connection, purchase, error.message, error.raw)
+            if rule.event is not None:
+                await record(connection, purchase, rule.event, error)
+        return moved
 
-        return await _patiently(write)
+    async def _withdraw(self, purchase: Purchase, error: ProviderUnavailable) -> None:
+        async with transaction(self._engine) as connection:
+            await _close(connection, purchase, PurchaseState.REFUSED, error)
+            await record(connection, purchase, EventKind.PURCHASE_HELD, error)
 
-    async def fail(self, intent: Purchase, error: ProviderError, *, unsure: bool) -> None:
-        """Commit a failed call's outcome, and the reply if it cannot be used.
 
-        Args:
-            intent: the purchase, in the state it was last written in.
-            error: how the call ended.
-            unsure: an earlier send may have been booked, whatever this call says of itself.
-        """
-        verdict = _verdict(error, unsure=unsure)
+async def record(
+    connection: AsyncConnection,
+    purchase: Purchase,
+    kind: EventKind,
+    error: ProviderError | None = None,
+) -> None:
+    """Append a purchase's event to its order's trail: which provider, which reference, and why.
+
+    Not idempotent: call it in the transaction of the change itself.
+    """
+    await events.append(
+        connection,
+        purchase.order_id,
+        kind,
+        origin(),
+        error_code=error.code if error else None,
+        error=error.message if error else None,
+        payload={"provider": purchase.provider, "reference": purchase.reference},
+    )
+
+
+async def _close(
+    connection: AsyncConnection,
+    purchase: Purchase,
+    state: PurchaseState,
+    error: ProviderError | None,
+) -> Purchase:
+    if error is not None:
         log.warning(
             "provider_call_failed",
-            order_id=intent.order_id,
-            provider=intent.provider,
+            order_id=purchase.order_id,
+            provider=purchase.provider,
             code=error.code,
             esim_provisioning="failure",
         )
-        await _patiently(lambda: self._write_failure(intent, verdict, error))
-
-    async def withdraw(self, intent: Purchase, reason: str) -> None:
-        """Close a purchase that never left."""
-        error = ProviderUnavailable(reason)
-        await _patiently(
-            lambda: self._write_failure(
-                intent, _Verdict(PurchaseState.REFUSED, EventKind.PURCHASE_HELD), error
-            )
-        )
-
-    async def settle_absent(self, intent: Purchase) -> None:
-        """Close a purchase that two look-ups have not found: nothing was booked."""
-        error = ProviderUnavailable(
-            f"{intent.provider} was asked twice and does not know the purchase: it never arrived."
-        )
-        verdict = _Verdict(PurchaseState.REFUSED, EventKind.PURCHASE_ABSENT)
-        await _patiently(lambda: self._write_failure(intent, verdict, error))
-
-    async def _store(self, intent: Purchase, esim: ProvisionedEsim) -> int:
-        async with transaction(self._engine) as connection:
-            profile = await profiles.lock(connection, intent.order_id)
-            # The answer to an earlier commit may have been lost, and not the commit itself.
-            done = await purchases.bought_for(connection, intent.order_id)
-            if done is not None and done.id == intent.id and done.inventory_item_id is not None:
-                return done.inventory_item_id
-            return await self._add(connection, profile, intent, esim)
-
-    async def _add(
-        self,
-        connection: AsyncConnection,
-        profile: Profile,
-        intent: Purchase,
-        esim: ProvisionedEsim,
-    ) -> int:
-        served = await _is_served(connection, profile)
-        purchase = _bought(profile, intent, esim)
-        if served:
-            resell = intent.provider in self._resellable
-            item_id = await stock.add_unwanted(connection, purchase, resell=resell)
-        else:
-            item_id = await stock.add_bought(connection, purchase)
-        await purchases.close(
-            connection,
-            intent,
-            PurchaseState.CONFIRMED,
-            reply=esim.reply,
-            inventory_item_id=item_id,
-        )
-        await _confirm(connection, profile, intent, item_id, served=served)
-        # A parked order waits for its next round with the item held; an ended one holds nothing.
-        if not served and profile.status in ENDED:
-            await release_held(
-                connection,
-                profile,
-                reason="the activation had ended",
-                ending=True,
-                resellable=self._resellable,
-            )
-        return item_id
-
-    async def _write_failure(
-        self, intent: Purchase, verdict: _Verdict, error: ProviderError
-    ) -> None:
-        async with transaction(self._engine) as connection:
-            await purchases.close(
-                connection,
-                intent,
-                verdict.state,
-                reply=error.reply,
-                error_code=error.code,
-                error=error.message,
-            )
-            if isinstance(error, ProviderReplyUnusable) and error.raw:
-                await quarantine.keep(connection, intent, error.message, error.raw)
-            await record(connection, intent, verdict.kind, error)
-
-
-def review(intent: Purchase) -> NeedsReview:
-    """Only a person can settle this purchase."""
-    return NeedsReview(
-        f"The purchase {intent.reference} at {intent.provider} may have been booked; "
-        "ask the provider before anything is bought again."
+    return await purchases.close(
+        connection, purchase, state, reply=error.reply if error else None, error=error
     )
+
+
+def _explanation(provider: EsimProvider, rule: Rule) -> ProviderError | None:
+    """Put what a look-up without an error means into words; None if it means no trouble."""
+    name, gap = provider.name, provider.settle_gap_seconds
+    if rule.then is Then.AFRESH:
+        return ProviderUnavailable(
+            f"{name} was asked twice and does not know the purchase: it never arrived."
+        )
+    if rule.then is Then.ASK_LATER:
+        return ProviderOutcomeUnknown(
+            f"{name} does not show the purchase yet.", retry_after_seconds=gap
+        )
+    if rule.then is Then.A_PERSON:
+        return ProviderOutcomeUnknown(
+            f"{name} accepted the order and has not delivered it in time."
+        )
+    return None
 
 
 async def _patiently(write: Callable[[], Awaitable[ResultT]]) -> ResultT:
@@ -204,67 +202,3 @@ async def _patiently(write: Callable[[], Awaitable[ResultT]]) -> ResultT:
         except StorageUnavailable:
             await asyncio.sleep(pause_seconds)
     return await write()
-
-
-def _verdict(error: ProviderError, *, unsure: bool) -> _Verdict:
-    """What a failed call says of its intent.
-
-    A call that repeats an unanswered one says nothing of the first: that one may be booked
-    even if its repetition was refused or never arrived.
-    """
-    settled = PurchaseState.UNKNOWN if unsure else PurchaseState.REFUSED
-    if isinstance(error, ProviderReplyUnusable):
-        return _Verdict(PurchaseState.UNKNOWN, EventKind.PURCHASE_QUARANTINED)
-    if isinstance(error, ProviderOutcomeUnknown):
-        return _Verdict(PurchaseState.UNKNOWN, EventKind.PURCHASE_UNKNOWN)
-    if isinstance(error, ProviderRefused):
-        return _Verdict(settled, EventKind.PURCHASE_REFUSED)
-    return _Verdict(settled, EventKind.PURCHASE_UNAVAILABLE)
-
-
-async def _is_served(connection: AsyncConnection, profile: Profile) -> bool:
-    """Whether the order has got an item elsewhere, as from stock while the purchase was in doubt.
-
-    One that was retired by hand since then still has the order's name.
-    """
-    if await stock.held_by(connection, profile.order_id) is not None:
-        return True
-    over = profile.status in ENDED | READY
-    return over and await stock.names_order(connection, profile.order_id)
-
-
-async def _confirm(
-    connection: AsyncConnection, profile: Profile, intent: Purchase, item_id: int, *, served: bool
-) -> None:
-    """Record the purchase; an order that waits for it is RESERVED with it."""
-    payload = {"provider": intent.provider, "reference": intent.reference, "item_id": item_id}
-    kind = EventKind.PURCHASE_CONFIRMED
-    if served or profile.status is not ProfileStatus.PENDING_ACTIVATION:
-        await events.append(connection, intent.order_id, kind, origin(), payload=payload)
-        return
-    await profiles.move(
-        connection,
-        profile,
-        ProfileStatus.RESERVED,
-        kind,
-        origin(),
-        payload=payload,
-        inventory_item_id=item_id,
-    )
-
-
-def _bought(profile: Profile, intent: Purchase, esim: ProvisionedEsim) -> BoughtItem:
-    return BoughtItem(
-        order_id=intent.order_id,
-        plan_id=profile.plan_id,
-        carrier_id=profile.carrier_id,
-        country_id=profile.country_id,
-        provider=intent.provider,
-        provider_reference=esim.reference,
-        iccid=esim.iccid,
-        activation_code=esim.activation_code,
-        qr_payload=esim.qr_payload,
-        instructions=esim.instructions,
-        confirmation_code=esim.confirmation_code,
-        expires_at=esim.expires_at,
-    )

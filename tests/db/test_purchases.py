@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db import purchases
 from db.engine import transaction
-from db.purchases import OPEN, Purchase
-from domain.errors import StaleWrite, StorageFault
-from domain.purchase import PurchaseState
+from db.purchases import Purchase
+from domain.errors import IllegalTransition, StaleWrite, StorageFault
+from domain.purchase import OPEN, PurchaseState
 from tests.notices import bought_item, purchase
 from tests.rows import paid_order, rows, run, stock_item
 
@@ -57,9 +57,9 @@ async def intend(engine: AsyncEngine, order_id: int, provider: str = PROVIDER) -
 
 
 async def in_state(engine: AsyncEngine, state: PurchaseState) -> Purchase:
-    """A new order's purchase, brought to a state by SQL alone."""
+    """A new order's purchase, put into a state without walking there."""
     intent = await intend(engine, await paid_order(engine))
-    await run(
+    await force(
         engine,
         "UPDATE provider_intents SET state = CAST(:state AS text), provider_order_id = 'P-1',"
         " resolution = CASE WHEN CAST(:state AS text) = 'RESOLVED' THEN 'ABSENT' END,"
@@ -68,6 +68,14 @@ async def in_state(engine: AsyncEngine, state: PurchaseState) -> Purchase:
         id=intent.id,
     )
     return replace(intent, state=state, provider_order_id="P-1")
+
+
+async def force(engine: AsyncEngine, statement: str, **values: object) -> None:
+    """Change a purchase as its state machine does not allow."""
+    trigger = "TRIGGER provider_intents_state_edge"
+    await run(engine, f"ALTER TABLE provider_intents DISABLE {trigger}")
+    await run(engine, statement, **values)
+    await run(engine, f"ALTER TABLE provider_intents ENABLE {trigger}")
 
 
 async def row_of(engine: AsyncEngine, intent: Purchase) -> dict[str, object]:
@@ -114,9 +122,22 @@ async def test_an_order_is_confirmed_once(engine: AsyncEngine) -> None:
     """A second confirmation is refused by the database, whatever asks for it."""
     first = await in_state(engine, PurchaseState.CONFIRMED)
     second = await intend(engine, first.order_id)
+    async with transaction(engine) as connection:
+        sent = await purchases.mark_sent(connection, second)
     with pytest.raises(StorageFault, match="uq_provider_intents_confirmed"):
         async with transaction(engine) as connection:
-            await purchases.close(connection, second, PurchaseState.CONFIRMED, reply=None)
+            await purchases.close(connection, sent, PurchaseState.CONFIRMED, reply=None)
+
+
+async def test_an_edge_that_the_machine_lacks_is_refused_before_it_is_written(
+    engine: AsyncEngine,
+) -> None:
+    """A confirmed purchase stays one, whatever a defect of ours would make of it."""
+    intent = await in_state(engine, PurchaseState.CONFIRMED)
+    with pytest.raises(IllegalTransition, match="confirmed to sent"):
+        async with transaction(engine) as connection:
+            await purchases.mark_sent(connection, intent)
+    assert (await row_of(engine, intent))["state"] == "CONFIRMED"
 
 
 @pytest.mark.parametrize("name", WRITES)
@@ -299,7 +320,7 @@ async def test_what_somebody_has_or_may_have_is_not_given_back(
 ) -> None:
     """Taken by a device, seen by a person, ever assigned, or still somebody's to come."""
     await run(engine, "ALTER TABLE esim_inventory DISABLE TRIGGER USER")
-    await run(engine, change)
+    await force(engine, change)
     assert await _unwanted_for(engine, unwanted.order_id) is None
 
 

@@ -10,9 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain import profile, stock
+from domain import profile, purchase, stock
 from domain.profile import ProfileStatus
+from domain.purchase import PurchaseState
 from domain.stock import StockStatus
+from tests.doubts import in_doubt
 from tests.rows import paid_order, rows, run, stock_item, value
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +23,11 @@ ROOT = Path(__file__).parents[2]
 _PROFILE = (
     "UPDATE esim_profiles SET status = :status, inventory_item_id = 1, activation_code = 'x',"
     " provisioned_at = now(), failure_code = 'x'"
+)
+_PURCHASE = (
+    "UPDATE provider_intents SET state = CAST(:state AS text), provider_order_id = 'P-1',"
+    " resolution = CASE WHEN CAST(:state AS text) = 'RESOLVED' THEN 'ABSENT' END,"
+    " resolved_by = 'ana', resolved_reason = 'a test'"
 )
 _ITEM = "UPDATE esim_inventory SET status = :status, order_id = :order_id"
 
@@ -89,11 +96,13 @@ async def _refused(engine: AsyncEngine, statement: str, **values: object) -> boo
         return False
 
 
-async def _force(engine: AsyncEngine, table: str, statement: str, **values: object) -> None:
+async def _force(
+    engine: AsyncEngine, table: str, statement: str, *, column: str = "status", **values: object
+) -> None:
     """Put a row into a state without walking there."""
-    await run(engine, f"ALTER TABLE {table} DISABLE TRIGGER {table}_status_edge")
+    await run(engine, f"ALTER TABLE {table} DISABLE TRIGGER {table}_{column}_edge")
     await run(engine, statement, **values)
-    await run(engine, f"ALTER TABLE {table} ENABLE TRIGGER {table}_status_edge")
+    await run(engine, f"ALTER TABLE {table} ENABLE TRIGGER {table}_{column}_edge")
 
 
 @pytest.mark.usefixtures("catalogue")
@@ -132,6 +141,19 @@ async def test_the_database_refuses_exactly_the_inventory_edges_that_the_domain_
             )
             expected = target not in stock.TRANSITIONS[source]
             assert refused is expected, (source, target)
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_the_database_refuses_exactly_the_purchase_edges_that_the_domain_lacks(
+    engine: AsyncEngine,
+) -> None:
+    """Every pair of states is tried in Postgres and compared with the table."""
+    await in_doubt(engine, await paid_order(engine))
+    for source in PurchaseState:
+        await _force(engine, "provider_intents", _PURCHASE, column="state", state=source.name)
+        for target in set(PurchaseState) - {source}:
+            refused = await _refused(engine, _PURCHASE, state=target.name)
+            assert refused is (target not in purchase.TRANSITIONS[source]), (source, target)
 
 
 def _order_of(status: StockStatus, order_id: int) -> int | None:

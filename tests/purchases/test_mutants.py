@@ -17,7 +17,9 @@ from temporalio.testing import ActivityEnvironment
 from activities.pause_points import PausePoint, PausePoints
 from activities.purchase import buy
 from activities.purchase.buy import ProviderActivities, PurchaseOrder, PurchaseRules
-from activities.purchase.settle import Doubt, Settlement
+from activities.purchase.prepare import Begun
+from activities.purchase.question import Outcome, Question, reply_to
+from activities.purchase.settle import Settlement
 from db import gates, purchases
 from db.locks import HeldLock, PurchaseLock
 from domain.errors import (
@@ -32,7 +34,8 @@ from domain.errors import (
     StorageUnavailable,
 )
 from domain.gate import Gate, ProviderLimits
-from domain.provider import Answer, EsimProvider
+from domain.provider import EsimProvider
+from domain.purchase import Asked
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from tests.holds import Hold
@@ -175,8 +178,12 @@ async def test_a_lost_answer_is_looked_up_before_anything_is_sent_again(
     """Who sends again instead of asking is charged again."""
     if not guarded:
 
-        async def look_up(_self: Settlement, doubt: Doubt, provider: EsimProvider) -> Answer:
-            return await provider.provision(doubt.request)
+        async def look_up(
+            self: Settlement, begun: Begun, provider: EsimProvider, *, overdue: bool
+        ) -> Outcome:
+            reply = await reply_to(provider.provision(begun.request))
+            question = Question(begun.purchase, Asked.LOOKED_UP, overdue=overdue)
+            return await self._record.conclude(question, provider, reply)
 
         monkeypatch.setattr(Settlement, "look_up", look_up)
     sandbox.rule(A, Misbehaviour.RESET_AFTER_BOOKING)

@@ -6,13 +6,18 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import ActivityEnvironment
 
-from activities.purchase.record import PurchaseOutcomes
+from activities.pause_points import PausePoints
+from activities.purchase.gate import ProviderGate
+from activities.purchase.keep import BoughtItems
+from activities.purchase.question import Outcome, Question, Reply
+from activities.purchase.record import PurchaseRecord
 from db import purchases
 from db.engine import transaction
-from domain.errors import NeedsReview
+from domain.gate import SpendLimits
 from domain.profile import ProfileStatus
 from domain.provider import ProvisionedEsim
-from domain.purchase import PurchaseState
+from domain.purchase import Asked, PurchaseState, Then
+from providers.local import LocalProvider
 from tests.cli.profile_states import order_in
 from tests.doubts import CODE, ICCID, PROVIDER, RAW, in_doubt
 from tests.rows import rows, run, value
@@ -20,24 +25,28 @@ from tests.rows import rows, run, value
 pytestmark = pytest.mark.usefixtures("catalogue")
 
 
-async def _keep(engine: AsyncEngine, order_id: int, **changes: Any) -> int:
+async def _keep(engine: AsyncEngine, order_id: int, **changes: Any) -> Outcome:
     """A purchase of the order that has left and is answered now."""
     await in_doubt(engine, order_id, state=PurchaseState.SENT)
     async with transaction(engine) as connection:
-        intent = await purchases.open_for(connection, order_id)
-    assert intent is not None
+        purchase = await purchases.open_for(connection, order_id)
+    assert purchase is not None
     sold: dict[str, Any] = {
-        "reference": intent.reference,
+        "reference": purchase.reference,
         "iccid": ICCID,
         "activation_code": CODE,
         "qr_payload": f"LPA:{CODE}",
         "reply": {"status": 200},
         "raw": RAW,
     }
-    outcomes = PurchaseOutcomes(engine, frozenset({PROVIDER}))
-    esim = ProvisionedEsim(**(sold | changes))
-    item_id: int = await ActivityEnvironment().run(outcomes.keep, intent, esim)
-    return item_id
+    items = BoughtItems(engine, frozenset({PROVIDER}))
+    record = PurchaseRecord(engine, PausePoints(), ProviderGate(engine, SpendLimits()), items)
+    reply = Reply(ProvisionedEsim(**(sold | changes)))
+    question = Question(purchase, Asked.SENT)
+    outcome: Outcome = await ActivityEnvironment().run(
+        record.conclude, question, LocalProvider(), reply
+    )
+    return outcome
 
 
 async def _intent(engine: AsyncEngine, order_id: int) -> dict[str, Any]:
@@ -60,9 +69,9 @@ async def test_a_reply_that_postgres_refuses_goes_to_quarantine(
 ) -> None:
     """Not delivered and not lost: a person finds it in the reviews, as it came."""
     order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
-    with pytest.raises(NeedsReview) as raised:
-        await _keep(engine, order_id, **refused)
-    assert "4711" not in str(raised.value)
+    outcome = await _keep(engine, order_id, **refused)
+    assert outcome.then is Then.A_PERSON
+    assert "4711" not in str(outcome)
     intent = await _intent(engine, order_id)
     assert (intent["state"], intent["error_code"]) == ("UNKNOWN", "provider-reply-unusable")
     [kept] = await rows(engine, "SELECT * FROM quarantined_replies")
@@ -76,8 +85,8 @@ async def test_a_code_that_is_in_stock_in_another_spelling_goes_to_quarantine(
     """Stock without an ICCID and the provider's LPA string are one code, for one customer."""
     await run(engine, "INSERT INTO esim_inventory (activation_code) VALUES (:code)", code=CODE)
     order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
-    with pytest.raises(NeedsReview):
-        await _keep(engine, order_id, activation_code=f"LPA:{CODE}")
+    outcome = await _keep(engine, order_id, activation_code=f"LPA:{CODE}")
+    assert outcome.then is Then.A_PERSON
     assert (await _intent(engine, order_id))["state"] == "UNKNOWN"
     assert await value(engine, "SELECT raw FROM quarantined_replies") == RAW
     assert await value(engine, "SELECT count(*) FROM esim_inventory") == 1
@@ -91,9 +100,10 @@ async def test_a_late_purchase_is_kept_beside_an_item_that_was_retired_by_hand(
     for status in ("ASSIGNED", "RETIRED"):
         move = f"status = '{status}', {status.lower()}_at = now()"
         await run(engine, f"UPDATE esim_inventory SET {move} WHERE order_id = :id", id=order_id)
-    item_id = await _keep(engine, order_id)
+    outcome = await _keep(engine, order_id)
+    assert (outcome.then, outcome.item_id) == (Then.KEEP, None)
     [item] = await rows(engine, "SELECT * FROM esim_inventory WHERE activation_code = :c", c=CODE)
-    assert (item["id"], item["status"], item["order_id"]) == (item_id, "AVAILABLE", None)
+    assert (item["status"], item["order_id"]) == ("AVAILABLE", None)
     assert item["metadata"] == {"bought_for_order": order_id}
     intent = await _intent(engine, order_id)
-    assert (intent["state"], intent["inventory_item_id"]) == ("CONFIRMED", item_id)
+    assert (intent["state"], intent["inventory_item_id"]) == ("CONFIRMED", item["id"])
