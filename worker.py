@@ -109,7 +109,7 @@ def build_workers(
             task_queue=provider_queue(task_queue, name),
             activities=[purchase.call_provider, purchase.settle_purchase],
             interceptors=[FailureEdge()],
-            max_concurrent_activities=provider.limits.max_concurrent,
+            max_concurrent_activities=provider.traits.limits.max_concurrent,
             graceful_shutdown_timeout=grace,
         )
         for name, provider in providers.items()

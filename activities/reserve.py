@@ -77,7 +77,7 @@ class InventoryActivities:
         self._pause = pause
         self._routes = routes
         self._resellable = resellable(providers)
-        self._releasing = {each.name for each in providers.values() if each.releases}
+        self._enabling = {each.name for each in providers.values() if each.traits.enables}
 
     @activity.defn(name="reserve_inventory")
     async def reserve_inventory(self, request: ReservationRequest) -> Reservation:
@@ -149,7 +149,7 @@ class InventoryActivities:
 
     async def _waits_for_release(self, connection: AsyncConnection, item: stock.StockItem) -> bool:
         """Whether the held item's code does not work yet, which only its provider can change."""
-        if item.provider not in self._releasing or item.order_id is None:
+        if item.provider not in self._enabling or item.order_id is None:
             return False
         bought = await purchases.bought_for(connection, item.order_id)
         return bought is not None and bought.released_at is None

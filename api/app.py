@@ -34,7 +34,7 @@ from db.engine import create_engine
 from db.listen import Notifications
 from db.shared_reads import SharedReads
 from domain.notice import NoticeReader
-from providers import RELEASING, build_webhook_readers
+from providers import ENABLING, build_webhook_readers
 from settings import (
     ApiSettings,
     AuthSettings,
@@ -153,7 +153,7 @@ async def _resources(
                     admission=Admission(settings.api.activation_admission_limit),
                     webhooks=readers,
                     unsigned_limit=RateLimit(notices.UNSIGNED_PER_MINUTE),
-                    releasing=RELEASING,
+                    enabling=ENABLING,
                 )
     finally:
         await engine.dispose()

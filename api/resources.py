@@ -31,7 +31,7 @@ class Resources:
     admission: Admission
     webhooks: Mapping[str, NoticeReader]
     unsigned_limit: RateLimit
-    releasing: frozenset[str]
+    enabling: frozenset[str]
 
 
 async def _resources(request: Request) -> Resources:

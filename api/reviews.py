@@ -70,7 +70,7 @@ async def resolve_review(
     item has the code.
     """
     decision = body.decision(caller.email)
-    decided = await reviews.decide(shared.engine, order_id, decision, releasing=shared.releasing)
+    decided = await reviews.decide(shared.engine, order_id, decision, enabling=shared.enabling)
     log.info(
         "purchase_resolved",
         order_id=order_id,

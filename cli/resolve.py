@@ -20,7 +20,7 @@ from domain.iccid import parse_iccid
 from domain.purchase import Resolution
 from domain.review import FollowUp, outlook
 from domain.stock import StockStatus
-from providers import RELEASING
+from providers import ENABLING
 from workflows.messages import Intervention
 
 EXAMPLE = (
@@ -145,7 +145,7 @@ def _ask() -> tuple[str, str]:
 
 async def _resolve(order_id: int, decision: Decision) -> None:
     async with postgres() as engine:
-        decided = await reviews.decide(engine, order_id, decision, releasing=RELEASING)
+        decided = await reviews.decide(engine, order_id, decision, enabling=ENABLING)
     say(f"Order {order_id}: {decided.reference} at {decided.provider} is {_outcome(decided)}.")
     asked = await _ask_activation(decided, decision)
     words = outlook(decided.follow_up, order_id, asked=asked)

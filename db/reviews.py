@@ -58,12 +58,12 @@ class Decided:
 
 
 async def decide(
-    engine: AsyncEngine, order_id: int, decision: Decision, *, releasing: Collection[str]
+    engine: AsyncEngine, order_id: int, decision: Decision, *, enabling: Collection[str]
 ) -> Decided:
     """Settle an order's purchase in doubt, while no call is under way for it.
 
     One transaction with its event. The activation learns of it by what the caller asks next.
-    The codes of providers that are among `releasing` work only once they are released.
+    The codes of providers that are among `enabling` work only once they are released.
 
     Raises:
         InvalidInput: blank words, a code that is missing or not asked for, or one that could not
@@ -77,19 +77,19 @@ async def decide(
     decision = _checked(decision)
     try:
         async with PurchaseLock(engine).hold(order_id), transaction(engine) as connection:
-            return await _apply(connection, order_id, decision, releasing)
+            return await _apply(connection, order_id, decision, enabling)
     except DuplicateStock:
         raise await _named(engine, decision) from None
 
 
 async def _apply(
-    connection: AsyncConnection, order_id: int, decision: Decision, releasing: Collection[str]
+    connection: AsyncConnection, order_id: int, decision: Decision, enabling: Collection[str]
 ) -> Decided:
     profile = await profiles.lock(connection, order_id)
     intent = await _in_doubt(connection, order_id)
     item_id, item_status = None, None
     if decision.sold is not None:
-        if intent.provider in releasing:
+        if intent.provider in enabling:
             _check_can_be_released(intent, decision.sold)
         item_id, item_status = await _store(connection, profile, intent, decision.sold)
     await _close(connection, intent, decision, item_id)

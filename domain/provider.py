@@ -76,7 +76,7 @@ class AcceptedOrder:
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A purchase that is committed on our side, as `release` and `cancel` need to name it."""
+    """A purchase that is committed on our side, named as `enable` and `cancel` need it."""
 
     reference: str
     provider_order_id: str | None
@@ -94,15 +94,38 @@ class Balance:
 Answer: TypeAlias = ProvisionedEsim | AcceptedOrder
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What distinguishes one provider from another for whoever buys there.
+
+    Attributes:
+        ambiguity: what may be done when the outcome of a purchase is unknown.
+        settle_gap_seconds: longer than a look-up lags behind the orders. Two answers "absent"
+            that far apart mean "not booked".
+        limits: how hard the provider may be called.
+        resellable: its terms allow that a code which no customer has seen is sold to another one.
+        enables: a code works only after `enable`, which follows our commit.
+        returnable: `cancel` can give an unused purchase back.
+    """
+
+    ambiguity: Ambiguity
+    settle_gap_seconds: float = 0.0
+    limits: ProviderLimits = field(default_factory=ProviderLimits)
+    resellable: bool = False
+    enables: bool = False
+    returnable: bool = False
+
+
 class EsimProvider(Protocol):
     """A place where profiles can be bought.
 
     Every method may raise:
-        ProviderUnavailable: nothing was booked or changed; safe to call again later.
+        ProviderUnavailable: nothing was booked or changed; the call may be repeated later.
         ProviderRefused: a definite no (`ProviderOutOfStock` where more stock would help).
-        ProviderOutcomeUnknown: `provision` and `cancel` only: it may have happened.
-        ProviderReplyUnusable: `provision` and `lookup`: sold, and the reply cannot be delivered.
-    No other exception leaves an adapter, and no message or reply holds a secret.
+        ProviderOutcomeUnknown: it may have happened. Only `provision` and `cancel` raise it.
+        ProviderReplyUnusable: a profile was sold, and the reply cannot be delivered. Only
+            `provision` and `advance` raise it.
+    No other exception leaves an adapter. No message and no kept reply holds a secret.
     """
 
     @property
@@ -111,33 +134,8 @@ class EsimProvider(Protocol):
         ...
 
     @property
-    def ambiguity(self) -> Ambiguity:
-        """What may be done when an outcome is unknown."""
-        ...
-
-    @property
-    def settle_gap_seconds(self) -> float:
-        """Longer than a look-up can lag: two "absent" answers this far apart mean "not booked"."""
-        ...
-
-    @property
-    def limits(self) -> ProviderLimits:
-        """How hard it may be called."""
-        ...
-
-    @property
-    def resellable(self) -> bool:
-        """Whether a code that no customer has seen may be sold to another one."""
-        ...
-
-    @property
-    def releases(self) -> bool:
-        """Whether a code works only after `release`, which then follows our commit."""
-        ...
-
-    @property
-    def returnable(self) -> bool:
-        """Whether `cancel` can give an unused purchase back."""
+    def traits(self) -> Traits:
+        """What is particular to this provider; the same as long as it lives."""
         ...
 
     def describe_request(self, request: ProvisionRequest) -> Mapping[str, object]:
@@ -145,14 +143,15 @@ class EsimProvider(Protocol):
         ...
 
     async def provision(self, request: ProvisionRequest) -> Answer:
-        """Buy one profile. Costs money; idempotent only if `ambiguity` says so."""
+        """Buy one profile. It costs money, and is idempotent only if `traits.ambiguity` says so."""
         ...
 
-    async def lookup(self, request: ProvisionRequest) -> Answer | None:
-        """Find an earlier purchase by its reference, or by `provider_order_id` where that is known.
+    async def advance(self, request: ProvisionRequest) -> Answer | None:
+        """Find an earlier purchase and take it as far as it goes.
 
-        Buys nothing and is safe to repeat; where the provider delivers in steps, it may take the
-        next one. `AcceptedOrder` if it is not delivered yet; None if the provider has none.
+        It is found by `provider_order_id` where that is known, else by our reference. This buys
+        nothing and may be repeated; where the provider delivers in steps, it takes the next one.
+        The answer is an `AcceptedOrder` while it is not delivered, None if there is no such order.
 
         Raises:
             ProviderOrderFailed: the provider says of this very order, once accepted, that it
@@ -161,8 +160,8 @@ class EsimProvider(Protocol):
         """
         ...
 
-    async def release(self, bought: Bought) -> None:
-        """Make a committed purchase installable. Idempotent; nothing to do at most providers."""
+    async def enable(self, bought: Bought) -> None:
+        """Make the code of a committed purchase work. Idempotent; most providers need no call."""
         ...
 
     async def cancel(self, bought: Bought) -> bool:
@@ -177,15 +176,15 @@ class EsimProvider(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Release connections. Idempotent."""
+        """Close the connections. Idempotent."""
         ...
 
 
 def resellable(providers: Mapping[str, EsimProvider]) -> frozenset[str]:
     """The providers whose unused, unseen codes may go to stock.
 
-    None whose codes work only after a release: from stock they would be handed out without one.
+    A provider that enables codes is never one of them: a code from stock is handed out without
+    a further call, and would not work.
     """
-    return frozenset(
-        name for name, each in providers.items() if each.resellable and not each.releases
-    )
+    traits = {name: provider.traits for name, provider in providers.items()}
+    return frozenset(n for n, each in traits.items() if each.resellable and not each.enables)

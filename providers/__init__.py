@@ -14,8 +14,8 @@ from providers.local import LocalProvider
 
 __all__ = [
     "ADAPTERS",
+    "ENABLING",
     "NAMES",
-    "RELEASING",
     "Adapter",
     "ConnectedYouConfig",
     "ProviderConfig",
@@ -29,8 +29,8 @@ ADAPTERS: tuple[Adapter, ...] = (CONNECTED_YOU, AIRALO, ESIM_ACCESS, ES2PLUS)
 NAMES = (LocalProvider.name, *(adapter.name for adapter in ADAPTERS))
 """What `ESIM_PROVIDER` may be."""
 
-RELEASING = frozenset(adapter.name for adapter in ADAPTERS if adapter.releases)
-"""Those whose codes work only once they are released."""
+ENABLING = frozenset(adapter.name for adapter in ADAPTERS if adapter.enables)
+"""The providers whose codes work only once they are enabled."""
 
 
 def build_providers(default: str, configs: Mapping[str, ProviderConfig]) -> dict[str, EsimProvider]:

@@ -1,7 +1,6 @@
 """LOCAL: made-up profiles, so that the whole service runs without any partner."""
 
-from domain.gate import ProviderLimits
-from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest
+from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest, Traits
 from domain.purchase import Ambiguity
 from providers.kit.simulated import simulated_esim
 
@@ -15,12 +14,9 @@ class LocalProvider:
     """
 
     name = NAME
-    ambiguity = Ambiguity.IDEMPOTENT
-    settle_gap_seconds = 0.0
-    limits = ProviderLimits()  # nothing is called, nothing is spent
-    resellable = False
-    releases = False
-    returnable = True
+    traits = Traits(
+        ambiguity=Ambiguity.IDEMPOTENT, returnable=True
+    )  # nothing is called, nothing is spent
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
         """What identifies the purchase; nothing is sent anywhere."""
@@ -34,11 +30,11 @@ class LocalProvider:
         """The reference's profile. Idempotent; raises nothing."""
         return simulated_esim(NAME, request, self.describe_request(request))
 
-    async def lookup(self, request: ProvisionRequest) -> ProvisionedEsim | None:
+    async def advance(self, request: ProvisionRequest) -> ProvisionedEsim | None:
         """The reference's profile: every reference counts as sold. Raises nothing."""
         return await self.provision(request)
 
-    async def release(self, bought: Bought) -> None:
+    async def enable(self, bought: Bought) -> None:
         """Nothing to do."""
 
     async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - nothing to give back

@@ -141,7 +141,7 @@ class ProviderActivities:
         if outcome.then is Then.WAIT:
             await self._forget_failure(order.order_id)
             return None
-        if outcome.item_id is None or provider.releases:
+        if outcome.item_id is None or provider.traits.enables:
             return await self._hand_over(order.order_id)
         return outcome.item_id
 
@@ -176,7 +176,7 @@ class ProviderActivities:
         """Find out about a purchase that left without an outcome, as the provider allows."""
         if can_be_asked(begun.purchase, provider):
             return await self._settlement.look_up(begun, provider, overdue=overdue)
-        if provider.ambiguity is Ambiguity.REVIEW:
+        if provider.traits.ambiguity is Ambiguity.REVIEW:
             await self._settlement.give_to_a_person(begun.purchase, provider)
             raise review(begun.purchase)
         return await self._send(begun, provider, lock, again=True)
@@ -215,8 +215,8 @@ class ProviderActivities:
 
         The next step may be ours to take; or its delivery was announced before we had its name.
         """
-        if provider.releases or purchase.provider_order_id is None:
-            return provider.releases
+        if provider.traits.enables or purchase.provider_order_id is None:
+            return provider.traits.enables
         async with transaction(self._engine) as connection:
             return await notices.heard_of(connection, provider.name, purchase.provider_order_id)
 
@@ -252,12 +252,12 @@ class ProviderActivities:
 
     async def _enable(self, order_id: int) -> None:
         """Where codes work only once they are enabled: whoever is called, the seller must do it."""
-        if not any(each.releases for each in self._providers.values()):
+        if not any(each.traits.enables for each in self._providers.values()):
             return
         async with transaction(self._engine) as connection:
             bought = await purchases.bought_for(connection, order_id)
         seller = self._providers.get(bought.provider) if bought else None
-        if bought is not None and seller is not None and seller.releases:
+        if bought is not None and seller is not None and seller.traits.enables:
             await self._returns.enable(bought, seller)
 
     async def _settle_ended(self, order: PurchaseOrder, provider: EsimProvider) -> bool:

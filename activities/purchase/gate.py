@@ -45,7 +45,9 @@ class ProviderGate:
         Raises:
             ProviderHeld: says why, and when to ask again.
         """
-        hold = await gates.peek(connection, provider.name, provider.limits, now=await self.now())
+        hold = await gates.peek(
+            connection, provider.name, provider.traits.limits, now=await self.now()
+        )
         if hold is not None:
             raise held(provider, hold)
 
@@ -56,7 +58,7 @@ class ProviderGate:
         hold = await gates.enter(
             connection,
             provider.name,
-            provider.limits,
+            provider.traits.limits,
             now=await self.now(),
             spending=gates.Spending(self._allowance, user_id),
         )
@@ -75,7 +77,7 @@ class ProviderGate:
         while True:
             async with transaction(self._engine) as connection:
                 hold = await gates.enter(
-                    connection, provider.name, provider.limits, now=await self.now()
+                    connection, provider.name, provider.traits.limits, now=await self.now()
                 )
             if hold is None:
                 return
@@ -108,7 +110,7 @@ class ProviderGate:
         try:
             async with transaction(self._engine) as connection:
                 opened = await gates.report(
-                    connection, provider.name, provider.limits, error, now=await self.now()
+                    connection, provider.name, provider.traits.limits, error, now=await self.now()
                 )
         except StorageUnavailable:
             log.warning("provider_report_lost", provider=provider.name)

@@ -29,7 +29,7 @@ class Returns:
             return
         async with transaction(self._engine) as connection:
             bought = await _bought(connection, purchase)
-        await self._gate.through(provider, lambda: provider.release(bought))
+        await self._gate.through(provider, lambda: provider.enable(bought))
         async with transaction(self._engine) as connection:
             await purchases.mark_released(connection, purchase)
             await record(connection, purchase, EventKind.PURCHASE_RELEASED)
@@ -57,7 +57,7 @@ class Returns:
 
     async def _cancel(self, bought: Bought, provider: EsimProvider) -> str | None:
         """None if it is undone, else why the provider does not take it."""
-        if not provider.returnable:
+        if not provider.traits.returnable:
             return f"{provider.name} takes nothing back."
         try:
             undone = await self._gate.through(provider, lambda: provider.cancel(bought))

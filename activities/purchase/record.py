@@ -70,7 +70,7 @@ class PurchaseRecord:
         absent = reply.heard is Heard.ABSENT
         return Facts(
             state=purchase.state,
-            mode=provider.ambiguity,
+            mode=provider.traits.ambiguity,
             named=purchase.provider_order_id is not None,
             again=question.again,
             overdue=question.overdue,
@@ -83,7 +83,7 @@ class PurchaseRecord:
             return await purchases.note_absent(
                 connection,
                 purchase,
-                settle_gap_seconds=provider.settle_gap_seconds,
+                settle_gap_seconds=provider.traits.settle_gap_seconds,
                 now=await self._gate.now(),
             )
 
@@ -178,7 +178,7 @@ async def _close(
 
 def _explanation(provider: EsimProvider, rule: Rule) -> ProviderError | None:
     """Put what a look-up without an error means into words; None if it means no trouble."""
-    name, gap = provider.name, provider.settle_gap_seconds
+    name, gap = provider.name, provider.traits.settle_gap_seconds
     if rule.then is Then.AFRESH:
         return ProviderUnavailable(
             f"{name} was asked twice and does not know the purchase: it never arrived."

@@ -65,7 +65,7 @@ class Settlement:
             await self._record.conclude(question, provider, Reply(error=cut_off))
 
     async def _ask(self, begun: Begun, provider: EsimProvider) -> Reply:
-        return await reply_to(self._gate.through(provider, lambda: provider.lookup(begun.request)))
+        return await reply_to(self._gate.through(provider, lambda: provider.advance(begun.request)))
 
     async def _told_of_failure(self, purchase: Purchase) -> ProviderOrderFailed | None:
         if purchase.provider_order_id is None:
@@ -79,5 +79,5 @@ class Settlement:
 
 def can_be_asked(purchase: Purchase, provider: EsimProvider) -> bool:
     """Whether a look-up can find the purchase: by the provider's own name of it, or by ours."""
-    by_reference = provider.ambiguity is Ambiguity.LOOKUP
+    by_reference = provider.traits.ambiguity is Ambiguity.LOOKUP
     return by_reference or purchase.provider_order_id is not None

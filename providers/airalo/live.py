@@ -112,7 +112,7 @@ class Airalo(Seller):
         except InvalidInput as fault:
             raise unusable(self.name, fault.message, reply) from None
 
-    async def lookup(self, request: ProvisionRequest) -> Answer | None:
+    async def advance(self, request: ProvisionRequest) -> Answer | None:
         """Find an order by its description: `GET orders`, safe to repeat.
 
         Airalo lists an asynchronous order once it is delivered, so an accepted one that is not

@@ -2,8 +2,7 @@
 
 import structlog
 
-from domain.gate import ProviderLimits
-from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest
+from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest, Traits
 from domain.purchase import Ambiguity
 from providers.connected_you.config import ConnectedYouConfig
 from providers.connected_you.host import base_url
@@ -21,12 +20,7 @@ class ConnectedYouDryRun:
     """
 
     name = "CONNECTED_YOU"
-    ambiguity = Ambiguity.IDEMPOTENT
-    settle_gap_seconds = 0.0
-    limits = ProviderLimits()  # nothing is called, nothing is spent
-    resellable = False
-    releases = False
-    returnable = False
+    traits = Traits(ambiguity=Ambiguity.IDEMPOTENT)  # nothing is called, nothing is spent
 
     def __init__(self, config: ConnectedYouConfig) -> None:
         base_url(config.base_url)
@@ -42,11 +36,11 @@ class ConnectedYouDryRun:
         log.info("ConnectedYou dry-run payload", order_id=request.order_id, payload=payload)
         return simulated_esim(self.name, request, payload)
 
-    async def lookup(self, request: ProvisionRequest) -> ProvisionedEsim | None:
+    async def advance(self, request: ProvisionRequest) -> ProvisionedEsim | None:
         """The reference's profile: every reference counts as sold. Raises nothing."""
         return simulated_esim(self.name, request, self.describe_request(request))
 
-    async def release(self, bought: Bought) -> None:
+    async def enable(self, bought: Bought) -> None:
         """Nothing to do."""
 
     async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - as the live contract

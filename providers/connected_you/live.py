@@ -74,7 +74,7 @@ class ConnectedYou(Seller):
         except InvalidInput as fault:
             raise unusable(self.name, fault.message, reply) from None
 
-    async def lookup(self, request: ProvisionRequest) -> ProvisionedEsim | None:
+    async def advance(self, request: ProvisionRequest) -> ProvisionedEsim | None:
         """Find an earlier purchase: `GET /partners/orders?orderReference=`, safe to repeat.
 
         Not in the draft contract: used only once the partner has confirmed it
@@ -85,7 +85,7 @@ class ConnectedYou(Seller):
             ProviderRefused: not confirmed, or an answer that settles nothing.
             ProviderReplyUnusable: our order is there, and cannot be delivered as it is.
         """
-        if self.ambiguity is not Ambiguity.LOOKUP:
+        if self.traits.ambiguity is not Ambiguity.LOOKUP:
             raise ProviderRefused(f"{self.name} has no confirmed look-up of orders.")
         params = {"partnerId": self._partner_id, "orderReference": request.reference}
         reply = await self._http.get(ORDERS_PATH, params, _customer(request))

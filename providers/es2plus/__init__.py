@@ -13,5 +13,5 @@ ES2PLUS = Adapter(
     requires=("base_url",),
     build=Es2Plus,
     webhooks=Es2PlusNotifications,
-    releases=Es2Plus.releases,
+    enables=Es2Plus.enables,
 )

@@ -1,4 +1,4 @@
-"""An SM-DP+ behind our Protocol: reserve, confirm, release once committed, cancel to undo."""
+"""An SM-DP+ behind our Protocol: reserve, confirm, enable once committed, cancel to undo."""
 
 from collections import deque
 
@@ -44,7 +44,7 @@ class Es2Plus(Seller):
     """
 
     name = NAME
-    releases = True
+    enables = True
     returnable = True
 
     def __init__(
@@ -62,7 +62,7 @@ class Es2Plus(Seller):
         return self._smdp.described(request.reference, {"profileType": request.plan_code})
 
     async def provision(self, request: ProvisionRequest) -> AcceptedOrder:
-        """Reserve a profile of the plan's type: DownloadOrder, once. The next step is `lookup`.
+        """Reserve a profile of the plan's type: DownloadOrder, once. The next step is `advance`.
 
         Never to be repeated on a guess: each call reserves another profile.
 
@@ -87,7 +87,7 @@ class Es2Plus(Seller):
             log.warning("ICCID fails its Luhn check", order_id=request.order_id, iccid=iccid.digits)
         return AcceptedOrder(iccid.digits, result.reply.kept)
 
-    async def lookup(self, request: ProvisionRequest) -> ProvisionedEsim:
+    async def advance(self, request: ProvisionRequest) -> ProvisionedEsim:
         """Take an accepted order's next step: ConfirmOrder, which gives the profile its code.
 
         Buys nothing more and may be repeated: the code is ours, and always the same.
@@ -113,7 +113,7 @@ class Es2Plus(Seller):
             raw=result.reply.raw,
         )
 
-    async def release(self, bought: Bought) -> None:
+    async def enable(self, bought: Bought) -> None:
         """Let devices download the profile: ReleaseProfile, which may be repeated.
 
         Raises:

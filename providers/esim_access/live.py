@@ -104,7 +104,7 @@ class EsimAccess(Seller):
         except InvalidInput as fault:
             raise unusable(self.name, fault.message, reply) from None
 
-    async def lookup(self, request: ProvisionRequest) -> Answer | None:
+    async def advance(self, request: ProvisionRequest) -> Answer | None:
         """Collect an accepted order, or find one by our reference: `POST esim/query`.
 
         Raises:

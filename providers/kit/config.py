@@ -60,7 +60,7 @@ class Adapter:
         requires: fields that must be set; the provider exists where any of them is.
         build: the provider of a configuration; raises Misconfigured.
         webhooks: the reader of its notifications; None if it sends none.
-        releases: as the provider's own, for those who build none.
+        enables: as the provider's own trait, for those who build none.
     """
 
     name: str
@@ -68,4 +68,4 @@ class Adapter:
     requires: tuple[str, ...]
     build: Callable[[Any], EsimProvider]
     webhooks: Callable[[Any], NoticeReader] | None = None
-    releases: bool = False
+    enables: bool = False

@@ -116,7 +116,7 @@ async def test_a_decided_purchase_says_by_whom_beside_a_later_one(
     order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
     await in_doubt(engine, order_id)
     decision = Decision(Resolution.ABSENT, "ana", "not booked")
-    await reviews.decide(engine, order_id, decision, releasing=())
+    await reviews.decide(engine, order_id, decision, enabling=())
     await in_doubt(engine, order_id, state=PurchaseState.ACCEPTED)
     shown = esimctl("status", order_id).out
     assert "CONNECTED_YOU: resolved as absent by ana: not booked" in shown

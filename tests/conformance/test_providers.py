@@ -25,7 +25,7 @@ from domain.provider import (
     ProvisionRequest,
 )
 from domain.purchase import Ambiguity
-from providers import NAMES, RELEASING
+from providers import ENABLING, NAMES
 from tests.conformance.conftest import CASES, Case
 
 PATIENCE_SECONDS = 20
@@ -46,7 +46,7 @@ async def buy(
             if seen is not None:
                 seen.append(answer)
             named = replace(request, provider_order_id=answer.provider_order_id)
-            found = await case.provider.lookup(named)
+            found = await case.provider.advance(named)
             assert found is not None, "an order that was accepted is not absent"
             answer = found
     return answer
@@ -70,12 +70,12 @@ def codes_of(esim: ProvisionedEsim) -> tuple[str, ...]:
 def test_name_and_ambiguity_are_known_words(case: Case) -> None:
     """Settings, plan codes and search attributes spell the name in upper case."""
     assert case.provider.name == case.provider.name.upper()
-    assert isinstance(case.provider.ambiguity, Ambiguity)
+    assert isinstance(case.provider.traits.ambiguity, Ambiguity)
 
 
-def test_who_releases_is_known_before_it_is_built(case: Case) -> None:
+def test_who_enables_is_known_before_it_is_built(case: Case) -> None:
     """Whoever brings a code by hand must be asked for its ICCID, where no provider is built."""
-    assert case.provider.releases is (case.provider.name in RELEASING)
+    assert case.provider.traits.enables is (case.provider.name in ENABLING)
 
 
 async def test_purchase_gives_a_profile_that_installs(
@@ -100,7 +100,7 @@ async def test_two_orders_get_two_profiles(case: Case, request_42: ProvisionRequ
 
 async def test_idempotent_provider_repeats_itself(case: Case, request_42: ProvisionRequest) -> None:
     """Where the provider claims it, the same reference gives the same profile."""
-    if case.provider.ambiguity is not Ambiguity.IDEMPOTENT:
+    if case.provider.traits.ambiguity is not Ambiguity.IDEMPOTENT:
         pytest.skip("the provider does not claim it")
     first, second = [await buy(case, request_42) for _ in range(2)]
     assert (first.iccid, first.qr_payload) == (second.iccid, second.qr_payload)
@@ -134,9 +134,9 @@ async def test_lookup_finds_what_was_bought(case: Case, request_42: ProvisionReq
     """The same profile by its reference, or a plain "there is no look-up"."""
     bought = await buy(case, request_42)
     try:
-        found = await case.provider.lookup(request_42)
+        found = await case.provider.advance(request_42)
     except ProviderRefused:
-        assert case.provider.ambiguity is not Ambiguity.LOOKUP
+        assert case.provider.traits.ambiguity is not Ambiguity.LOOKUP
         return
     assert isinstance(found, ProvisionedEsim)
     assert (found.reference, found.iccid, found.qr_payload) == (
@@ -150,17 +150,17 @@ async def test_absence_is_said_of_what_was_never_bought(
     case: Case, request_42: ProvisionRequest
 ) -> None:
     """Where look-ups decide, another order does not hide that ours is not there."""
-    if case.provider.ambiguity is not Ambiguity.LOOKUP:
+    if case.provider.traits.ambiguity is not Ambiguity.LOOKUP:
         pytest.skip("look-ups do not decide here")
     await buy(case, replace(request_42, order_id=420, reference="order-420"))
-    assert await case.provider.lookup(request_42) is None
+    assert await case.provider.advance(request_42) is None
 
 
 async def test_cancel_says_whether_it_is_undone(case: Case, request_42: ProvisionRequest) -> None:
     """True or False, twice the same; True only where the provider says it can be."""
     _, bought = await bought_by(case, request_42)
     first = await case.provider.cancel(bought)
-    assert first is case.provider.returnable
+    assert first is case.provider.traits.returnable
     assert await case.provider.cancel(bought) is first
     assert await case.provider.cancel(Bought("order-0", None, None)) in (True, False)
 
@@ -169,9 +169,9 @@ async def test_release_may_be_repeated(case: Case, request_42: ProvisionRequest)
     """After our commit, and again after a crash."""
     esim, bought = await bought_by(case, request_42)
     for _ in range(2):
-        await case.provider.release(bought)
-    if case.provider.ambiguity is Ambiguity.LOOKUP:
-        found = await case.provider.lookup(
+        await case.provider.enable(bought)
+    if case.provider.traits.ambiguity is Ambiguity.LOOKUP:
+        found = await case.provider.advance(
             replace(request_42, provider_order_id=bought.provider_order_id)
         )
         assert isinstance(found, ProvisionedEsim)
@@ -205,7 +205,7 @@ async def test_failed_lookup_is_never_unknown(case: Case, request_42: ProvisionR
     """Asking books nothing, so a look-up that fails is refused or postponed."""
     for name, cause in case.faults.items():
         cause()
-        error = await failure_of(case.provider.lookup, request_42)
+        error = await failure_of(case.provider.advance, request_42)
         assert_clean(name, case, error, (ProviderUnavailable, ProviderRefused))
 
 
@@ -230,6 +230,6 @@ def assert_clean(
 
 
 def test_case_satisfies_the_protocol(case: Case) -> None:
-    """Mypy checks the signatures; this, that nothing of the Protocol is missing."""
+    """Nothing of the Protocol is missing; mypy checks the signatures."""
     wanted = {name for name in vars(EsimProvider) if not name.startswith("_")}
     assert wanted <= set(dir(case.provider))

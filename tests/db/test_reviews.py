@@ -44,7 +44,7 @@ async def decide(
     """Ana decides."""
     said = {"actor": "ana", "reason": "The partner says so."} | words
     decision = Decision(resolution, sold=sold, **said)
-    return await reviews.decide(engine, order_id, decision, releasing={"ES2PLUS"})
+    return await reviews.decide(engine, order_id, decision, enabling={"ES2PLUS"})
 
 
 async def intent_of(engine: AsyncEngine, order_id: int) -> dict[str, Any]:

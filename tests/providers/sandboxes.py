@@ -36,7 +36,7 @@ async def buy(provider: EsimProvider, request: ProvisionRequest) -> ProvisionedE
     async with asyncio.timeout(PATIENCE_SECONDS):
         while isinstance(answer, AcceptedOrder):
             named = replace(request, provider_order_id=answer.provider_order_id)
-            found = await provider.lookup(named)
+            found = await provider.advance(named)
             assert found is not None, "an accepted order is never absent"
             answer = found
     return answer

@@ -127,9 +127,9 @@ async def test_example_sells_and_finds_again(
     case: Case, server: ExampleServer, request_42: ProvisionRequest
 ) -> None:
     """One request each, with the fields that the guide describes."""
-    assert await case.provider.lookup(request_42) is None
+    assert await case.provider.advance(request_42) is None
     sold = await case.provider.provision(request_42)
-    found = await case.provider.lookup(request_42)
+    found = await case.provider.advance(request_42)
     assert isinstance(sold, ProvisionedEsim)
     assert isinstance(found, ProvisionedEsim)
     assert (found.iccid, found.qr_payload) == (sold.iccid, sold.qr_payload)
@@ -174,7 +174,7 @@ async def test_lookup_that_is_no_list_is_not_an_absence(
     for odd in odds:
         server.answer = answering(200, odd)
         with pytest.raises(ProviderRefused):
-            await case.provider.lookup(request_42)
+            await case.provider.advance(request_42)
 
 
 async def test_one_line_makes_it_a_provider_of_the_deployment(
@@ -192,7 +192,7 @@ async def test_one_line_makes_it_a_provider_of_the_deployment(
     config = load_config("EXAMPLE", adapter.config, adapter.requires, shared)
     assert config is not None
     built = build_providers("EXAMPLE", {"EXAMPLE": config})["EXAMPLE"]
-    assert built.limits.rate_per_second == 2
+    assert built.traits.limits.rate_per_second == 2
     assert API_KEY not in f"{config!r} {built!r}"
     await built.aclose()
 

@@ -95,7 +95,7 @@ async def test_failed_question_never_means_booked(
     partner.answer = after_token(answering(status, body))
     wanted = ProviderUnavailable if expected is ProviderOutcomeUnknown else expected
     async with airalo_at(partner) as airalo:
-        for call in (airalo.lookup(request_42), airalo.balance()):
+        for call in (airalo.advance(request_42), airalo.balance()):
             with pytest.raises(wanted) as raised:
                 await call
             assert_clean(raised.value, *SECRETS)
@@ -131,7 +131,7 @@ async def test_lost_reply_is_unknown(
         with pytest.raises(ProviderOutcomeUnknown) as raised:
             await airalo.provision(request_42)
         with pytest.raises(ProviderUnavailable):
-            await airalo.lookup(request_42)
+            await airalo.advance(request_42)
     assert_clean(raised.value, *SECRETS)
 
 

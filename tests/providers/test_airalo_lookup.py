@@ -47,7 +47,7 @@ async def test_lookup_asks_for_the_description(
     """A GET with filter and eSIMs, without the user's address; it books nothing."""
     partner.answer = listing()
     async with airalo_at(partner) as airalo:
-        assert await airalo.lookup(request_42) is None
+        assert await airalo.advance(request_42) is None
     asked = partner.requests[1]
     assert (asked.method, asked.path) == ("GET", "/v2/orders")
     assert asked.query == {
@@ -65,7 +65,7 @@ async def test_order_is_found_among_similar_ones(
     """Airalo finds parts of a description; nothing of another order is delivered or kept."""
     partner.answer = listing(OTHER, ORDER)
     async with airalo_at(partner) as airalo:
-        found = await airalo.lookup(replace(request_42, provider_order_id=provider_order_id))
+        found = await airalo.advance(replace(request_42, provider_order_id=provider_order_id))
     assert isinstance(found, ProvisionedEsim)
     assert (found.reference, found.qr_payload) == ("order-42", SIM["qrcode"])
     assert MATCHING_ID in str(found.raw)
@@ -88,7 +88,7 @@ async def test_order_is_found_on_any_page(
 
     partner.answer = after_token(paged)
     async with airalo_at(partner) as airalo:
-        assert isinstance(await airalo.lookup(request_42), ProvisionedEsim)
+        assert isinstance(await airalo.advance(request_42), ProvisionedEsim)
     assert [each.query.get("page") for each in partner.requests] == [None, "1", "2", "3"]
 
 
@@ -98,7 +98,7 @@ async def test_similar_orders_alone_are_an_absence(
     """With the whole list read, ours is positively not in it."""
     partner.answer = listing(OTHER)
     async with airalo_at(partner) as airalo:
-        assert await airalo.lookup(request_42) is None
+        assert await airalo.advance(request_42) is None
 
 
 @pytest.mark.parametrize("description", [None, "", "order-7"])
@@ -109,7 +109,7 @@ async def test_a_list_of_something_else_is_no_absence(
     partner.answer = listing(OTHER, {**OTHER, "description": description})
     async with airalo_at(partner) as airalo:
         with pytest.raises(ProviderRefused):
-            await airalo.lookup(request_42)
+            await airalo.advance(request_42)
 
 
 async def test_accepted_order_that_is_not_listed_is_under_way(
@@ -118,7 +118,7 @@ async def test_accepted_order_that_is_not_listed_is_under_way(
     """Airalo took it on and lists it once it is delivered: an empty list is no refusal."""
     partner.answer = listing(OTHER)
     async with airalo_at(partner) as airalo:
-        answer = await airalo.lookup(accepted)
+        answer = await airalo.advance(accepted)
     assert isinstance(answer, AcceptedOrder)
     assert answer.provider_order_id == REQUEST_ID
 
@@ -141,7 +141,7 @@ async def test_listed_order_without_esims_is_under_way(
     """It exists, so it is neither absent nor delivered."""
     partner.answer = listing(order)
     async with airalo_at(partner) as airalo:
-        found, known = await airalo.lookup(request_42), await airalo.lookup(accepted)
+        found, known = await airalo.advance(request_42), await airalo.advance(accepted)
     assert isinstance(found, AcceptedOrder)
     assert isinstance(known, AcceptedOrder)
     assert (found.provider_order_id, known.provider_order_id) == (name, REQUEST_ID)
@@ -172,7 +172,7 @@ async def test_order_that_cannot_be_delivered_is_a_persons_matter(
     partner.answer = listing(*orders, OTHER)
     async with airalo_at(partner) as airalo:
         with pytest.raises(ProviderReplyUnusable) as raised:
-            await airalo.lookup(replace(request_42, provider_order_id=provider_order_id))
+            await airalo.advance(replace(request_42, provider_order_id=provider_order_id))
     assert_clean(raised.value, *SECRETS, OTHER_CODE)
     assert raised.value.raw is not None
     assert json.loads(raised.value.raw) == {"data": orders}
@@ -199,9 +199,9 @@ async def test_failed_order_is_said_to_have_failed(
     partner.answer = listing(order)
     async with airalo_at(partner) as airalo:
         with pytest.raises(ProviderOrderFailed):
-            await airalo.lookup(replace(request_42, provider_order_id=name))
+            await airalo.advance(replace(request_42, provider_order_id=name))
         with pytest.raises(ProviderRefused) as raised:
-            await airalo.lookup(request_42)
+            await airalo.advance(request_42)
     assert type(raised.value) is ProviderRefused
 
 
@@ -211,7 +211,7 @@ async def test_an_earlier_failed_order_does_not_end_an_accepted_one(
     """It has our description too, and another name: the accepted one is still under way."""
     partner.answer = listing(FAILED, {**FAILED, "id": 9665, "code": "20230226-009665"})
     async with airalo_at(partner) as airalo:
-        answer = await airalo.lookup(accepted)
+        answer = await airalo.advance(accepted)
     assert isinstance(answer, AcceptedOrder)
     assert answer.provider_order_id == REQUEST_ID
 
@@ -223,7 +223,7 @@ async def test_order_is_found_beside_an_earlier_failed_one(
     """What failed was not sold: the two are no double purchase."""
     partner.answer = listing(ORDER, {**FAILED, "id": 9665, "code": "20230226-009665"})
     async with airalo_at(partner) as airalo:
-        found = await airalo.lookup(replace(request_42, provider_order_id=provider_order_id))
+        found = await airalo.advance(replace(request_42, provider_order_id=provider_order_id))
     assert isinstance(found, ProvisionedEsim)
     assert found.qr_payload == SIM["qrcode"]
 
@@ -252,9 +252,9 @@ async def test_puzzling_answer_is_not_an_absence(
     partner.answer = after_token(answer)  # type: ignore[arg-type]
     async with airalo_at(partner) as airalo:
         with pytest.raises(ProviderRefused) as raised:
-            await airalo.lookup(request_42)
+            await airalo.advance(request_42)
         with pytest.raises(ProviderUnavailable) as waiting:
-            await airalo.lookup(accepted)
+            await airalo.advance(accepted)
     assert_clean(raised.value, *SECRETS, OTHER_CODE)
     assert_clean(waiting.value, *SECRETS, OTHER_CODE)
 
@@ -266,4 +266,4 @@ async def test_refused_credentials_say_nothing_of_an_accepted_order(
     partner.answer = answering(401, {"data": [], "meta": {"message": "no"}})
     async with airalo_at(partner) as airalo:
         with pytest.raises(ProviderUnavailable):
-            await airalo.lookup(accepted)
+            await airalo.advance(accepted)

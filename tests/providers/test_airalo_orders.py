@@ -283,8 +283,8 @@ async def test_nothing_secret_reaches_the_logs(
 async def test_order_cannot_be_given_back(partner: PartnerServer) -> None:
     """Refunds are by request and by hand; nothing is sent."""
     async with airalo_at(partner) as airalo:
-        assert not airalo.returnable
-        assert not airalo.releases
+        assert not airalo.traits.returnable
+        assert not airalo.traits.enables
         assert await airalo.cancel(Bought("order-42", None, "891000000000009125")) is False
     assert partner.requests == []
 
@@ -323,9 +323,9 @@ async def test_defaults_are_careful(partner: PartnerServer) -> None:
     """A look-up settles what is unknown, after longer than an order takes; no secret shows."""
     config = config_for(partner)
     airalo = Airalo(config)
-    assert airalo.ambiguity is Ambiguity.LOOKUP
-    assert airalo.settle_gap_seconds == 600
-    assert not airalo.resellable
-    assert airalo.limits.rate_per_second == 5
+    assert airalo.traits.ambiguity is Ambiguity.LOOKUP
+    assert airalo.traits.settle_gap_seconds == 600
+    assert not airalo.traits.resellable
+    assert airalo.traits.limits.rate_per_second == 5
     assert CLIENT_SECRET not in repr(config)
     await airalo.aclose()

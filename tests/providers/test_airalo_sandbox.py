@@ -93,7 +93,7 @@ async def test_we_read_an_order_of_the_official_client(
     """What its own client books under our reference, our look-up finds."""
     reply = await asyncio.to_thread(official.order, "ES-5GB", 1, "order-42")
     (sim,) = reply["data"]["sims"]
-    found = await airalo.lookup(request_42)
+    found = await airalo.advance(request_42)
     assert isinstance(found, ProvisionedEsim)
     assert (found.iccid, found.qr_payload) == (sim["iccid"], sim["qrcode"])
 
@@ -103,7 +103,7 @@ async def test_confirmation_code_comes_with_the_code_that_asks_for_it(
 ) -> None:
     """Bought and looked up: the flag in the code, and what the phone will ask for."""
     request = replace(request_42, plan_code="CONFIRM-1GB")
-    for esim in (await buy(airalo, request), await airalo.lookup(request)):
+    for esim in (await buy(airalo, request), await airalo.advance(request)):
         assert isinstance(esim, ProvisionedEsim)
         code = parse_activation_code(esim.activation_code)
         assert code.confirmation_required
@@ -118,7 +118,7 @@ async def test_lost_purchase_is_found(
     sandbox.rule("AIRALO", "reset_after_booking")
     with pytest.raises(ProviderOutcomeUnknown):
         await airalo.provision(request_42)
-    found = await airalo.lookup(request_42)
+    found = await airalo.advance(request_42)
     assert isinstance(found, ProvisionedEsim)
     assert len(sandbox.charges("AIRALO", "order-42")) == 1
 
@@ -131,7 +131,7 @@ async def test_double_booking_is_a_persons_matter(
     await airalo.provision(request_42)
     assert len(sandbox.charges("AIRALO", "order-42")) == 2
     with pytest.raises(ProviderReplyUnusable, match="2 orders"):
-        await airalo.lookup(request_42)
+        await airalo.advance(request_42)
 
 
 async def test_asynchronous_order_is_collected(
@@ -142,11 +142,11 @@ async def test_asynchronous_order_is_collected(
     assert isinstance(accepted, AcceptedOrder)
     request = replace(request_42, provider_order_id=accepted.provider_order_id)
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while isinstance(found := await asynchronous.lookup(request), AcceptedOrder):
+        while isinstance(found := await asynchronous.advance(request), AcceptedOrder):
             assert found.provider_order_id == accepted.provider_order_id
     assert found is not None
     assert found.reference == "order-42"
-    assert isinstance(await asynchronous.lookup(request_42), ProvisionedEsim)
+    assert isinstance(await asynchronous.advance(request_42), ProvisionedEsim)
 
 
 @pytest.mark.parametrize(

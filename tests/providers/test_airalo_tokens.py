@@ -82,8 +82,8 @@ async def test_token_is_shared_by_all_calls(
     """Ten calls at once need one token, and so does every later one."""
     partner.answer = listing(ORDER)
     async with airalo_at(partner) as airalo:
-        await asyncio.gather(*[airalo.lookup(request_42) for _ in range(10)])
-        await airalo.lookup(request_42)
+        await asyncio.gather(*[airalo.advance(request_42) for _ in range(10)])
+        await airalo.advance(request_42)
     paths = [each.path for each in partner.requests]
     assert paths.count("/v2/token") == 1
     assert paths.count("/v2/orders") == 11
@@ -300,7 +300,7 @@ async def test_token_never_comes_back_in_what_is_kept(
     """A reply that quotes our token in a field that is kept loses it."""
     partner.answer = make({**ORDER, "type": f"sim {TOKEN}", "data": CLIENT_SECRET})
     async with airalo_at(partner) as airalo:
-        call = airalo.provision if make is selling else airalo.lookup
+        call = airalo.provision if make is selling else airalo.advance
         esim = await call(request_42)
     assert esim is not None
     for secret in SECRETS:

@@ -31,7 +31,7 @@ async def test_outbound_payload_is_logged_without_secrets(request_42: ProvisionR
 
 def test_repeat_is_safe() -> None:
     """A dry run may be sent again whatever the live partner has confirmed."""
-    assert build_connected_you(CONFIG).ambiguity is Ambiguity.IDEMPOTENT
+    assert build_connected_you(CONFIG).traits.ambiguity is Ambiguity.IDEMPOTENT
 
 
 async def test_needs_no_api_key(request_42: ProvisionRequest) -> None:

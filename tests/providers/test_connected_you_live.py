@@ -244,7 +244,7 @@ async def test_closed_adapter_sends_nothing(
 @pytest.mark.parametrize("ambiguity", [Ambiguity.REVIEW, Ambiguity.IDEMPOTENT, Ambiguity.LOOKUP])
 async def test_ambiguity_is_what_settings_say(build: Build, ambiguity: Ambiguity) -> None:
     """The operator says what the partner has confirmed."""
-    assert build(ambiguity=ambiguity).ambiguity is ambiguity
+    assert build(ambiguity=ambiguity).traits.ambiguity is ambiguity
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ async def test_unconfirmed_lookup_is_refused_without_a_call(
 ) -> None:
     """The draft documents no look-up, so none is tried by default."""
     with pytest.raises(ProviderRefused):
-        await build(ambiguity=ambiguity).lookup(request_42)
+        await build(ambiguity=ambiguity).advance(request_42)
     assert partner.requests == []
 
 
@@ -41,7 +41,7 @@ async def test_lookup_asks_by_reference(
     partner: PartnerServer, asking: ConnectedYou, request_42: ProvisionRequest
 ) -> None:
     """A GET with reference, partner and key; it books nothing."""
-    assert await asking.lookup(request_42) is None
+    assert await asking.advance(request_42) is None
     (received,) = partner.requests
     assert (received.method, received.path) == ("GET", "/partners/orders")
     assert received.query == {"partnerId": PARTNER_ID, "orderReference": "order-42"}
@@ -58,7 +58,7 @@ async def test_lost_purchase_is_found(
     with pytest.raises(Exception, match="may have been booked"):
         await adapter.provision(request_42)
     partner.answer = partner.sell
-    found = await adapter.lookup(request_42)
+    found = await adapter.advance(request_42)
     assert found is not None
     assert found.qr_payload == partner.orders["order-42"]["qrCode"]
 
@@ -69,7 +69,7 @@ async def test_order_is_found_in_either_shape(
 ) -> None:
     """One order or a list of them; only the one with our reference counts."""
     partner.answer = answering(200, {"data": data})
-    found = await asking.lookup(request_42)
+    found = await asking.advance(request_42)
     assert found is not None
     assert (found.reference, found.qr_payload) == ("order-42", "LPA:1$XYZ")
 
@@ -92,7 +92,7 @@ async def test_puzzling_answer_is_not_an_absence(
     """Absence leads to a second purchase, so only an empty list may say it."""
     partner.answer = answering(200, body)
     with pytest.raises(ProviderRefused) as raised:
-        await asking.lookup(request_42)
+        await asking.advance(request_42)
     assert_clean(raised.value)
 
 
@@ -102,7 +102,7 @@ async def test_our_order_without_a_usable_profile_is_kept_for_a_person(
     """It exists: the reply goes into quarantine, and nothing is bought again."""
     partner.answer = answering(200, {"data": [{**ORDER, "iccid": MATCHING_ID}]})
     with pytest.raises(ProviderReplyUnusable) as raised:
-        await asking.lookup(request_42)
+        await asking.advance(request_42)
     assert_clean(raised.value)
     assert MATCHING_ID in str(raised.value.raw)
 
@@ -114,7 +114,7 @@ async def test_missing_endpoint_is_not_an_absence(
     """A 404 may mean that there is no such look-up at all."""
     partner.answer = answering(status, {})
     with pytest.raises(ProviderRefused):
-        await asking.lookup(request_42)
+        await asking.advance(request_42)
 
 
 @pytest.mark.parametrize(
@@ -126,4 +126,4 @@ async def test_failed_lookup_changes_nothing(
     """Asking books nothing, so a failure is only "not now"."""
     partner.answer = answer  # type: ignore[assignment]
     with pytest.raises(ProviderUnavailable):
-        await asking.lookup(request_42)
+        await asking.advance(request_42)

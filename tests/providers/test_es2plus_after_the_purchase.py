@@ -42,8 +42,8 @@ async def test_release_whose_answer_was_lost_is_repeated(
     """The first attempt is "not now", the second goes through."""
     partner.answer = one_after_the_other(lost, done())
     with pytest.raises(ProviderUnavailable) as raised:
-        await build().release(BOUGHT_42)
-    await build().release(BOUGHT_42)
+        await build().enable(BOUGHT_42)
+    await build().enable(BOUGHT_42)
     assert_clean(raised.value)
 
 
@@ -70,7 +70,7 @@ async def test_failed_release_says_whether_to_repeat_it(
     """A wrong state stays wrong; a broken execution does not."""
     partner.answer = by_function(releaseProfile=failed(subject, reason, TALK))
     with pytest.raises(expected) as raised:
-        await build().release(BOUGHT_42)
+        await build().enable(BOUGHT_42)
     assert type(raised.value) is expected
     assert_clean(raised.value)
 

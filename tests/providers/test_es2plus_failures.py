@@ -50,7 +50,7 @@ def accepted_42(request_42: ProvisionRequest) -> ProvisionRequest:
 async def code_of(build: Build, partner: PartnerServer, request: ProvisionRequest) -> str:
     """The code that an undisturbed confirmation gives."""
     partner.answer = by_function(confirmOrder=done())
-    return (await build().lookup(request)).qr_payload
+    return (await build().advance(request)).qr_payload
 
 
 # DownloadOrder: was a profile reserved?
@@ -150,8 +150,8 @@ async def test_confirmation_whose_answer_was_lost_gives_the_same_code_again(
         confirmOrder=one_after_the_other(lost, second), releaseProfile=done()
     )
     with pytest.raises(ProviderUnavailable) as raised:
-        await build().lookup(accepted_42)
-    esim = await build().lookup(accepted_42)
+        await build().advance(accepted_42)
+    esim = await build().advance(accepted_42)
     assert (esim.qr_payload, esim.iccid, esim.reference) == (code, ICCID, "order-42")
     first_id, second_id = (
         received.json["matchingId"]
@@ -167,7 +167,7 @@ async def test_clash_with_our_own_matching_id_needs_no_further_proof(
 ) -> None:
     """Nobody else can have chosen it, so nothing but ConfirmOrder is sent."""
     partner.answer = by_function(confirmOrder=failed("8.2.6", "3.3"))
-    await build().lookup(accepted_42)
+    await build().advance(accepted_42)
     assert [called(received) for received in partner.requests] == ["confirmOrder"]
 
 
@@ -176,7 +176,7 @@ async def test_wrong_state_is_proved_to_be_ours_by_a_release(
 ) -> None:
     """Only a confirmed or released profile can be released."""
     partner.answer = by_function(confirmOrder=failed("8.2.1", "3.3"), releaseProfile=done())
-    await build().lookup(accepted_42)
+    await build().advance(accepted_42)
     assert [called(received) for received in partner.requests] == ["confirmOrder", "releaseProfile"]
 
 
@@ -189,7 +189,7 @@ async def test_profile_that_can_be_neither_confirmed_nor_released_is_for_a_perso
         confirmOrder=failed("8.2.1", "3.3", TALK), releaseProfile=failed(*second, TALK)
     )
     with pytest.raises(ProviderReplyUnusable) as raised:
-        await build().lookup(accepted_42)
+        await build().advance(accepted_42)
     assert_clean(raised.value)
 
 
@@ -209,7 +209,7 @@ async def test_wrong_state_without_proof_is_asked_again_later(
     """As long as the release says nothing of the profile, nothing is concluded."""
     partner.answer = by_function(confirmOrder=failed("8.2.1", "3.3"), releaseProfile=release)
     with pytest.raises(ProviderUnavailable) as raised:
-        await build().lookup(accepted_42)
+        await build().advance(accepted_42)
     assert_clean(raised.value)
 
 
@@ -239,7 +239,7 @@ async def test_failed_confirmation_leaves_the_order_open(
     """The profile is reserved: only what is said of itself goes to a person at once."""
     partner.answer = by_function(confirmOrder=failed(subject, reason, TALK))
     with pytest.raises(expected) as raised:
-        await build().lookup(accepted_42)
+        await build().advance(accepted_42)
     assert type(raised.value) is expected
     assert_clean(raised.value)
 
@@ -251,7 +251,7 @@ async def test_status_of_a_confirmation_says_nothing_of_the_order(
     """A proxy that refuses us does not make the reserved profile go away."""
     partner.answer = answering(status, {"message": TALK})
     with pytest.raises(ProviderUnavailable) as raised:
-        await build().lookup(accepted_42)
+        await build().advance(accepted_42)
     assert_clean(raised.value)
 
 
@@ -264,12 +264,12 @@ async def test_profile_shows_its_code_nowhere_but_in_its_own_fields(
     """Not in a repr, not in what is kept, not even if the SM-DP+ repeats it in a message."""
     adapter = build()
     partner.answer = by_function(confirmOrder=done(smdpAddress="smdp.canary.example"))
-    esim = await adapter.lookup(accepted_42)
+    esim = await adapter.advance(accepted_42)
     matching_id = str(partner.requests[-1].json["matchingId"])
     partner.answer = by_function(
         confirmOrder=done(matchingId=matching_id, message=f"id {matching_id}", eid="8904")
     )
-    told = await adapter.lookup(accepted_42)
+    told = await adapter.advance(accepted_42)
     for each in (esim, told):
         assert isinstance(each, ProvisionedEsim)
         kept = json.dumps([each.request, each.reply])
@@ -291,7 +291,7 @@ async def test_matching_id_in_a_failure_message_is_masked(
         confirmOrder=failed("8.9", "4.2", talk), cancelOrder=failed("8.2.1", "4.2", talk)
     )
     with pytest.raises(ProviderUnavailable) as confirmed:
-        await build().lookup(accepted_42)
+        await build().advance(accepted_42)
     with pytest.raises(ProviderOutcomeUnknown) as cancelled:
         await build().cancel(BOUGHT_42)
     for raised in (confirmed, cancelled):

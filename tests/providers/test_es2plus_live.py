@@ -81,7 +81,7 @@ async def test_confirmation_carries_a_matching_id_of_ours_and_holds_the_release_
     partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """ConfirmOrder names the padded ICCID and our id; the profile is the same id in a code."""
-    esim = await build().lookup(accepted_42)
+    esim = await build().advance(accepted_42)
     (received,) = partner.requests
     assert received.path == "/gsma/rsp2/es2plus/confirmOrder"
     matching_id = str(received.json["matchingId"])
@@ -106,8 +106,8 @@ async def test_release_and_cancellation_name_the_profile(
 ) -> None:
     """ReleaseProfile needs the ICCID alone; CancelOrder shows the matching id, too."""
     adapter = build()
-    await adapter.lookup(accepted_42)
-    await adapter.release(BOUGHT_42)
+    await adapter.advance(accepted_42)
+    await adapter.enable(BOUGHT_42)
     assert await adapter.cancel(BOUGHT_42) is True
     confirmed, released, cancelled = partner.requests
     assert released.path == "/gsma/rsp2/es2plus/releaseProfile"
@@ -150,8 +150,8 @@ async def test_every_call_has_its_own_identifier_that_begins_with_our_reference(
     adapter = build()
     await adapter.provision(accepted_42)
     for _ in range(2):
-        await adapter.lookup(accepted_42)
-        await adapter.release(BOUGHT_42)
+        await adapter.advance(accepted_42)
+        await adapter.enable(BOUGHT_42)
     await adapter.cancel(BOUGHT_42)
     names = [call_identifier(received) for received in partner.requests]
     assert len(names) == len(set(names)) == 6
@@ -169,7 +169,7 @@ async def test_iccids_of_all_lengths_are_padded_to_twenty(
     adapter = build()
     accepted = await adapter.provision(request_42)
     assert accepted.provider_order_id == digits
-    await adapter.lookup(replace(request_42, provider_order_id=digits))
+    await adapter.advance(replace(request_42, provider_order_id=digits))
     assert partner.requests[-1].json["iccid"] == digits.ljust(20, "F")
 
 
@@ -234,8 +234,8 @@ async def test_warning_is_a_success(
     )
     adapter = build()
     assert (await adapter.provision(accepted_42)).provider_order_id == ICCID
-    assert (await adapter.lookup(accepted_42)).iccid == ICCID
-    await adapter.release(BOUGHT_42)
+    assert (await adapter.advance(accepted_42)).iccid == ICCID
+    await adapter.enable(BOUGHT_42)
     assert await adapter.cancel(BOUGHT_42) is True
 
 
@@ -243,12 +243,12 @@ async def test_code_follows_from_reference_iccid_and_secret_alone(
     build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """Another process makes the same code; another order, profile or secret another one."""
-    code = (await build().lookup(accepted_42)).qr_payload
-    assert (await build().lookup(replace(accepted_42, order_id=7))).qr_payload == code
+    code = (await build().advance(accepted_42)).qr_payload
+    assert (await build().advance(replace(accepted_42, order_id=7))).qr_payload == code
     others = [
-        await build().lookup(replace(accepted_42, reference="order-43")),
-        await build().lookup(replace(accepted_42, provider_order_id="8921012345678901249")),
-        await build(matching_id_secret="another-secret-of-32-characters!").lookup(accepted_42),
+        await build().advance(replace(accepted_42, reference="order-43")),
+        await build().advance(replace(accepted_42, provider_order_id="8921012345678901249")),
+        await build(matching_id_secret="another-secret-of-32-characters!").advance(accepted_42),
     ]
     assert len({code, *(esim.qr_payload for esim in others)}) == 4
 
@@ -257,7 +257,7 @@ async def test_echo_of_our_id_and_address_is_accepted(
     partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """Host names have no case, and a reply may be silent about both."""
-    await build().lookup(accepted_42)
+    await build().advance(accepted_42)
     echo = partner.requests[-1].json["matchingId"]
     for told in (
         done(matchingId=echo, smdpAddress=SMDP_ADDRESS.upper()),
@@ -265,7 +265,7 @@ async def test_echo_of_our_id_and_address_is_accepted(
         done(),
     ):
         partner.answer = by_function(confirmOrder=told)
-        assert SMDP_ADDRESS in (await build().lookup(accepted_42)).qr_payload
+        assert SMDP_ADDRESS in (await build().advance(accepted_42)).qr_payload
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ async def test_confirmation_of_another_code_is_kept_for_a_person(
     """A code that the SM-DP+ does not know is never delivered; its own is in the raw reply."""
     partner.answer = by_function(confirmOrder=told)
     with pytest.raises(ProviderReplyUnusable, match=names) as raised:
-        await build().lookup(accepted_42)
+        await build().advance(accepted_42)
     assert raised.value.raw == json.dumps(told)
     assert "CANARY" not in f"{raised.value.message} {raised.value.reply}"
     assert "elsewhere" not in f"{raised.value.message} {raised.value.reply}"
@@ -301,9 +301,9 @@ async def test_nothing_is_sent_for_what_es2plus_cannot_do(
     with pytest.raises(ProviderRefused, match="plan_codes"):
         await adapter.provision(replace(request_42, plan_code=None))
     with pytest.raises(ProviderRefused, match="reference"):
-        await adapter.lookup(request_42)
+        await adapter.advance(request_42)
     with pytest.raises(ProviderRefused, match="ICCID"):
-        await adapter.release(Bought("order-42", None, None))
+        await adapter.enable(Bought("order-42", None, None))
     assert await adapter.cancel(Bought("order-42", None, None)) is False
     assert await adapter.balance() is None
     assert partner.requests == []
@@ -314,7 +314,7 @@ async def test_accepted_order_can_be_released_and_cancelled_by_its_order_id(
 ) -> None:
     """The order id is the ICCID."""
     adapter = build()
-    await adapter.release(Bought("order-42", ICCID, None))
+    await adapter.enable(Bought("order-42", ICCID, None))
     assert await adapter.cancel(Bought("order-42", ICCID, None)) is True
     assert {received.json["iccid"] for received in partner.requests} == {WIRE_ICCID}
 
@@ -323,8 +323,12 @@ def test_provider_says_what_it_can_do(build: Build) -> None:
     """A code works only once released, can be given back, and is never resold."""
     adapter = build()
     assert adapter.name == "ES2PLUS"
-    assert adapter.ambiguity is Ambiguity.REVIEW
-    assert (adapter.releases, adapter.returnable, adapter.resellable) == (True, True, False)
+    assert adapter.traits.ambiguity is Ambiguity.REVIEW
+    assert (adapter.traits.enables, adapter.traits.returnable, adapter.traits.resellable) == (
+        True,
+        True,
+        False,
+    )
     with pytest.raises(Misconfigured, match="ES2PLUS_RESALE"):
         build(resale=True)
 
@@ -341,6 +345,6 @@ async def test_description_is_the_order_without_what_is_new_at_each_call(
         },
         "profileType": "ES-5GB",
     }
-    esim = await build().lookup(accepted_42)
+    esim = await build().advance(accepted_42)
     assert esim.request == described
     assert [called(received) for received in partner.requests] == ["confirmOrder"]

@@ -202,10 +202,10 @@ async def test_notifications_of_the_sandbox_are_read(
         adapter = Es2Plus(config_in(sandbox))
         accepted = await adapter.provision(request_42)
         iccid = accepted.provider_order_id
-        await adapter.lookup(
+        await adapter.advance(
             ProvisionRequest(42, "order-42", "ES-5GB", "Spain 5GB", provider_order_id=iccid)
         )
-        await adapter.release(Bought("order-42", iccid, iccid))
+        await adapter.enable(Bought("order-42", iccid, iccid))
         sandbox.download(iccid)
         await sandbox.wait_for_webhooks()
         read = [notice(received.body) for received in listener.heard]

@@ -62,7 +62,7 @@ def state_of(sandbox: Sandbox, iccid: str | None) -> tuple[str, str]:
 async def bought(adapter: Es2Plus, request: ProvisionRequest) -> tuple[ProvisionedEsim, Bought]:
     """A confirmed profile."""
     accepted = await adapter.provision(request)
-    esim = await adapter.lookup(replace(request, provider_order_id=accepted.provider_order_id))
+    esim = await adapter.advance(replace(request, provider_order_id=accepted.provider_order_id))
     return esim, Bought(request.reference, accepted.provider_order_id, esim.iccid)
 
 
@@ -72,12 +72,12 @@ async def test_profile_is_reserved_confirmed_released_and_downloaded(
     """Each step moves the profile by one state; a downloaded one is not taken back."""
     accepted = await adapter.provision(request_42)
     assert state_of(sandbox, accepted.provider_order_id) == ("Allocated", "")
-    esim = await adapter.lookup(replace(request_42, provider_order_id=accepted.provider_order_id))
+    esim = await adapter.advance(replace(request_42, provider_order_id=accepted.provider_order_id))
     matching_id = parse_activation_code(esim.qr_payload).matching_id
     assert state_of(sandbox, esim.iccid) == ("Confirmed", matching_id)
     profile = Bought("order-42", accepted.provider_order_id, esim.iccid)
-    await adapter.release(profile)
-    await adapter.release(profile)
+    await adapter.enable(profile)
+    await adapter.enable(profile)
     assert state_of(sandbox, esim.iccid) == ("Released", matching_id)
     sandbox.download(str(esim.iccid))
     assert await adapter.cancel(profile) is False
@@ -92,7 +92,7 @@ async def test_cancellation_takes_the_charge_back(
     """Until a device has downloaded the profile, it can be given back."""
     esim, profile = await bought(adapter, request_42)
     if release_first:
-        await adapter.release(profile)
+        await adapter.enable(profile)
     assert await adapter.cancel(profile) is True
     assert state_of(sandbox, esim.iccid)[0] == "Available"
     assert sandbox.net_charges("ES2PLUS") == []
@@ -119,11 +119,11 @@ async def test_lost_confirmation_is_repeated_to_the_same_code(
     request = replace(request_42, provider_order_id=accepted.provider_order_id)
     sandbox.rule("ES2PLUS", lost, operation="confirmOrder")
     with pytest.raises(ProviderUnavailable):
-        await adapter.lookup(request)
-    esim = await adapter.lookup(request)
+        await adapter.advance(request)
+    esim = await adapter.advance(request)
     matching_id = parse_activation_code(esim.qr_payload).matching_id
     assert state_of(sandbox, esim.iccid)[1] == matching_id
-    await adapter.release(Bought("order-42", request.provider_order_id, esim.iccid))
+    await adapter.enable(Bought("order-42", request.provider_order_id, esim.iccid))
     assert state_of(sandbox, esim.iccid) == ("Released", matching_id)
     assert len(sandbox.net_charges("ES2PLUS")) == 1
 
@@ -135,7 +135,7 @@ async def test_code_that_is_not_ours_is_never_delivered(
     accepted = await adapter.provision(request_42)
     sandbox.rule("ES2PLUS", "bad_code", operation="confirmOrder")
     with pytest.raises(ProviderReplyUnusable):
-        await adapter.lookup(replace(request_42, provider_order_id=accepted.provider_order_id))
+        await adapter.advance(replace(request_42, provider_order_id=accepted.provider_order_id))
 
 
 @pytest.mark.parametrize("lost", ["reset_before_booking", "reset_after_booking"])
@@ -146,8 +146,8 @@ async def test_lost_release_is_repeated(
     esim, profile = await bought(adapter, request_42)
     sandbox.rule("ES2PLUS", lost, operation="releaseProfile")
     with pytest.raises(ProviderUnavailable):
-        await adapter.release(profile)
-    await adapter.release(profile)
+        await adapter.enable(profile)
+    await adapter.enable(profile)
     assert state_of(sandbox, esim.iccid)[0] == "Released"
 
 

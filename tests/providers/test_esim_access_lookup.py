@@ -50,7 +50,7 @@ async def test_query_is_the_contract_to_the_letter(
     """By their name of the order where we know it, else by ours; the pager is mandatory."""
     partner.answer = listing(PROFILE)
     async with esim_access_at(partner) as provider:
-        await provider.lookup(replace(request_42, provider_order_id=provider_order_id))
+        await provider.advance(replace(request_42, provider_order_id=provider_order_id))
     (received,) = partner.requests
     assert (received.method, received.path) == ("POST", "/open/esim/query")
     assert received.json == {**key, "pager": {"pageNum": 1, "pageSize": 20}}
@@ -63,7 +63,7 @@ async def test_profile_is_read(
     """Every field arrives; nothing secret and no other order is kept."""
     partner.answer = listing(OTHER, PROFILE)
     async with esim_access_at(partner) as provider:
-        esim = await provider.lookup(replace(request_42, provider_order_id=provider_order_id))
+        esim = await provider.advance(replace(request_42, provider_order_id=provider_order_id))
         assert isinstance(esim, ProvisionedEsim)
         assert esim.request == provider.describe_request(request_42)
     assert (esim.reference, esim.iccid) == ("order-42", ICCID)
@@ -98,7 +98,7 @@ async def test_odd_expiry_never_spoils_a_purchase(
     """A moment in any of their forms is read, else left out."""
     partner.answer = listing({**PROFILE, "expiredTime": expired_time})
     async with esim_access_at(partner) as provider:
-        esim = await provider.lookup(accepted)
+        esim = await provider.advance(accepted)
     assert isinstance(esim, ProvisionedEsim)
     assert esim.expires_at == expires_at
 
@@ -117,7 +117,7 @@ async def test_other_shapes_are_usable(
     """A slug is a package's other name; what is not echoed is not checked."""
     partner.answer = listing({**PROFILE, **fault})
     async with esim_access_at(partner) as provider:
-        esim = await provider.lookup(accepted)
+        esim = await provider.advance(accepted)
     assert isinstance(esim, ProvisionedEsim)
     assert esim.qr_payload == PROFILE["ac"]
 
@@ -153,7 +153,7 @@ async def test_unusable_profile_is_never_delivered(
     partner.answer = listing(*profiles, OTHER)
     async with esim_access_at(partner) as provider:
         with pytest.raises(ProviderReplyUnusable, match="cannot be used") as raised:
-            await provider.lookup(accepted)
+            await provider.advance(accepted)
     assert_clean(raised.value, *SECRETS, OTHER_CODE)
     assert raised.value.raw is not None
     assert json.loads(raised.value.raw)["obj"] == {"esimList": profiles}
@@ -166,7 +166,7 @@ async def test_strict_luhn_refuses_a_wrong_check_digit(
     partner.answer = listing({**PROFILE, "iccid": "89852245280000942211"})
     async with esim_access_at(partner, iccid_luhn_strict=True) as provider:
         with pytest.raises(ProviderReplyUnusable, match="check digit"):
-            await provider.lookup(accepted)
+            await provider.advance(accepted)
 
 
 @pytest.mark.parametrize("answer", [failing("200010"), failing("310272"), listing()])
@@ -176,7 +176,7 @@ async def test_accepted_order_without_a_profile_is_under_way(
     """They named it themselves, so "no such order" contradicts them and settles nothing."""
     partner.answer = answer
     async with esim_access_at(partner) as provider:
-        waiting = await provider.lookup(accepted)
+        waiting = await provider.advance(accepted)
     assert isinstance(waiting, AcceptedOrder)
     assert waiting.provider_order_id == ORDER_NO
 
@@ -188,7 +188,7 @@ async def test_reference_that_is_not_there_is_absent(
     """Asked by our own reference, they positively know of nothing."""
     partner.answer = answer
     async with esim_access_at(partner) as provider:
-        assert await provider.lookup(request_42) is None
+        assert await provider.advance(request_42) is None
 
 
 async def test_order_that_is_being_allocated_is_not_absent(
@@ -198,10 +198,10 @@ async def test_order_that_is_being_allocated_is_not_absent(
     async with esim_access_at(partner) as provider:
         partner.answer = failing("200010")
         with pytest.raises(ProviderUnavailable):
-            await provider.lookup(request_42)
+            await provider.advance(request_42)
         body = {"success": False, "errorCode": "200010", "obj": {"orderNo": ORDER_NO}}
         partner.answer = answering(200, body)
-        named = await provider.lookup(request_42)
+        named = await provider.advance(request_42)
     assert isinstance(named, AcceptedOrder)
     assert named.provider_order_id == ORDER_NO
 
@@ -218,7 +218,7 @@ async def test_abnormal_order_is_a_persons_matter(
     async with esim_access_at(partner) as provider:
         for request in (request_42, accepted):
             with pytest.raises(ProviderRefused) as raised:
-                await provider.lookup(request)
+                await provider.advance(request)
             assert not isinstance(raised.value, ProviderOrderFailed)
             assert_clean(raised.value, *SECRETS)
 
@@ -247,9 +247,9 @@ async def test_puzzling_answer_is_not_an_absence(
     partner.answer = answer
     async with esim_access_at(partner) as provider:
         with pytest.raises(ProviderRefused) as raised:
-            await provider.lookup(request_42)
+            await provider.advance(request_42)
         with pytest.raises(ProviderUnavailable) as waiting:
-            await provider.lookup(accepted)
+            await provider.advance(accepted)
     assert_clean(raised.value, *SECRETS, OTHER_CODE)
     assert_clean(waiting.value, *SECRETS, OTHER_CODE)
 
@@ -261,7 +261,7 @@ async def test_code_about_a_profile_is_no_absence(
     partner.answer = failing("310403")
     async with esim_access_at(partner) as provider:
         with pytest.raises(ProviderRefused):
-            await provider.lookup(request_42)
+            await provider.advance(request_42)
 
 
 @pytest.mark.parametrize(
@@ -284,4 +284,4 @@ async def test_failed_lookup_changes_nothing(
     partner.answer = answer
     async with esim_access_at(partner) as provider:
         with pytest.raises(ProviderUnavailable):
-            await provider.lookup(request_42)
+            await provider.advance(request_42)

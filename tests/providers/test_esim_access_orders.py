@@ -219,7 +219,7 @@ async def test_lost_reply_is_unknown(
         with pytest.raises(ProviderOutcomeUnknown):
             await provider.provision(request_42)
         with pytest.raises(ProviderUnavailable):
-            await provider.lookup(request_42)
+            await provider.advance(request_42)
 
 
 async def test_nothing_secret_reaches_the_logs(
@@ -231,7 +231,7 @@ async def test_nothing_secret_reaches_the_logs(
             partner.answer = succeeding({"orderNo": ORDER_NO})
             await provider.provision(request_42)
             partner.answer = listing(PROFILE)
-            await provider.lookup(request_42)
+            await provider.advance(request_42)
     everything = caplog.text + repr(logs)
     assert "httpcore" in everything
     for secret in (*SECRETS, "canary.user", "Canary Customer"):
@@ -269,11 +269,11 @@ async def test_defaults_are_careful(partner: PartnerServer) -> None:
     """A look-up settles what is unknown, after longer than an allocation; no secret shows."""
     config = config_for(partner)
     provider = EsimAccess(config)
-    assert provider.ambiguity is Ambiguity.LOOKUP
-    assert provider.settle_gap_seconds == 120
-    assert provider.limits.rate_per_second == 8
-    assert provider.returnable
-    assert not provider.releases
-    assert not provider.resellable
+    assert provider.traits.ambiguity is Ambiguity.LOOKUP
+    assert provider.traits.settle_gap_seconds == 120
+    assert provider.traits.limits.rate_per_second == 8
+    assert provider.traits.returnable
+    assert not provider.traits.enables
+    assert not provider.traits.resellable
     assert ACCESS_CODE not in repr(config)
     await provider.aclose()

@@ -90,7 +90,7 @@ async def test_we_read_an_order_of_the_official_client(
     reply = await asyncio.to_thread(official.order, "order-42", packages)
     request = replace(request_42, provider_order_id=reply["obj"]["orderNo"])
     esim = await collected(esim_access, request)
-    assert (await esim_access.lookup(request_42)) == esim
+    assert (await esim_access.advance(request_42)) == esim
     assert await esim_access.cancel(Bought("order-42", request.provider_order_id, esim.iccid))
 
 
@@ -105,7 +105,7 @@ async def test_our_balance_is_the_official_clients(official: Any, esim_access: E
 async def collected(provider: EsimAccess, request: ProvisionRequest) -> ProvisionedEsim:
     """Collect an order that was accepted before; buys nothing."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not isinstance(found := await provider.lookup(request), ProvisionedEsim):
+        while not isinstance(found := await provider.advance(request), ProvisionedEsim):
             assert found is not None
     return found
 
@@ -121,7 +121,7 @@ async def test_lost_order_is_found_by_our_reference(
     async with asyncio.timeout(PATIENCE_SECONDS):
         while found is None:
             try:
-                found = await esim_access.lookup(request_42)
+                found = await esim_access.advance(request_42)
                 assert found is not None, "it was booked, so it is never absent"
             except ProviderUnavailable:
                 continue
@@ -134,7 +134,7 @@ async def test_order_that_was_never_made_is_absent(
 ) -> None:
     """Another order does not hide it."""
     await buy(esim_access, replace(request_42, reference="order-43"))
-    assert await esim_access.lookup(request_42) is None
+    assert await esim_access.advance(request_42) is None
 
 
 async def test_order_that_fails_later_is_a_persons_matter(
@@ -194,7 +194,7 @@ async def test_cancelled_profile_is_refunded_once(
     assert sandbox.net_charges("ESIM_ACCESS", "order-42") == []
     assert await esim_access.balance() == before
     with pytest.raises(ProviderReplyUnusable, match="cancelled"):
-        await esim_access.lookup(request)
+        await esim_access.advance(request)
 
 
 async def test_lost_cancellation_is_found_done(

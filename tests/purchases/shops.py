@@ -57,7 +57,8 @@ class Shop:
             **(self.variables(sandbox, folder) | changes),
         )
         provider: Any = adapter.build(config)
-        provider.limits = replace(provider.limits, failures_to_open=1_000_000)
+        patient = replace(provider.traits.limits, failures_to_open=1_000_000)
+        provider.traits = replace(provider.traits, limits=patient)
         return provider  # type: ignore[no-any-return]
 
 

@@ -11,7 +11,7 @@ from domain.codes import sold_code
 from domain.errors import InvalidInput
 from domain.provider import EsimProvider, ProvisionedEsim, ProvisionRequest
 from domain.purchase import Resolution
-from providers import RELEASING
+from providers import ENABLING
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from tests.purchases.bought import Scene
@@ -51,7 +51,7 @@ async def _confirmed_by_hand(scene: Scene) -> ProvisionedEsim:
     [order] = scene.sandbox.ledger.orders(SMDP)
     reference, iccid = f"order-{scene.order_id}", order.profiles[0].iccid
     asked = ProvisionRequest(scene.order_id, reference, "ES-5GB", "", provider_order_id=iccid)
-    found = await scene.provider.lookup(asked)
+    found = await scene.provider.advance(asked)
     assert isinstance(found, ProvisionedEsim)
     return found
 
@@ -73,9 +73,9 @@ async def test_a_code_is_taken_with_its_iccid_alone_and_then_released(
         decision = Decision(Resolution.EXISTS, "ana", "their support", brought)
         if iccid is None:
             with pytest.raises(InvalidInput, match="--iccid"):
-                await reviews.decide(scene.engine, scene.order_id, decision, releasing=RELEASING)
+                await reviews.decide(scene.engine, scene.order_id, decision, enabling=ENABLING)
         else:
-            await reviews.decide(scene.engine, scene.order_id, decision, releasing=RELEASING)
+            await reviews.decide(scene.engine, scene.order_id, decision, enabling=ENABLING)
     await activations.nudge(scene.order_id, Intervention("ana", "the code is here"))
     assert await scene.watch.ended(scene.order_id) == "activated"
     assert scene.calls("releaseProfile") == 1

@@ -101,7 +101,7 @@ async def fleet(
 
 def _limited(provider: EsimProvider, limits: dict[str, Any]) -> EsimProvider:
     patched: Any = provider
-    patched.limits = replace(provider.limits, **limits)
+    patched.traits = replace(provider.traits, limits=replace(provider.traits.limits, **limits))
     return provider
 
 

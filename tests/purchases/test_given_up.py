@@ -14,7 +14,7 @@ from domain.errors import ActivationCancelled
 from domain.provider import EsimProvider
 from domain.purchase import Resolution
 from domain.review import FollowUp
-from providers import RELEASING
+from providers import ENABLING
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from tests.purchases.bought import Scene
@@ -67,7 +67,7 @@ async def scene(
     await scene.begun()
     await watch.step(scene.order_id, Step.WAITING)
     assert (await scene.intent())["state"] == "UNKNOWN"
-    decided = await reviews.decide(scene.engine, scene.order_id, GIVEN_UP, releasing=RELEASING)
+    decided = await reviews.decide(scene.engine, scene.order_id, GIVEN_UP, enabling=ENABLING)
     assert decided.follow_up is FollowUp.CANCEL
     sandbox.clear_rules()
     return scene

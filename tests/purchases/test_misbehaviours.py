@@ -178,7 +178,7 @@ async def test_no_misbehaviour_charges_twice_or_loses_what_was_bought(
     providers: dict[str, EsimProvider],
 ) -> None:
     """One charge and an eSIM; or refused, and nothing; or one purchase that a person looks at."""
-    assert providers[shop.provider].ambiguity is shop.ambiguity
+    assert providers[shop.provider].traits.ambiguity is shop.ambiguity
     honest = await paid_order(engine)  # what a lie can be about
     await driver.start(honest)
     await driver.see_through(honest)

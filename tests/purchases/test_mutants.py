@@ -7,6 +7,7 @@ blind: tests of purchases that pass are known to be able to fail.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,7 @@ async def test_an_absence_is_not_believed_while_the_look_up_may_lag(
 ) -> None:
     """The purchase is shown half a second late: who believes the first "absent" buys again."""
     lagging: Any = provider
-    lagging.settle_gap_seconds = 30
+    lagging.traits = replace(provider.traits, settle_gap_seconds=30)
     if not guarded:
 
         async def note_absent(*_: object, **__: object) -> bool:
@@ -228,7 +229,7 @@ async def test_paid_is_checked_once_more_in_the_transaction_that_sends(
 ) -> None:
     """Refunded while the purchase waits for its turn: nothing may leave for it."""
     slow: Any = provider
-    slow.limits = ProviderLimits(rate_per_second=1)
+    slow.traits = replace(provider.traits, limits=ProviderLimits(rate_per_second=1))
     if not guarded:
         monkeypatch.setattr(buy, "check_wanted", lambda _profile: None)
     await buyer.buy(await paid_order(engine))  # takes the turn of this second

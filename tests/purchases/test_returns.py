@@ -245,7 +245,7 @@ async def test_what_a_device_has_taken_is_not_given_back(
     """The charge stands: we do not even ask if we know of it, else the provider refuses."""
     hold = await scene.begun(PausePoint.AFTER_PURCHASE)
     intent, item = await scene.intent(), await scene.item()
-    await scene.provider.release(
+    await scene.provider.enable(
         Bought(intent["reference"], intent["provider_order_id"], item["iccid"])
     )
     scene.sandbox.download(item["iccid"])
@@ -296,7 +296,7 @@ async def test_a_code_that_a_person_brought_is_sold_to_nobody_else(
     await scene.begun()
     await scene.watch.step(scene.order_id, Step.PARKED)
     brought = Decision(Resolution.EXISTS, "ana", "they say so", sold_code(CODE, ICCID))
-    await reviews.decide(scene.engine, scene.order_id, brought, releasing=())
+    await reviews.decide(scene.engine, scene.order_id, brought, enabling=())
     assert (await scene.item())["status"] == "RESERVED"
     await activations.cancel(scene.order_id, ANA)
     assert await scene.watch.ended(scene.order_id) == "cancelled"
