@@ -7,8 +7,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
+from activities.let_go import release_held
 from activities.origin import origin
-from activities.reserve import release_held
 from db import events, profiles
 from db.engine import transaction
 from domain.event import EventKind

@@ -1,17 +1,16 @@
 """Taking an item from stock for an order, and putting it back."""
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
-from activities.given_up import refuse_given_up
+from activities.let_go import release_held
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
 from activities.routes import Routes
-from db import events, profiles, purchases, stock
+from db import profiles, purchases, stock
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import ActivationCancelled, OrderNotPaid, OrderNotYetPaid
@@ -19,7 +18,6 @@ from domain.event import EventKind
 from domain.order import OrderStatus
 from domain.profile import PARKED, READY, ProfileStatus
 from domain.provider import EsimProvider, resellable
-from domain.purchase import PurchaseState
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ class InventoryActivities:
             profile = await profiles.lock_or_add(connection, order_id)
             _check_may_activate(profile)
             if profile.started_at is not None and profile.status not in READY:
-                await refuse_given_up(connection, order_id)
+                await purchases.refuse_given_up(connection, order_id)
             item_id = await self._hold(connection, profile)
             await self._pause.reach(PausePoint.BEFORE_RESERVE_COMMIT, order_id)
             seller, doubt = "", ""
@@ -171,66 +169,6 @@ class InventoryActivities:
                 ending=release.ending,
                 resellable=self._resellable,
             )
-
-
-async def release_held(
-    connection: AsyncConnection,
-    profile: Profile,
-    *,
-    reason: str,
-    ending: bool,
-    resellable: AbstractSet[str],
-) -> Profile:
-    """Let go of what a locked profile's order holds; returns the profile as it is then.
-
-    Harmless if nothing is held, or if the customer has the eSIM already. A bought item of an
-    order that ends goes to stock if its provider is among `resellable`, since nobody has seen
-    its code; one whose code a person brought has been seen.
-    """
-    if profile.status in READY:
-        return profile
-    item = await stock.held_by(connection, profile.order_id)
-    if profile.status is ProfileStatus.RESERVED:
-        profile = await profiles.move(
-            connection,
-            profile,
-            ProfileStatus.PENDING_ACTIVATION,
-            EventKind.INVENTORY_RELEASED,
-            origin(),
-            payload={"item_id": profile.inventory_item_id, "reason": reason},
-            inventory_item_id=None,
-        )
-    if item is None:
-        return profile
-    if item.provider is None:
-        await stock.release(connection, item)
-    elif ending:
-        await _let_go_of_bought(connection, profile, item, reason, resellable)
-    return profile
-
-
-async def _let_go_of_bought(
-    connection: AsyncConnection,
-    profile: Profile,
-    item: stock.StockItem,
-    reason: str,
-    resellable: AbstractSet[str],
-) -> None:
-    bought = await purchases.bought_for(connection, profile.order_id)
-    seen = bought is not None and bought.state is PurchaseState.RESOLVED
-    if item.provider in resellable and not seen:
-        kind = EventKind.INVENTORY_RESTOCKED
-        await stock.release(connection, item)
-    else:
-        kind = EventKind.INVENTORY_RETIRED
-        await stock.retire(connection, item)
-    await events.append(
-        connection,
-        profile.order_id,
-        kind,
-        origin(),
-        payload={"item_id": item.id, "reason": reason},
-    )
 
 
 async def _take(connection: AsyncConnection, profile: Profile) -> int | None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import esim_inventory as inventory
 from db.tables import provider_intents as table
-from domain.errors import IllegalTransition, ProviderError, StaleWrite
+from domain.errors import ActivationCancelled, IllegalTransition, ProviderError, StaleWrite
 from domain.purchase import OPEN, TRANSITIONS, PurchaseState, Resolution
 from domain.stock import StockStatus
 
@@ -85,6 +85,19 @@ async def was_given_up(connection: AsyncConnection, order_id: int) -> bool:
         table.c.order_id == order_id, table.c.resolution == Resolution.GIVEN_UP
     )
     return await connection.scalar(select(given_up)) is True
+
+
+async def refuse_given_up(connection: AsyncConnection, order_id: int) -> None:
+    """Refuse to go on with an order that a person has given up: it gets no eSIM any more.
+
+    The cancel that follows a give-up is a call of its own, which may be late or lost. Call it with
+    the profile locked, as the decision has it.
+
+    Raises:
+        ActivationCancelled: it was given up.
+    """
+    if await was_given_up(connection, order_id):
+        raise ActivationCancelled(f"A purchase of order {order_id} was given up: nothing follows.")
 
 
 async def unwanted_for(connection: AsyncConnection, order_id: int) -> Purchase | None:

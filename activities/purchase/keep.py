@@ -4,8 +4,8 @@ from collections.abc import Set as AbstractSet
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from activities.let_go import release_held
 from activities.origin import origin
-from activities.reserve import release_held
 from db import events, profiles, purchases, stock
 from db.engine import transaction
 from db.profiles import Profile

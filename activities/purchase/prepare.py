@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from activities.given_up import refuse_given_up
 from activities.purchase.gate import ProviderGate
 from activities.purchase.question import review
 from db import profiles, purchases, stock
@@ -62,7 +61,7 @@ class Preparation:
             if begun is not None:
                 return await _found(connection, profile, begun)
             check_wanted(profile)
-            await refuse_given_up(connection, order_id)
+            await purchases.refuse_given_up(connection, order_id)
             await self._gate.peek(connection, provider)
             return await self._begin(connection, profile, provider)
 
