@@ -12,27 +12,10 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from domain.errors import (
-    EsimError,
-    ProviderError,
-    ProviderHeld,
-    ProviderOutcomeUnknown,
-    ProviderUnavailable,
-    PurchaseUnderWay,
-    StaleWrite,
-    StorageUnavailable,
-)
+from domain.errors import EsimError, ProviderError, Retry
 
 INTERNAL_ERROR = "internal-error"
 """Failure type of anything that is not a domain error: a defect of ours."""
-
-_RETRYABLE = (
-    ProviderUnavailable,
-    ProviderOutcomeUnknown,
-    PurchaseUnderWay,
-    StorageUnavailable,
-    StaleWrite,
-)
 
 _WAITED_FOR_SECONDS = 5.0
 """A longer wait is the workflow's: people see it there, and it may ask another provider."""
@@ -67,16 +50,15 @@ def application_error(error: EsimError) -> ApplicationError:
     """A domain error as Temporal shows it: code as type, sentence as message."""
     wait = error.retry_after_seconds if isinstance(error, ProviderError) else None
     elsewhere = (wait or 0) > _WAITED_FOR_SECONDS
-    expected = isinstance(error, ProviderUnavailable | StorageUnavailable)
     return ApplicationError(
         error.message,
         type=error.code,
-        non_retryable=elsewhere
-        or isinstance(error, ProviderHeld)
-        or not isinstance(error, _RETRYABLE),
+        non_retryable=elsewhere or error.retry is Retry.NEVER,
         next_retry_delay=timedelta(seconds=wait) if wait else None,
         category=(
-            ApplicationErrorCategory.BENIGN if expected else ApplicationErrorCategory.UNSPECIFIED
+            ApplicationErrorCategory.BENIGN
+            if error.benign
+            else ApplicationErrorCategory.UNSPECIFIED
         ),
     )
 

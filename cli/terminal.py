@@ -10,25 +10,10 @@ import traceback
 
 from rich.console import Console
 
-from domain.errors import (
-    EngineUnavailable,
-    EsimError,
-    Misconfigured,
-    PurchaseUnderWay,
-    StorageFault,
-    StorageUnavailable,
-)
+from domain.errors import EsimError
 
 # Piped into a file or a pager a table keeps its columns: rich's own guess there is 80.
 _PIPED_WIDTH = 160
-
-_NEXT_STEPS: dict[type[EsimError], str] = {
-    Misconfigured: "Set it, or run the command as `./dev esimctl ...`, which sets everything.",
-    StorageUnavailable: "Is Postgres up and DATABASE_URL right? Locally: ./dev up",
-    StorageFault: "Is the schema up to date? alembic upgrade head",
-    EngineUnavailable: "Locally: ./dev up",
-    PurchaseUnderWay: "Try again in a moment.",
-}
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -50,8 +35,7 @@ def note(text: str, style: str | None = None) -> None:
 
 def explain(error: EsimError) -> None:
     """An expected failure in one line: what happened, and what to do next."""
-    step = next((step for kind, step in _NEXT_STEPS.items() if isinstance(error, kind)), "")
-    note(f"Error: {error.message} {step}".rstrip(), style="red")
+    note(f"Error: {error.message} {error.next_step}".rstrip(), style="red")
 
 
 def confess(error: Exception) -> None:

@@ -24,7 +24,6 @@ from domain.gate import (
     SpendLimits,
     after_failure,
     after_success,
-    is_failure,
     pass_through,
 )
 from domain.provider import Balance
@@ -99,7 +98,7 @@ async def report(
 ) -> bool:
     """Say how a call ended. True if this opened the breaker."""
     gate, moment = await _lock(connection, provider, now)
-    if error is None or not is_failure(error):
+    if error is None or not error.is_outage:
         await _write(connection, provider, **asdict(after_success(gate)), last_success_at=moment)
         return False
     failed = after_failure(gate, limits, moment, error.retry_after_seconds)

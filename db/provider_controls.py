@@ -10,13 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.tables import esim_profiles as profiles
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
-from domain.errors import (
-    InvalidInput,
-    ProviderHeld,
-    ProviderUnavailable,
-    StaleWrite,
-    UnknownProvider,
-)
+from domain.errors import InvalidInput, ProviderUnavailable, StaleWrite, UnknownProvider
 from domain.profile import ProfileStatus
 from domain.redaction import as_note
 
@@ -33,7 +27,7 @@ _NAMES = text("""
     UNION SELECT provider FROM provider_gates
 """)
 _WAITING = (ProfileStatus.PENDING_ACTIVATION, ProfileStatus.PROVISIONING_FAILED)
-_WAITS_FOR_A_PROVIDER = (ProviderUnavailable.code, ProviderHeld.code)
+_WAITS_FOR_A_PROVIDER = tuple(kind.code for kind in ProviderUnavailable.kinds())
 
 
 async def names(connection: AsyncConnection) -> set[str]:

@@ -1,67 +1,132 @@
-"""The one tree of errors. Foreign exceptions become one of these at the edge where they arise.
+"""The one tree of errors, and what follows from each.
 
-EsimError
-├── Misconfigured               the process must not start: says which variable
-├── InvalidInput                a value that can never work
-│   ├── InvalidActivationCode
-│   └── InvalidIccid
-├── OrderNotFound
-├── OrderNotPaid                refunded, or not paid where it must be
-├── OrderNotYetPaid             it may be paid later, and activated then
-├── ActivationCancelled         the activation ended; it never starts again by itself
-├── IllegalTransition           the state machine has no such edge
-├── NotWaiting                  a retry was asked of an activation that does not wait for one
-├── NeedsReview                 a person must decide before anything else is tried
-├── NotInReview                 a decision was given on a purchase that waits for none
-├── NoticeRefused              a notification that its provider did not sign, or that says nothing
-├── PurchaseUnderWay            another attempt is buying for the same order just now
-├── StaleWrite                  an UPDATE that should have changed one row changed none
-├── DuplicateStock              an ICCID or code that another item already has
-├── UnknownProvider             a retry named a provider that this deployment does not have
-├── FaultyStock                 a reserved item turned out to be unusable and was retired
-├── StorageFault                Postgres refused a statement: a defect, not a visitor's fault
-├── StorageUnavailable          Postgres is away: the same step works later
-├── EngineUnavailable           Temporal is away: the same call works later
-└── ProviderError               buying from a provider did not give an eSIM
-    ├── ProviderUnavailable     nothing was booked; the same call is safe later
-    │   └── ProviderHeld        not even called: paused, cooling down, or over a limit
-    ├── ProviderRefused         a definite no; the same call will be refused again
-    │   ├── ProviderOutOfStock  a definite no that more stock would turn into a yes
-    │   └── ProviderOrderFailed an accepted order that will never be delivered
-    └── ProviderOutcomeUnknown  it may have been booked: look it up before anything else
-        └── ProviderReplyUnusable   it was answered, and nothing of the answer may be delivered
+Foreign exceptions become one of these at the edge where they arise. Messages are read by
+customers, ops and logs alike: they never hold an activation code, an LPA string, a credential or a
+provider's raw reply. `code` is the machine-readable name; it crosses the wire (problem documents,
+`FailureCode`, workflow histories), so it never changes.
 
-Messages are read by customers, ops and logs alike: they never hold an activation code, an LPA
-string, a credential or a provider's raw reply. `code` is the machine-readable name; it crosses
-the wire (problem documents, `FailureCode`, workflow histories), so it never changes.
+The columns are attributes of the classes (`http` is `http_status`); a dot stands for what holds for
+any error. A test compares the drawing with the classes.
+
+                                  retry     on_failure parks_as            fails_over is_outage http
+EsimError                         never     park       provisioning_failed no         no        500
+├── Misconfigured                 .         .          .                   .          .         .
+├── InvalidInput                  .         .          .                   .          .         422
+│   ├── InvalidActivationCode     .         .          .                   .          .         422
+│   └── InvalidIccid              .         .          .                   .          .         422
+├── OrderNotFound                 .         fail       .                   .          .         404
+├── OrderNotPaid                  .         cancel     .                   .          .         400
+├── OrderNotYetPaid               .         fail       .                   .          .         .
+├── ActivationCancelled           .         cancel     .                   .          .         409
+├── IllegalTransition             .         .          .                   .          .         409
+├── NotWaiting                    .         .          .                   .          .         409
+├── NeedsReview                   .         .          needs_review        .          .         .
+├── NotInReview                   .         .          .                   .          .         409
+├── NoticeRefused                 .         .          .                   .          .         .
+├── PurchaseUnderWay              briefly   next round .                   .          .         409
+├── StaleWrite                    briefly   next round .                   .          .         503
+├── DuplicateStock                .         .          .                   .          .         409
+├── UnknownProvider               .         next round .                   .          .         404
+├── FaultyStock                   .         next round .                   .          .         .
+├── StorageFault                  .         .          .                   .          .         .
+├── StorageUnavailable            patiently next round .                   .          .         503
+├── EngineUnavailable             .         .          .                   .          .         503
+├── StepTimedOut                  .         next round .                   .          yes       .
+└── ProviderError                 .         .          .                   .          .         .
+    ├── ProviderUnavailable       briefly   next round .                   yes        yes       .
+    │   └── ProviderHeld          .         next round .                   yes        yes       .
+    ├── ProviderRefused           .         .          .                   yes        .         .
+    │   ├── ProviderOutOfStock    .         .          exhausted           yes        .         .
+    │   └── ProviderOrderFailed   .         .          .                   yes        .         .
+    └── ProviderOutcomeUnknown    briefly   next round needs_review        .          yes       .
+        └── ProviderReplyUnusable briefly   .          needs_review        .          .         .
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import ClassVar
 
 from domain.purchase import Heard
 
 
+class Retry(StrEnum):
+    """How long a step that failed so is repeated as it is."""
+
+    NEVER = "never"
+    BRIEFLY = "briefly"  # a few times; then the round has failed
+    PATIENTLY = "patiently"  # as long as it takes: a database step waits outside the workflow task
+
+
+class OnFailure(StrEnum):
+    """What an activation does when the repetitions of a step are spent."""
+
+    NEXT_ROUND = "next round"  # it tries again by itself, and parks once the rounds are spent too
+    PARK = "park"  # it waits for a person, or for stock
+    CANCEL = "cancel"  # it ends as cancelled: there is nothing to wait for any more
+    FAIL_THE_RUN = "fail"  # there is nothing to activate (yet); a later start is a new run
+
+
+class ParkedAs(StrEnum):
+    """The state of a profile whose activation waits for a person or for stock."""
+
+    PROVISIONING_FAILED = "provisioning_failed"
+    EXHAUSTED = "exhausted"
+    NEEDS_REVIEW = "needs_review"
+
+
 class EsimError(Exception):
-    """Anything this service raises on purpose."""
+    """Anything this service raises on purpose. A class inherits what it does not say itself.
+
+    Attributes:
+        code: its name on the wire.
+        retry: how long the step is repeated.
+        benign: it is expected: Temporal counts and logs it as no defect.
+        on_failure: what the activation does then.
+        parks_as: how it waits, if it parks at once or after its rounds.
+        fails_over: nothing was booked, for certain: another provider may be asked.
+        is_outage: it counts against the provider's health, and is worth waiting out for days.
+        drops_seller: the next round leaves a provider that a person named, for the plan's route.
+        http_status: how the API answers; 500 if the error is not the client's business.
+        http_detail: what it says then; the message stands for `{message}`.
+        http_retry: whether the same request can succeed later by itself.
+        next_step: what a person at the command line does about it.
+    """
 
     code: ClassVar[str] = "esim-error"
+    retry: ClassVar[Retry] = Retry.NEVER
+    benign: ClassVar[bool] = False
+    on_failure: ClassVar[OnFailure] = OnFailure.PARK
+    parks_as: ClassVar[ParkedAs] = ParkedAs.PROVISIONING_FAILED
+    fails_over: ClassVar[bool] = False
+    is_outage: ClassVar[bool] = False
+    drops_seller: ClassVar[bool] = False
+    http_status: ClassVar[int] = 500
+    http_detail: ClassVar[str] = "{message}"
+    http_retry: ClassVar[bool] = False
+    next_step: ClassVar[str] = ""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
 
+    @classmethod
+    def kinds(cls) -> "list[type[EsimError]]":
+        """List this class and every one below it, in the order of the tree."""
+        return [cls, *(kind for child in cls.__subclasses__() for kind in child.kinds())]
+
 
 class Misconfigured(EsimError):
-    """The environment does not allow this process to start."""
+    """The environment does not allow this process to start; the message says which variable."""
 
     code = "misconfigured"
+    next_step = "Set it, or run the command as `./dev esimctl ...`, which sets everything."
 
 
 class InvalidInput(EsimError):
     """A value that can never work, whoever sends it and whenever."""
 
     code = "invalid-input"
+    http_status = 422
 
 
 class InvalidActivationCode(InvalidInput):
@@ -80,52 +145,63 @@ class OrderNotFound(EsimError):
     """No such order, or another user's: the two are not told apart."""
 
     code = "order-not-found"
+    on_failure = OnFailure.FAIL_THE_RUN
+    http_status = 404
 
 
 class OrderNotPaid(EsimError):
-    """The order is not paid, or not paid any more."""
+    """The order is refunded, or not paid where it must be."""
 
     code = "order-not-paid"
+    on_failure = OnFailure.CANCEL
+    http_status = 400
 
 
 class OrderNotYetPaid(EsimError):
     """The order may be paid later; until then there is nothing to activate."""
 
     code = "order-not-yet-paid"
+    on_failure = OnFailure.FAIL_THE_RUN
 
 
 class ActivationCancelled(EsimError):
     """The activation was cancelled; it never starts again by itself."""
 
     code = "activation-cancelled"
+    on_failure = OnFailure.CANCEL
+    http_status = 409
 
 
 class IllegalTransition(EsimError):
     """The state machine has no edge between these two states."""
 
     code = "illegal-transition"
+    http_status = 409
 
 
 class NotWaiting(EsimError):
     """A retry was asked of an activation that does not wait for one."""
 
     code = "not-waiting"
+    http_status = 409
 
 
 class NeedsReview(EsimError):
-    """A purchase whose outcome only a person can settle."""
+    """Only a person can settle this purchase, before anything else is tried."""
 
     code = "needs-review"
+    parks_as = ParkedAs.NEEDS_REVIEW
 
 
 class NotInReview(EsimError):
-    """A decision on a purchase that waits for none: settled already, or never in doubt."""
+    """A decision was given on a purchase that waits for none, or for none any more."""
 
     code = "not-in-review"
+    http_status = 409
 
 
 class NoticeRefused(EsimError):
-    """A notification without its provider's signature, or one that nobody can read."""
+    """A notification lacks its provider's signature, or nobody can read it."""
 
     code = "webhook-refused"
 
@@ -134,56 +210,92 @@ class PurchaseUnderWay(EsimError):
     """Another attempt is buying for the same order just now; ask again later."""
 
     code = "purchase-under-way"
+    retry = Retry.BRIEFLY
+    on_failure = OnFailure.NEXT_ROUND
+    http_status = 409
+    http_detail = "{message} Please try again in a moment."
+    http_retry = True
+    next_step = "Try again in a moment."
 
 
 class StaleWrite(EsimError):
-    """A write that should have changed exactly one row did not."""
+    """A write should have changed exactly one row, and did not."""
 
     code = "stale-write"
+    retry = Retry.BRIEFLY  # what another hand has changed does not change back
+    on_failure = OnFailure.NEXT_ROUND
+    http_status = 503
+    http_detail = "Somebody else changed the same thing. Please try again."
+    http_retry = True
 
 
 class DuplicateStock(EsimError):
-    """An ICCID or activation code that another inventory item already has."""
+    """Another item of stock already has this ICCID or activation code."""
 
     code = "duplicate-stock"
+    http_status = 409
 
 
 class UnknownProvider(EsimError):
     """A retry named a provider that this deployment does not have; the default is asked next."""
 
     code = "unknown-provider"
+    on_failure = OnFailure.NEXT_ROUND
+    drops_seller = True
+    http_status = 404
 
 
 class FaultyStock(EsimError):
     """A reserved item turned out to be unusable; it was retired and another one can be taken."""
 
     code = "faulty-stock"
+    on_failure = OnFailure.NEXT_ROUND
 
 
 class StorageFault(EsimError):
     """Postgres refused a statement; repeating it will not help."""
 
     code = "storage-fault"
+    next_step = "Is the schema up to date? alembic upgrade head"
 
 
 class StorageUnavailable(EsimError):
     """Postgres cannot be reached or asked for a retry; the same step works later."""
 
     code = "storage-unavailable"
+    retry = Retry.PATIENTLY
+    benign = True
+    on_failure = OnFailure.NEXT_ROUND
+    http_status = 503
+    http_detail = "The service is busy. Please try again in a moment."
+    http_retry = True
+    next_step = "Is Postgres up and DATABASE_URL right? Locally: ./dev up"
 
 
 class EngineUnavailable(EsimError):
     """Temporal cannot be reached; the same call works later."""
 
     code = "engine-unavailable"
+    http_status = 503
+    http_detail = "Activation is not available right now. Please try again shortly."
+    http_retry = True
+    next_step = "Locally: ./dev up"
+
+
+class StepTimedOut(EsimError):
+    """A step did not finish in time. Temporal finds it out, so nobody raises it."""
+
+    code = "step-timed-out"
+    on_failure = OnFailure.NEXT_ROUND
+    is_outage = True
 
 
 class ProviderError(EsimError):
-    """A provider gave no eSIM.
+    """A provider was asked, and gave no eSIM.
 
     Attributes:
         reply: what came back, without secrets, kept for ops; None if nothing did.
-        retry_after_seconds: the wait the provider asked for; None if it named none.
+        retry_after_seconds: the wait that the provider, or its gate, asked for; None if none.
     """
 
     code = "provider-error"
@@ -207,16 +319,19 @@ class ProviderUnavailable(ProviderError):
 
     code = "provider-unavailable"
     heard = Heard.UNAVAILABLE
+    retry = Retry.BRIEFLY
+    benign = True
+    on_failure = OnFailure.NEXT_ROUND
+    fails_over = True
+    is_outage = True
 
 
 class ProviderHeld(ProviderUnavailable):
-    """The provider was not called: paused, cooling down after failures, or over a limit.
-
-    `retry_after_seconds` says when it may be called again, as far as that is known.
-    """
+    """The provider was not called: it is paused, cooling down after failures, or over a limit."""
 
     code = "provider-held"
     heard = Heard.HELD
+    retry = Retry.NEVER
 
 
 class ProviderRefused(ProviderError):
@@ -224,12 +339,16 @@ class ProviderRefused(ProviderError):
 
     code = "provider-refused"
     heard = Heard.REFUSED
+    fails_over = True
+    drops_seller = True
 
 
 class ProviderOutOfStock(ProviderRefused):
     """A definite no that more stock would turn into a yes."""
 
     code = "provider-out-of-stock"
+    parks_as = ParkedAs.EXHAUSTED
+    drops_seller = False  # the one that a person chose may get more stock
 
 
 class ProviderOrderFailed(ProviderRefused):
@@ -240,9 +359,13 @@ class ProviderOrderFailed(ProviderRefused):
 
 
 class ProviderOutcomeUnknown(ProviderError):
-    """The request may have been booked; nobody can say without a look-up."""
+    """It may have been booked: look it up before anything else."""
 
     code = "provider-outcome-unknown"
+    retry = Retry.BRIEFLY
+    on_failure = OnFailure.NEXT_ROUND
+    parks_as = ParkedAs.NEEDS_REVIEW
+    is_outage = True
 
 
 class ProviderReplyUnusable(ProviderOutcomeUnknown):
@@ -254,6 +377,8 @@ class ProviderReplyUnusable(ProviderOutcomeUnknown):
 
     code = "provider-reply-unusable"
     heard = Heard.UNUSABLE
+    on_failure = OnFailure.PARK
+    is_outage = False  # it answered
 
     def __init__(
         self,
@@ -264,3 +389,11 @@ class ProviderReplyUnusable(ProviderOutcomeUnknown):
     ) -> None:
         super().__init__(message, reply=reply)
         self.raw = raw
+
+
+_BY_CODE = {kind.code: kind for kind in EsimError.kinds()}
+
+
+def by_code(code: str) -> type[EsimError]:
+    """The class that a code names; `EsimError` itself if it names none, as for a defect of ours."""
+    return _BY_CODE.get(code, EsimError)

@@ -9,13 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.errors import (
-    ProviderError,
-    ProviderOutcomeUnknown,
-    ProviderReplyUnusable,
-    ProviderUnavailable,
-)
-
 PAUSED_RECHECK_SECONDS = 60.0
 """When somebody who found the provider paused may look again; nobody knows when it ends."""
 
@@ -123,13 +116,6 @@ def after_failure(
         opened_at=gate.opened_at or now,
         probe_at=now + timedelta(seconds=limits.probe_seconds),
     )
-
-
-def is_failure(error: ProviderError) -> bool:
-    """Whether an error says that the provider is not well, rather than that it said no."""
-    if isinstance(error, ProviderReplyUnusable):
-        return False
-    return isinstance(error, ProviderUnavailable | ProviderOutcomeUnknown)
 
 
 def _hold(gate: Gate, now: datetime) -> Hold | None:

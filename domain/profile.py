@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from domain.errors import IllegalTransition
+from domain.errors import IllegalTransition, ParkedAs
 
 
 class ProfileStatus(StrEnum):
@@ -30,7 +30,7 @@ _P = ProfileStatus
 READY = frozenset({_P.ASSIGNED, _P.ACTIVATED})
 """The customer can have the code."""
 
-PARKED = frozenset({_P.PROVISIONING_FAILED, _P.EXHAUSTED, _P.NEEDS_REVIEW})
+PARKED = frozenset(ProfileStatus(each) for each in ParkedAs)
 """The activation waits for stock, for a person, or for a signal."""
 
 OPEN = frozenset({_P.PENDING_ACTIVATION, _P.RESERVED}) | PARKED

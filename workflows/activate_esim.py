@@ -11,13 +11,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.apply import Assignment
     from activities.progress import Ending, FailedRound, Request
     from activities.reserve import Release, ReservationRequest
-    from domain.errors import NotWaiting, ProviderOrderFailed, ProviderRefused, UnknownProvider
+    from domain.errors import NotWaiting, OnFailure
     from domain.event import EventKind
     from domain.profile import ProfileStatus
 
 from workflows import details, messages, policies, steps
 from workflows.compensation import UndoStack, shielded
-from workflows.failures import ENDS_THE_ACTIVATION, FAILS_THE_RUN, classify, parked_state
 from workflows.messages import (
     ActivationRequest,
     ActivationResult,
@@ -26,13 +25,13 @@ from workflows.messages import (
     Intervention,
     Step,
 )
+from workflows.outcome import classify, kind_of, parked_state
 from workflows.purchase import Buyer
 from workflows.rounds import Rounds
 from workflows.waits import BY_THE_CLOCK, woken_within
 
 _SETTLE_PURCHASES = "settle-purchases"
 """Patch: a run ends when its purchase is settled, not before."""
-_NAMES_NO_SELLER = frozenset({ProviderRefused.code, ProviderOrderFailed.code, UnknownProvider.code})
 
 
 class _Cancelled(Exception):
@@ -92,7 +91,7 @@ class ActivateEsimWorkflow:
             if is_cancelled_exception(error):
                 raise
             failure = classify(error)
-            if failure.code in FAILS_THE_RUN:
+            if kind_of(failure).on_failure is OnFailure.FAIL_THE_RUN:
                 raise
             await self._fail(failure)
             return False
@@ -135,13 +134,13 @@ class ActivateEsimWorkflow:
 
     async def _fail(self, failure: Failure) -> None:
         """Undo the round, and decide what is waited for."""
-        if failure.code in ENDS_THE_ACTIVATION:
+        if kind_of(failure).on_failure is OnFailure.CANCEL:
             raise _Cancelled(Intervention("activation", failure.reason))
         await self._undo.unwind()
         self._failed_rounds += 1
         if failure.parks_as is None and not self._rounds.are_left(failure):
             failure = Failure(failure.code, failure.reason, parked_state(failure))
-        if failure.code in _NAMES_NO_SELLER:
+        if kind_of(failure).drops_seller:
             self._provider = None  # the next round goes back to the plan's route
         self._failure = failure
         self._delay = self._rounds.plan(failure)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
-from domain.errors import StaleWrite
+from domain.errors import EsimError, Retry
 
 LOCAL_STEP_TIMEOUT = timedelta(seconds=4)
 """One attempt of a database step inside the workflow task."""
@@ -26,7 +26,9 @@ PATIENT_STEP_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     maximum_interval=timedelta(seconds=30),
     # What another hand has changed does not change back: the round fails and starts afresh.
-    non_retryable_error_types=[StaleWrite.code],
+    non_retryable_error_types=[
+        kind.code for kind in EsimError.kinds() if kind.retry is Retry.BRIEFLY
+    ],
 )
 """As long as it takes: an accepted order outlasts any outage of the database."""
 

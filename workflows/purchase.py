@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.profile import ProfileStatus
 
 from workflows import policies, steps
-from workflows.failures import FAILS_OVER, classify
+from workflows.outcome import classify, kind_of
 from workflows.waits import Waits
 
 FAILOVER = "failover"
@@ -104,7 +104,7 @@ class Buyer:
         return item_id
 
     async def _following(self, error: FailureError, tried: list[str]) -> str | None:
-        if classify(error).code not in FAILS_OVER or not workflow.patched(FAILOVER):
+        if not kind_of(classify(error)).fails_over or not workflow.patched(FAILOVER):
             return None
         return await steps.choose_provider(RouteRequest(self._order_id, tried))
 
@@ -132,7 +132,7 @@ def _most_hopeful(failures: list[FailureError]) -> FailureError:
     The last one, if it is no plain refusal: it may have been booked there.
     """
     last = failures[-1]
-    if classify(last).code not in FAILS_OVER:
+    if not kind_of(classify(last)).fails_over:
         return last
     hopes = (None, ProfileStatus.EXHAUSTED)
     ranked = (error for hope in hopes for error in failures if classify(error).parks_as is hope)

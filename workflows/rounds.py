@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from workflows import policies
-from workflows.failures import IS_AN_OUTAGE
 from workflows.messages import Failure
+from workflows.outcome import kind_of
 
 PATIENT_ROUNDS = "patient-rounds"
 """Patch: an outage is waited out in further rounds."""
@@ -41,9 +41,8 @@ class Rounds:
         """Whether another comes by itself; an outage gets many more than anything else."""
         if self._passed < _SHORT_ROUNDS:
             return True
-        is_outage = failure.code in IS_AN_OUTAGE
         return (
-            is_outage
+            kind_of(failure).is_outage
             and self._passed < _SHORT_ROUNDS + policies.OUTAGE_ROUNDS
             and workflow.patched(PATIENT_ROUNDS)
         )
@@ -75,6 +74,6 @@ class Rounds:
         """An outage's pauses are spread: who failed together must not come back together."""
         is_short = self._passed < _SHORT_ROUNDS
         pause = policies.ROUND_DELAYS[self._passed] if is_short else policies.OUTAGE_WAIT
-        if failure.code in IS_AN_OUTAGE and pause >= policies.OUTAGE_WAIT:
+        if kind_of(failure).is_outage and pause >= policies.OUTAGE_WAIT:
             return policies.OUTAGE_WAIT * workflow.random().uniform(0.5, 1.5)
         return pause

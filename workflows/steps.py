@@ -15,12 +15,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.purchase.buy import ProviderActivities, PurchaseOrder
     from activities.reserve import InventoryActivities, Release, Reservation, ReservationRequest
     from activities.routes import RouteRequest, RoutingActivities
-    from domain.errors import StorageUnavailable
+    from domain.errors import Retry, by_code
     from domain.profile import ProfileStatus
 
 from workflows import policies
-from workflows.failures import cause_of
 from workflows.messages import provider_queue
+from workflows.outcome import cause_of
 
 ArgumentT = TypeVar("ArgumentT")
 ResultT = TypeVar("ResultT")
@@ -142,5 +142,5 @@ async def _database_step(
 def _database_is_away(error: FailureError) -> bool:
     cause = cause_of(error)
     if isinstance(cause, ApplicationError):
-        return cause.type == StorageUnavailable.code
+        return by_code(cause.type or "").retry is Retry.PATIENTLY
     return isinstance(cause, StepTimeout)

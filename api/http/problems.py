@@ -59,38 +59,17 @@ class Problem(Exception):
             self.headers["Retry-After"] = str(math.ceil(retry_after_seconds))
 
 
-# What a domain error means to a client, if it is the client's business at all.
-_STATUSES: dict[type[errors.EsimError], int] = {
-    errors.InvalidInput: 422,
-    errors.OrderNotFound: 404,
-    errors.OrderNotPaid: 400,
-    errors.ActivationCancelled: 409,
-    errors.IllegalTransition: 409,
-    errors.NotWaiting: 409,
-    errors.NotInReview: 409,
-    errors.DuplicateStock: 409,
-    errors.UnknownProvider: 404,
-}
-_AWAY = {
-    errors.StorageUnavailable: "The service is busy. Please try again in a moment.",
-    errors.EngineUnavailable: "Activation is not available right now. Please try again shortly.",
-    errors.StaleWrite: "Somebody else changed the same thing. Please try again.",
-}
-
-
 def to_problem(error: Exception) -> Problem:
     """The problem that stands for any exception."""
     if isinstance(error, Problem):
         return error
-    for kind, detail in _AWAY.items():
-        if isinstance(error, kind):
-            return Problem(503, kind.code, detail, retry_after_seconds=RETRY_AFTER_SECONDS)
-    if isinstance(error, errors.PurchaseUnderWay):
-        detail = f"{error.message} Please try again in a moment."
-        return Problem(409, error.code, detail, retry_after_seconds=RETRY_AFTER_SECONDS)
-    for kind, status in _STATUSES.items():
-        if isinstance(error, kind):
-            return Problem(status, error.code, error.message)
+    if (
+        isinstance(error, errors.EsimError)
+        and error.http_status != HTTPStatus.INTERNAL_SERVER_ERROR
+    ):
+        detail = error.http_detail.format(message=error.message)
+        wait = RETRY_AFTER_SECONDS if error.http_retry else None
+        return Problem(error.http_status, error.code, detail, retry_after_seconds=wait)
     return Problem(500, "internal-error", "Something went wrong on our side.")
 
 

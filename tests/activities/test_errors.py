@@ -45,21 +45,11 @@ async def test_an_unexpected_error_keeps_nothing_but_its_class(
     assert "ValueError" in output.out + output.err
 
 
-def _all_errors(root: type[EsimError]) -> list[type[EsimError]]:
-    return [root, *(leaf for child in root.__subclasses__() for leaf in _all_errors(child))]
-
-
-@pytest.mark.parametrize("error", _all_errors(EsimError), ids=lambda error: error.__name__)
+@pytest.mark.parametrize("error", EsimError.kinds(), ids=lambda error: error.__name__)
 def test_every_domain_error_crosses_with_its_code_and_sentence(error: type[EsimError]) -> None:
     """The type is the code, the message the sentence, and the cause is not dragged along."""
     crossed = application_error(error("A sentence."))
     assert (crossed.type, crossed.message) == (error.code, "A sentence.")
-
-
-def test_codes_are_unique() -> None:
-    """A code on the wire names one error."""
-    codes = [error.code for error in _all_errors(EsimError)]
-    assert len(codes) == len(set(codes))
 
 
 @pytest.mark.parametrize(
@@ -88,9 +78,3 @@ def test_a_providers_retry_after_sets_the_next_attempt() -> None:
     assert crossed.next_retry_delay is not None
     assert crossed.next_retry_delay.total_seconds() == 30
     assert crossed.category is ApplicationErrorCategory.BENIGN
-
-
-def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    """Every error is drawn at the top of its file."""
-    drawn = errors.__doc__ or ""
-    assert [error.__name__ for error in _all_errors(EsimError) if error.__name__ not in drawn] == []

@@ -25,7 +25,6 @@ from domain.gate import (
     ProviderLimits,
     after_failure,
     after_success,
-    is_failure,
     pass_through,
 )
 
@@ -213,4 +212,4 @@ def test_a_probe_that_is_asked_to_wait_keeps_the_breaker_open_and_the_wait() -> 
 )
 def test_who_answers_is_alive(error: ProviderError, failed: bool) -> None:
     """A refusal and even an unusable reply are answers; silence and 5xx are failures."""
-    assert is_failure(error) is failed
+    assert error.is_outage is failed
