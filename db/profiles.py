@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, func, select, update
+from sqlalchemy import Select, Update, bindparam, func, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -124,8 +124,16 @@ async def with_status(
     limit: int = 100,
 ) -> list[Profile]:
     """Profiles in any of these states, newest first: for ops. Callers must not show codes."""
-    statement = _READ.where(profiles.c.status.in_(statuses))
-    return await _rows(connection, _page(statement, before_id, limit))
+    # Each state's own page: the index has several states in no order, and Postgres would rather
+    # walk the newest profiles of all states, for as long as none of these is among them.
+    pages = [
+        _page(select(profiles.c.id).where(profiles.c.status == status), before_id, limit)
+        for status in sorted(statuses)
+    ]
+    ids = union_all(*(select(page.subquery()) for page in pages)).subquery()
+    newest = select(ids.c.id).order_by(ids.c.id.desc()).limit(limit).subquery()
+    statement = _READ.join(newest, newest.c.id == profiles.c.id)
+    return await _rows(connection, statement.order_by(profiles.c.id.desc()))
 
 
 async def lock(connection: AsyncConnection, order_id: int) -> Profile:

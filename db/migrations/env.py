@@ -11,7 +11,12 @@ def run_migrations() -> None:
     url = load(DatabaseSettings).database_url.get_secret_value()
     engine = create_engine(url, hide_parameters=True)
     with engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=metadata)
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            # A concurrent build of an index ends the transaction: only its own migration's.
+            transaction_per_migration=True,
+        )
         with context.begin_transaction():
             context.run_migrations()
     engine.dispose()

@@ -49,6 +49,7 @@ orders = Table(
     UniqueConstraint("user_id", "idempotency_key"),
     CheckConstraint("amount_minor_units >= 0", name="amount"),
     CheckConstraint("status <> 'PAID' OR paid_at IS NOT NULL", name="paid_at"),
+    Index("ix_orders_user_id_id", "user_id", "id"),
 )
 
 payments = Table(

@@ -98,7 +98,6 @@ quarantined_replies = Table(
     Column("raw", Text, nullable=False),
     created_at(),
     Index("ix_quarantined_replies_order_id", "order_id"),
-    Index("ix_quarantined_replies_intent_id", "intent_id"),
 )
 
 provider_gates = Table(

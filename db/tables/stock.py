@@ -139,4 +139,10 @@ esim_profiles = Table(
     ),
     Index("ix_esim_profiles_user_id_id", "user_id", "id"),
     Index("ix_esim_profiles_status_id", "status", "id"),
+    # Those that wait for a provider: what is woken when it can be called again.
+    Index(
+        "ix_esim_profiles_failure_code",
+        "failure_code",
+        postgresql_where=text("status IN ('PENDING_ACTIVATION', 'PROVISIONING_FAILED')"),
+    ),
 )
