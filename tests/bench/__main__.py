@@ -11,15 +11,17 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from db.engine import create_engine
-from tests.bench import report
+from tests.bench import aims, report
+from tests.bench.figures import Figures
 from tests.bench.plan import PARTS, Plan, full, quick
-from tests.bench.report import Figures, Table
+from tests.bench.report import Table
 from tests.bench.session import Session
 from tests.bench.shop import Shop
 from tests.bench.stack import running_stack
@@ -40,7 +42,7 @@ def main() -> None:
     tables = report.tables(figures)
     for table in tables:
         _output.print(_as_rich(table))
-    for line in report.aims(figures):
+    for line in aims.said_of(figures):
         _output.print(line)
     _progress.print(f"took {time.monotonic() - started:.0f} s")
     if options.json:
@@ -55,11 +57,16 @@ async def _measure(plan: Plan) -> Figures:
         async with running_stack(Path(folder)) as stack:
             engine = create_engine(stack.database_url, pool_size=2)
             client = await stack.client()
-            session = Session(plan, stack, client, Shop(engine), _progress.print)
+            session = Session(plan, stack, client, Shop(engine), _say_since(time.monotonic()))
             try:
                 return await session.run()
             finally:
                 await engine.dispose()
+
+
+def _say_since(started: float) -> Callable[[str], None]:
+    """Progress, each line with the seconds that have gone."""
+    return lambda line: _progress.print(f"{time.monotonic() - started:5.0f} s  {line}")
 
 
 def _options() -> argparse.Namespace:

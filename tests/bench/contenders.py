@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from domain.profile import ProfileStatus
 from tests.bench.costs import CLIENT
+from tests.bench.no_op import NO_OP_PATH, NO_OP_QUEUE
 from tests.bench.shop import Shop
 from tests.bench.throughput import Contender
 from workflows.client import Activations
@@ -18,10 +19,13 @@ NO_OP = "no-op workflow"
 STOCK = "stock hit"
 NORMAL = "normal activities"
 HTTP = "stock hit by HTTP"
+NO_OP_HTTP = "no-op workflow by HTTP"
+
+BASES = {STOCK: NO_OP, NORMAL: NO_OP, HTTP: NO_OP_HTTP}
+"""What each is compared with: the same way to an engine that has nothing to do."""
 
 QUEUE = "bench"
 NORMAL_QUEUE = "bench-normal"
-NO_OP_QUEUE = "bench-no-op"
 
 WORKER = "worker"
 NORMAL_WORKER = "normal"
@@ -42,12 +46,17 @@ def no_op(client: Client) -> Contender:
         )
         await handle.result()
 
-    numbers = count(1)
+    return Contender(NO_OP, (NO_OP_WORKER, *_SHARED), one, _numbers())
 
-    async def orders(wanted: int) -> Sequence[int]:
-        return [next(numbers) for _ in range(wanted)]
 
-    return Contender(NO_OP, (NO_OP_WORKER, *_SHARED), one, orders)
+def no_op_by_http(http: httpx.AsyncClient) -> Contender:
+    """The same by a POST to the real API, past the same doors as ours."""
+
+    async def one(number: int) -> None:
+        answer = await http.post(NO_OP_PATH, json={"order_id": number})
+        answer.raise_for_status()
+
+    return Contender(NO_OP_HTTP, (NO_OP_WORKER, *_SHARED, API), one, _numbers())
 
 
 def stock(client: Client, shop: Shop) -> Contender:
@@ -71,6 +80,16 @@ def by_http(http: httpx.AsyncClient, shop: Shop) -> Contender:
             raise RuntimeError(f"activation by HTTP gave {answer.status_code}")
 
     return Contender(HTTP, (WORKER, *_SHARED, API), one, shop.paid_orders)
+
+
+def _numbers() -> Callable[[int], Awaitable[Sequence[int]]]:
+    """Nothing is ordered: a number is enough."""
+    numbers = count(1)
+
+    async def orders(wanted: int) -> Sequence[int]:
+        return [next(numbers) for _ in range(wanted)]
+
+    return orders
 
 
 def _start_and_result(client: Client, task_queue: str) -> Callable[[int], Awaitable[None]]:

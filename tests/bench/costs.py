@@ -1,7 +1,7 @@
 """What processes cost: CPU seconds used, and the most memory they ever held."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import psutil
@@ -10,6 +10,7 @@ CLIENT = "client"
 """The benchmark itself: it starts, waits and counts."""
 
 _BYTES_PER_KB = 1024
+_NS_PER_MS = 1_000_000
 BYTES_PER_MB = 1_000_000
 
 Snapshot = Mapping[str, float]
@@ -45,6 +46,15 @@ class Meter:
 def used_between(before: Snapshot, after: Snapshot) -> Snapshot:
     """CPU seconds by process."""
     return {name: after[name] - before[name] for name in after if name in before}
+
+
+def cpu_ms_of(pids: Iterable[int]) -> float:
+    """CPU milliseconds that these processes have used so far, to the microsecond."""
+    return sum(map(_run_time_ns, pids)) / _NS_PER_MS
+
+
+def _run_time_ns(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
 
 def resident_mb(process: psutil.Process) -> float:

@@ -2,6 +2,9 @@
 
 from temporalio import workflow
 
+NO_OP_QUEUE = "bench-no-op"
+NO_OP_PATH = "/no-op"
+
 
 @workflow.defn(name="NoOpWorkflow")
 class NoOpWorkflow:

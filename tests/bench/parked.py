@@ -1,7 +1,7 @@
 """What a worker holds while many activations wait for a person."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -22,13 +22,32 @@ _PATIENCE_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedWorker:
-    """Memory of one worker in megabytes: before the first activation, and with all of them."""
+class Sample:
+    """Memory of the worker in megabytes with so many activations parked."""
 
     parked: int
-    idle_mb: float
     resident_mb: float
     peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedWorker:
+    """Memory of one worker: before the first activation, and as more and more of them wait."""
+
+    idle_mb: float
+    samples: Sequence[Sample]
+
+    @property
+    def each_kb(self) -> float:
+        """What each further one takes, from the first sample to the last."""
+        first, last = self.samples[0], self.samples[-1]
+        more = last.parked - first.parked
+        return 1000 * (last.resident_mb - first.resident_mb) / more if more else 0
+
+    def expected_mb(self, parked: int) -> float:
+        """Resident memory with so many, were each further one to take as much."""
+        last = self.samples[-1]
+        return last.resident_mb + (parked - last.parked) * self.each_kb / 1000
 
 
 @asynccontextmanager
@@ -57,7 +76,7 @@ async def park(
     client: Client,
     shop: Shop,
     *,
-    count: int,
+    counts: Sequence[int],
     in_flight: int,
     say: Callable[[str], None],
 ) -> ParkedWorker:
@@ -68,9 +87,13 @@ async def park(
     async def start(order_id: int) -> None:
         await activations.start(order_id)
 
-    await for_each(await shop.paid_orders(count), start, in_flight)
-    async with asyncio.timeout(_PATIENCE_SECONDS):
-        while (parked := await shop.count(_STATUS)) < count:
-            say(f"{parked} of {count} parked")
-            await asyncio.sleep(_POLL_SECONDS)
-    return ParkedWorker(count, idle_mb, resident_mb(worker), peak_mb(worker))
+    samples: list[Sample] = []
+    parked = 0
+    for wanted in counts:
+        await for_each(await shop.paid_orders(wanted - parked), start, in_flight)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while (parked := await shop.count(_STATUS)) < wanted:
+                say(f"{parked} of {wanted} parked")
+                await asyncio.sleep(_POLL_SECONDS)
+        samples.append(Sample(wanted, resident_mb(worker), peak_mb(worker)))
+    return ParkedWorker(idle_mb, samples)

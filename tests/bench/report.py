@@ -8,28 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from tests.bench import contenders, status
+from tests.bench import aims, contenders, status
 from tests.bench.costs import CLIENT
+from tests.bench.figures import Figures
+from tests.bench.growth import QueryFigures
 from tests.bench.parked import ParkedWorker
 from tests.bench.plan import Plan
+from tests.bench.reservation import ALONE, Reservations
 from tests.bench.status import StatusRounds
 from tests.bench.throughput import Rounds
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-RATIO_AIM = 0.6
-PARKED_AIM_MB = 200
 
 _CPU_COLUMNS = ("worker", "temporal", "postgres", contenders.API, CLIENT, "sum")
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Everything that was measured; None for a part that was left out."""
-
-    rounds: Rounds | None
-    latencies: StatusRounds | None
-    parked: ParkedWorker | None
-    peaks_mb: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +46,11 @@ def tables(figures: Figures) -> list[Table]:
         found.append(_latency(figures.latencies))
     if figures.parked:
         found.append(_parked(figures.parked))
+    if figures.reservations:
+        found.append(_reservations(figures.reservations))
+    if figures.queries:
+        found.append(_queries(figures.queries))
     return [*found, _memory(figures.peaks_mb)]
-
-
-def aims(figures: Figures) -> list[str]:
-    """How the figures stand to what we want of them: said, never asserted."""
-    said = []
-    if figures.rounds and contenders.STOCK in figures.rounds.blocks:
-        pair = (contenders.STOCK, contenders.NO_OP)
-        rate = median(figures.rounds.rate_ratios(*pair))
-        cpu = median(figures.rounds.cpu_ratios(*pair))
-        said.append(
-            f"Stock hits ran at {rate:.2f} of the no-op rate, {cpu:.2f} by CPU"
-            f" (aim: {RATIO_AIM} or more)."
-        )
-    if figures.parked:
-        held = f"{figures.parked.peak_mb:.0f} MB at most (aim: under {PARKED_AIM_MB})"
-        said.append(f"A worker with {figures.parked.parked} parked activations held {held}.")
-    return said
 
 
 def as_json(plan: Plan, figures: Figures) -> dict[str, object]:
@@ -83,7 +61,7 @@ def as_json(plan: Plan, figures: Figures) -> dict[str, object]:
         "plan": {**asdict(plan), "parts": sorted(plan.parts)},
         **asdict(figures),
         "tables": [asdict(table) for table in tables(figures)],
-        "aims": aims(figures),
+        "aims": aims.said_of(figures),
     }
 
 
@@ -93,9 +71,9 @@ def write_docs(document: Path, plan: Plan, figures: Figures) -> None:
     _, _, after = rest.partition(END)
     preface = (
         f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}: medians of {plan.rounds} rounds of"
-        f" {plan.activations} activations, {plan.in_flight} in flight."
+        f" {plan.activations} activations, {plan.in_flight} in flight; {plan.orders:,} orders."
     )
-    verdicts = "\n".join(f"- {line}" for line in aims(figures))
+    verdicts = "\n".join(f"- {line}" for line in aims.said_of(figures))
     sections = [preface, verdicts, *(table.markdown() for table in tables(figures))]
     text = "\n\n".join(sections)
     document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
@@ -105,7 +83,8 @@ def _throughput(rounds: Rounds) -> Table:
     rows = []
     for name in rounds.blocks:
         ratios = (rounds.rate_ratios, rounds.cpu_ratios)
-        of_no_op = (_spread(one(name, contenders.NO_OP)) for one in ratios)
+        base = contenders.BASES.get(name, name)
+        of_no_op = (_spread(one(name, base)) for one in ratios)
         rows.append([name, f"{rounds.rate(name):.1f}", *of_no_op, f"{rounds.latency_ms(name):.0f}"])
     columns = ["", "per second", "rate / no-op's", "no-op's CPU / CPU", "p50 ms"]
     return Table("Throughput", columns, rows)
@@ -135,11 +114,50 @@ def _latency(rounds: StatusRounds) -> Table:
 
 
 def _parked(figures: ParkedWorker) -> Table:
-    each_kb = 1000 * (figures.resident_mb - figures.idle_mb) / figures.parked
-    memory = (figures.idle_mb, figures.resident_mb, figures.peak_mb)
-    row = [f"{figures.parked} parked", *(f"{one:.0f}" for one in memory), f"{each_kb:.0f}"]
-    columns = ["", "idle MB", "parked MB", "peak MB", "KB each"]
-    return Table("Memory of a worker whose activations wait for a person", columns, [row])
+    idle = ["idle", f"{figures.idle_mb:.0f}", "-", "-"]
+    rows = [
+        [
+            f"{one.parked:,} parked",
+            f"{one.resident_mb:.0f}",
+            f"{one.peak_mb:.0f}",
+            f"{1000 * (one.resident_mb - figures.idle_mb) / one.parked:.0f}",
+        ]
+        for one in figures.samples
+    ]
+    columns = ["", "resident MB", "peak MB", "KB each, idle left out"]
+    return Table("Memory of a worker whose activations wait for a person", columns, [idle, *rows])
+
+
+def _reservations(found: Reservations) -> Table:
+    rows = [
+        [
+            f"{depth:,} items, {condition}",
+            _spread(found.ratios(condition, depth)),
+            f"{median(rounds):.3f}",
+        ]
+        for condition, depths in found.depths.items()
+        for depth, rounds in depths.items()
+    ]
+    for connections, rounds in found.hot.items():
+        ratio = "1.00" if connections == ALONE else _spread(found.crowd_ratios())
+        rows.append([f"one plan, connections: {connections}", ratio, f"{median(rounds):.3f}"])
+    worn = f"{found.depth():,} items, {found.worn:,} taken since the last vacuum"
+    rows.append([worn, f"{found.worn_ratio():.2f}", f"{median(found.worn_cpu_ms):.3f}"])
+    return Table("Postgres CPU of one reservation", ["", "ratio", "CPU ms"], rows)
+
+
+def _queries(queries: Sequence[QueryFigures]) -> Table:
+    rows = [
+        [
+            f"`{one.name}`",
+            f"{one.p95_ms:.1f}",
+            f"{one.p95_ms / one.base_p95_ms:.1f}",
+            f"{one.cpu_ms:.2f}",
+        ]
+        for one in queries
+    ]
+    columns = ["", "p95 ms", "p95 / `SELECT 1`'s", "Postgres CPU ms"]
+    return Table("Every query, with all orders loaded", columns, rows)
 
 
 def _memory(peaks_mb: Mapping[str, float]) -> Table:

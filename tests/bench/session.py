@@ -1,17 +1,20 @@
 """One run of the benchmark: starts what each part needs, measures, and collects the figures."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 
 import httpx
 from temporalio.client import Client
 
 from local.keeper import Child
-from tests.bench import contenders, parked, status, throughput
+from tests.bench import bulk, contenders, growth, parked, reservation, status, throughput
 from tests.bench.costs import Meter
+from tests.bench.figures import Figures
+from tests.bench.growth import QueryFigures
+from tests.bench.no_op import NO_OP_QUEUE
 from tests.bench.parked import ParkedWorker, refusing_provider
 from tests.bench.plan import Plan
-from tests.bench.report import Figures
+from tests.bench.reservation import Reservations, Shelf
 from tests.bench.shop import CUSTOMER, Shop
 from tests.bench.stack import BenchStack
 from tests.bench.status import StatusRounds
@@ -45,9 +48,11 @@ class Session:
         async with self._http() as http:
             rounds = await self._race(http)
             latencies = await self._status(http)
-        figures = await self._park()
+        parked_worker = await self._park()
         self._meter.note_memory()
-        return Figures(rounds, latencies, figures, self._meter.peaks_mb())
+        peaks_mb = self._meter.peaks_mb()
+        reservations, queries = await self._grow()
+        return Figures(rounds, latencies, parked_worker, peaks_mb, reservations, queries)
 
     def _http(self) -> httpx.AsyncClient:
         """A customer's client; it connects when it is used."""
@@ -83,13 +88,13 @@ class Session:
             runners += [contenders.stock(self._client, self._shop)]
             runners += [contenders.normal(self._client, self._shop)]
         if "http" in self._plan.parts:
-            runners += [contenders.by_http(http, self._shop)]
+            runners += [contenders.no_op_by_http(http), contenders.by_http(http, self._shop)]
         return [contenders.no_op(self._client), *runners] if runners else []
 
     def _workers_of(self, runners: list[Contender]) -> list[Child]:
         names = {one.name for one in runners}
         found = [
-            self._stack.rival(contenders.NO_OP_WORKER, contenders.NO_OP_QUEUE),
+            self._stack.rival(contenders.NO_OP_WORKER, NO_OP_QUEUE),
             self._stack.worker(contenders.WORKER, contenders.QUEUE),
         ]
         if contenders.NORMAL in names:
@@ -122,10 +127,50 @@ class Session:
                     self._stack.processes()[parked.WORKER],
                     self._client,
                     self._shop,
-                    count=self._plan.parked,
+                    counts=self._plan.parked,
                     in_flight=self._plan.in_flight,
                     say=self._say,
                 )
+
+    async def _grow(self) -> tuple[Reservations | None, Sequence[QueryFigures] | None]:
+        """Last, since Postgres is told to load fast from here on."""
+        if not self._plan.parts & {"reservation", "growth"}:
+            return None, None
+        await self._stack.prepare_for_bulk()
+        return await self._reserve(), await self._ask_everything()
+
+    async def _reserve(self) -> Reservations | None:
+        if "reservation" not in self._plan.parts:
+            return None
+        shelves: dict[int, Shelf] = {}
+        async with AsyncExitStack() as engines:
+            for depth in self._plan.depths:
+                self._say(f"loading a shelf of {depth:,}")
+                engine = await self._stack.database(f"bench_stock_{depth}")
+                engines.push_async_callback(engine.dispose)
+                await bulk.load_stock(engine, depth, orders=self._plan.worn * 2)
+                shelves[depth] = Shelf(engine)
+            return await reservation.compare(
+                shelves,
+                rounds=self._plan.rounds,
+                number=self._plan.reservations,
+                drained=self._plan.drained,
+                worn=self._plan.worn,
+                say=self._say,
+            )
+
+    async def _ask_everything(self) -> Sequence[QueryFigures] | None:
+        if "growth" not in self._plan.parts:
+            return None
+        self._say(f"loading {self._plan.orders:,} orders")
+        engine = await self._stack.database("bench_orders")
+        try:
+            await bulk.load_orders(engine, self._plan.orders)
+            return await growth.ask_all(
+                engine, self._plan.orders, repetitions=self._plan.repetitions, say=self._say
+            )
+        finally:
+            await engine.dispose()
 
     @contextmanager
     def _running(self, *wanted: Child) -> Iterator[None]:

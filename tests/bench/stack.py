@@ -9,8 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from db.engine import create_engine
 from local import children
 from local.children import Surroundings
 from local.keeper import Child, run_once
@@ -23,6 +26,10 @@ from workflows.connection import connect
 # Nobody is turned away, and nobody is cut short, in a benchmark.
 _UNLIMITED = {"RATE_LIMIT_PER_MINUTE": "10000000", "ACTIVATION_WAIT_SECONDS": "25"}
 _PATIENCE_SECONDS = 10
+_CONNECTIONS = 64
+_API, _RIVAL_API = "api.app:create_app", "tests.bench.rival_api:create_app"
+# What grows is loaded in bulk, and nothing runs beside it unasked.
+_FOR_BULK = ("fsync = off", "full_page_writes = off", "max_wal_size = '8GB'", "autovacuum = off")
 
 
 class BenchStack:
@@ -59,6 +66,26 @@ class BenchStack:
         )
         await run_once("Migrating", children.migration(self._around({})))
 
+    async def database(self, name: str) -> AsyncEngine:
+        """Another database of the same server, migrated and empty."""
+        url = make_url(self.database_url).set(database=name).render_as_string(hide_password=False)
+        await self.admin(f"CREATE DATABASE {name}")
+        await run_once(f"Migrating {name}", children.migration(self._around({"DATABASE_URL": url})))
+        return create_engine(url, pool_size=_CONNECTIONS)
+
+    async def admin(self, *statements: str) -> None:
+        """Statements to the server, outside of any transaction."""
+        engine = create_engine(self.database_url).execution_options(isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            for statement in statements:
+                await connection.execute(text(statement))
+        await engine.dispose()
+
+    async def prepare_for_bulk(self) -> None:
+        """Load fast and measure undisturbed; only for what is measured by CPU and by ratio."""
+        settings = [f"ALTER SYSTEM SET {setting}" for setting in _FOR_BULK]
+        await self.admin(*settings, "SELECT pg_reload_conf()")
+
     def start(self, *wanted: Child) -> None:
         """Start these at once, and wait until each answers."""
         started = [(child, self._spawned(child)) for child in wanted]
@@ -78,8 +105,10 @@ class BenchStack:
         return replace(child, command=replace(child.command, argv=argv))
 
     def api(self, task_queue: str) -> Child:
-        """The real API."""
-        return children.api(self._around({"TEMPORAL_TASK_QUEUE": task_queue}))
+        """The real API, with the endpoint of `rival_api` beside its own."""
+        child = children.api(self._around({"TEMPORAL_TASK_QUEUE": task_queue}))
+        argv = [_RIVAL_API if part == _API else part for part in child.command.argv]
+        return replace(child, command=replace(child.command, argv=argv))
 
     def stop(self, name: str) -> None:
         """Stop one child in order."""

@@ -32,7 +32,7 @@ def test_an_unknown_part_is_refused_by_name() -> None:
     ended = _bench("--only", "stok")
 
     assert ended.returncode == 1
-    assert "There is no part stok; there is: stock, http, status, parked." in ended.stderr
+    assert "There is no part stok; there is: stock, http, status, parked, reservation, growth." in ended.stderr
 
 
 def _bench(*arguments: str) -> "subprocess.CompletedProcess[str]":
