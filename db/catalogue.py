@@ -8,6 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.profiles import Profile
+from db.rows import one
 from db.tables import carriers, countries, orders, plan_codes, plans, users
 from domain.provider import ProvisionRequest
 
@@ -40,7 +41,7 @@ class Plan:
         return asdict(self) | {"data_gb": data_gb}
 
 
-_READ: Select[Any] = (
+READ: Select[Any] = (
     select(
         plans.c.id,
         plans.c.name,
@@ -63,9 +64,7 @@ _READ: Select[Any] = (
 
 async def find(connection: AsyncConnection, plan_id: int) -> Plan | None:
     """A plan by id."""
-    rows = await connection.execute(_READ.where(plans.c.id == plan_id))
-    row = rows.mappings().one_or_none()
-    return Plan(**row) if row else None
+    return await one(connection, READ.where(plans.c.id == plan_id), Plan)
 
 
 async def route(connection: AsyncConnection, plan_id: int) -> list[tuple[str, int]]:

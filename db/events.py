@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.columns import EventColumns
+from db.rows import all_of
 from db.tables import esim_provisioning_events as events
 from domain.event import EventKind, Origin
 from domain.profile import ProfileStatus
@@ -32,7 +34,7 @@ class Event:
 
 # Built once: building a statement costs the worker more than sending it.
 _APPEND = insert(events).inline()
-_COLUMNS = tuple(events.c[name] for name in Event.__dataclass_fields__)
+TIMELINE = select(*(events.c[name] for name in Event.__dataclass_fields__))
 
 
 async def append(
@@ -51,35 +53,32 @@ async def append(
     Not idempotent: call it in the transaction of the change itself.
     """
     source, target = edge or (None, None)
-    await connection.execute(
-        _APPEND,
-        {
-            "order_id": order_id,
-            "kind": kind.value,
-            "from_status": source,
-            "to_status": target,
-            "actor": origin.actor,
-            "attempt": origin.attempt,
-            "workflow_id": origin.workflow_id,
-            "run_id": origin.run_id,
-            "error_code": error_code,
-            "error": error,
-            "payload": dict(payload or {}),
-        },
+    written = EventColumns(
+        order_id=order_id,
+        kind=kind.value,
+        from_status=source,
+        to_status=target,
+        actor=origin.actor,
+        attempt=origin.attempt,
+        workflow_id=origin.workflow_id,
+        run_id=origin.run_id,
+        error_code=error_code,
+        error=error,
+        payload=dict(payload or {}),
     )
+    await connection.execute(_APPEND, written)
 
 
 async def timeline(
     connection: AsyncConnection, order_id: int, *, after_id: int = 0, limit: int = 500
 ) -> list[Event]:
     """An order's events, oldest first, those after `after_id` only."""
-    rows = await connection.execute(
-        select(*_COLUMNS)
-        .where(events.c.order_id == order_id, events.c.id > after_id)
+    later = (
+        TIMELINE.where(events.c.order_id == order_id, events.c.id > after_id)
         .order_by(events.c.id)
         .limit(limit)
     )
-    return [Event(**row) for row in rows.mappings()]
+    return await all_of(connection, later, Event)
 
 
 async def newest(
@@ -87,7 +86,7 @@ async def newest(
 ) -> tuple[list[Event], int]:
     """An order's newest events, oldest of them first, and how many earlier ones are left out."""
     rows = await connection.execute(
-        select(*_COLUMNS, func.count().over().label("total"))
+        TIMELINE.add_columns(func.count().over().label("total"))
         .where(events.c.order_id == order_id)
         .order_by(events.c.id.desc())
         .limit(limit)

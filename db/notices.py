@@ -15,6 +15,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import events, profiles
+from db.columns import NoticeColumns, PurchaseColumns
+from db.rows import one
 from db.tables import esim_inventory as inventory
 from db.tables import provider_intents as intents
 from db.tables import provider_webhooks as inbox
@@ -106,40 +108,45 @@ async def _purchase(
     connection: AsyncConnection, provider: str, named: ColumnElement[bool]
 ) -> _Subject | None:
     """The purchase that gave a profile if there are several, else the newest."""
-    rows = await connection.execute(
-        select(intents.c.order_id, intents.c.id)
+    statement = (
+        select(intents.c.order_id, intents.c.id.label("intent_id"))
         .where(intents.c.provider == provider, named)
         .order_by(intents.c.inventory_item_id.is_(None), intents.c.id.desc())
         .limit(1)
     )
-    row = rows.one_or_none()
-    return _Subject(*row) if row else None
+    return await one(connection, statement, _Subject)
 
 
 async def _item(connection: AsyncConnection, provider: str, iccid: str | None) -> _Subject | None:
     """The order that has the profile, else the one that it was bought for."""
     order_id = func.coalesce(inventory.c.order_id, intents.c.order_id)
-    rows = await connection.execute(
-        select(order_id, intents.c.id)
+    statement = (
+        select(order_id.label("order_id"), intents.c.id.label("intent_id"))
         .select_from(inventory)
         .join(intents, intents.c.inventory_item_id == inventory.c.id, isouter=True)
         .where(inventory.c.provider == provider, inventory.c.iccid == iccid, order_id.is_not(None))
     )
-    row = rows.one_or_none()
-    return _Subject(*row) if row else None
+    return await one(connection, statement, _Subject)
 
 
 async def _add(
     connection: AsyncConnection, provider: str, notice: Notice, subject: _Subject | None
 ) -> int | None:
     """The new row's id; None if the notice is on record already."""
+    columns = NoticeColumns(
+        provider=provider,
+        order_id=subject.order_id if subject else None,
+        event_id=notice.event_id,
+        kind=notice.kind,
+        trusted=notice.trusted,
+        reference=notice.reference,
+        provider_order_id=notice.provider_order_id,
+        iccid=notice.iccid,
+        reason=notice.reason,
+    )
     row_id: int | None = await connection.scalar(
         insert(inbox)
-        .values(
-            provider=provider,
-            order_id=subject.order_id if subject else None,
-            **{name: getattr(notice, name) for name in Notice.__dataclass_fields__},
-        )
+        .values(columns)
         .on_conflict_do_nothing(index_elements=["provider", "event_id"])
         .returning(inbox.c.id)
     )
@@ -173,7 +180,7 @@ async def _note(
         await connection.execute(
             update(intents)
             .where(intents.c.id == subject.intent_id, intents.c.downloaded_at.is_(None))
-            .values(downloaded_at=func.now())
+            .values(PurchaseColumns(downloaded_at=func.now()))
         )
 
 

@@ -5,7 +5,9 @@ from datetime import timedelta
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.columns import ProfileColumns
 from db.profiles import Profile
+from db.rows import claimed
 from db.tables import esim_profiles as profiles
 
 
@@ -16,7 +18,7 @@ async def claim(connection: AsyncConnection, profile: Profile, *, cooldown_secon
     retry that follows is recorded by the activation itself.
     """
     quiet_since = func.now() - timedelta(seconds=cooldown_seconds)
-    claimed = await connection.execute(
+    nudge = (
         update(profiles)
         .where(
             profiles.c.id == profile.id,
@@ -24,6 +26,6 @@ async def claim(connection: AsyncConnection, profile: Profile, *, cooldown_secon
             profiles.c.failed_rounds == profile.failed_rounds,
             profiles.c.updated_at <= quiet_since,
         )
-        .values(updated_at=func.now())
+        .values(ProfileColumns(updated_at=func.now()))
     )
-    return claimed.rowcount == 1
+    return await claimed(connection, nudge)

@@ -12,9 +12,10 @@ from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import events, orders, profiles
+from db.columns import PaymentColumns
 from db.orders import Order
+from db.rows import changed_one, one
 from db.tables import esim_provisioning_events, payments
-from domain.errors import StaleWrite
 from domain.event import EventKind, Origin
 from domain.order import OrderStatus
 from domain.payment import PaymentStatus
@@ -65,31 +66,19 @@ class Report:
 
 
 _COLUMNS = tuple(payments.c[name] for name in Payment.__dataclass_fields__)
-_READ: Select[Any] = select(*_COLUMNS)
+READ: Select[Any] = select(*_COLUMNS)
 
 
 async def pending_for(connection: AsyncConnection, order: Order, provider: str) -> Payment:
     """The intent that a locked order is to be paid by: the pending one, else a new one."""
-    pending = _READ.where(
+    pending = READ.where(
         payments.c.order_id == order.id,
         payments.c.provider == provider,
         payments.c.status == PaymentStatus.PENDING,
     )
-    row = (await connection.execute(pending.limit(1))).mappings().one_or_none()
-    if row is None:
-        created = await connection.execute(
-            insert(payments)
-            .values(
-                order_id=order.id,
-                provider=provider,
-                intent_id=f"pi_{secrets.token_urlsafe(_INTENT_BYTES)}",
-                amount_minor_units=order.amount_minor_units,
-                currency=order.currency,
-            )
-            .returning(*_COLUMNS)
-        )
-        row = created.mappings().one()
-    return Payment(**row)
+    return await one(connection, pending.limit(1), Payment) or await _begin(
+        connection, order, provider
+    )
 
 
 async def report(
@@ -101,18 +90,28 @@ async def report(
     that buys nothing is put on record for a person to refund: a second success does not count,
     one after the activation was cancelled does.
     """
-    mine = _READ.where(payments.c.provider == provider, payments.c.intent_id == intent_id)
-    found = (await connection.execute(mine)).mappings().one_or_none()
-    if found is None:
-        return None
-    order = await orders.lock(connection, found["order_id"])
-    if order is None:  # a foreign key says that it is there
-        return None
+    mine = READ.where(payments.c.provider == provider, payments.c.intent_id == intent_id)
+    found = await one(connection, mine, Payment)
+    order = await orders.lock(connection, found.order_id) if found else None
     # Read again: another report may have been applied while we waited for the order's lock.
-    payment = Payment(**(await connection.execute(mine)).mappings().one())
+    payment = await one(connection, mine, Payment)
+    if order is None or payment is None:
+        return None
     if _PROGRESS.index(status) <= _PROGRESS.index(payment.status):
         return Report(payment, order.status)
     return await _advance(connection, order, payment, status)
+
+
+async def _begin(connection: AsyncConnection, order: Order, provider: str) -> Payment:
+    columns = PaymentColumns(
+        order_id=order.id,
+        provider=provider,
+        intent_id=f"pi_{secrets.token_urlsafe(_INTENT_BYTES)}",
+        amount_minor_units=order.amount_minor_units,
+        currency=order.currency,
+    )
+    added = insert(payments).values(columns).returning(*_COLUMNS)
+    return Payment(**(await connection.execute(added)).mappings().one())
 
 
 async def _advance(
@@ -153,13 +152,12 @@ async def _record(connection: AsyncConnection, payment: Payment, status: Payment
 
 
 async def _settle(connection: AsyncConnection, payment: Payment, status: PaymentStatus) -> None:
-    settled = await connection.execute(
+    settled = (
         update(payments)
         .where(payments.c.id == payment.id, payments.c.status == payment.status)
-        .values(status=status, settled_at=func.now())
+        .values(PaymentColumns(status=status, settled_at=func.now()))
     )
-    if settled.rowcount != 1:
-        raise StaleWrite(f"Payment {payment.id} changed meanwhile.")
+    await changed_one(connection, settled, f"Payment {payment.id} changed meanwhile.")
 
 
 async def _put_on_record(connection: AsyncConnection, payment: Payment) -> None:

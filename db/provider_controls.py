@@ -1,12 +1,12 @@
 """How ops keep a provider from being called, and let it be called again."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from sqlalchemy import case, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.columns import GateColumns
 from db.tables import esim_profiles as profiles
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
@@ -57,8 +57,9 @@ async def pause(
     await check_known(connection, provider, known)
     by, why = _words(actor, reason)
     since = case((gates.c.paused, gates.c.paused_at), else_=func.now())
-    written = {"paused": True, "paused_by": by, "paused_reason": why}
-    await _write(connection, provider, written, paused_at=since)
+    written = GateColumns(paused=True, paused_by=by, paused_reason=why)
+    added: GateColumns = {**written, "paused_at": func.now()}
+    await _write(connection, added, {**written, "paused_at": since}, provider)
 
 
 async def resume(
@@ -70,9 +71,16 @@ async def resume(
     """
     await check_known(connection, provider, known)
     _words(actor, reason)
-    nobody = dict.fromkeys(("paused_by", "paused_reason", "paused_at"))
-    forgiven = {"failures": 0, "opened_at": None, "probe_at": None}
-    await _write(connection, provider, {"paused": False} | nobody | forgiven)
+    written = GateColumns(
+        paused=False,
+        paused_by=None,
+        paused_reason=None,
+        paused_at=None,
+        failures=0,
+        opened_at=None,
+        probe_at=None,
+    )
+    await _write(connection, written, written, provider)
 
 
 async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int) -> list[int]:
@@ -123,15 +131,14 @@ def _words(actor: str, reason: str) -> tuple[str, str]:
 
 
 async def _write(
-    connection: AsyncConnection, provider: str, columns: Mapping[str, Any], **changed: Any
+    connection: AsyncConnection, added: GateColumns, changed: GateColumns, provider: str
 ) -> None:
-    """Set columns of a gate; `changed` are those whose new value depends on the old one."""
-    added = dict.fromkeys(changed, func.now())
+    """Set columns of a gate: those of `added` if it is new, else those of `changed`."""
     # An INSERT's rowcount is not kept by SQLAlchemy: the row it wrote is asked for instead.
     written = await connection.execute(
         insert(gates)
-        .values(provider=provider, **columns, **added)
-        .on_conflict_do_update(index_elements=["provider"], set_={**columns, **changed})
+        .values(GateColumns(provider=provider, **added))
+        .on_conflict_do_update(index_elements=["provider"], set_={**changed})
         .returning(gates.c.provider)
     )
     if written.scalar_one_or_none() != provider:

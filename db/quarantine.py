@@ -3,6 +3,7 @@
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.columns import ReplyColumns
 from db.purchases import Purchase
 from db.tables import quarantined_replies
 
@@ -14,15 +15,14 @@ async def keep(connection: AsyncConnection, intent: Purchase, reason: str, raw: 
 
     Not idempotent: one row for each reply that came.
     """
-    await connection.execute(
-        insert(quarantined_replies).values(
-            intent_id=intent.id,
-            order_id=intent.order_id,
-            provider=intent.provider,
-            reason=reason,
-            raw=_storable(raw),
-        )
+    columns = ReplyColumns(
+        intent_id=intent.id,
+        order_id=intent.order_id,
+        provider=intent.provider,
+        reason=reason,
+        raw=_storable(raw),
     )
+    await connection.execute(insert(quarantined_replies).values(columns))
 
 
 def _storable(raw: str) -> str:

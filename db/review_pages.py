@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import events, profiles
+from db.rows import all_of, one
 from db.tables import esim_profiles, orders, quarantined_replies
 from db.tables import provider_intents as intents
 from domain.event import EventKind, Origin
@@ -65,7 +66,7 @@ class KeptReply:
     created_at: datetime
 
 
-_READ: Select[Any] = (
+READ: Select[Any] = (
     select(
         *(intents.c[name] for name in Review.__dataclass_fields__ if name in intents.c),
         orders.c.status.label("order_status"),
@@ -77,6 +78,13 @@ _READ: Select[Any] = (
     .join(esim_profiles, esim_profiles.c.order_id == intents.c.order_id)
 )
 
+READ_REPLIES: Select[Any] = select(
+    quarantined_replies.c.id,
+    quarantined_replies.c.reason,
+    func.length(quarantined_replies.c.raw).label("size"),
+    quarantined_replies.c.created_at,
+)
+
 
 async def waiting(
     connection: AsyncConnection,
@@ -86,42 +94,37 @@ async def waiting(
     limit: int = 100,
 ) -> list[Review]:
     """Purchases that wait for a decision, newest first; a page ends where `before_id` says."""
-    statement = _READ.where(intents.c.state == PurchaseState.UNKNOWN)
+    statement = READ.where(intents.c.state == PurchaseState.UNKNOWN)
     if provider is not None:
         statement = statement.where(intents.c.provider == provider)
     if before_id is not None:
         statement = statement.where(intents.c.id < before_id)
-    rows = await connection.execute(statement.order_by(intents.c.id.desc()).limit(limit))
-    return [Review(**row) for row in rows.mappings()]
+    return await all_of(connection, statement.order_by(intents.c.id.desc()).limit(limit), Review)
 
 
 async def of_order(connection: AsyncConnection, order_id: int) -> Review | None:
     """The order's purchase in doubt, else the last one that a person has decided."""
-    statement = _READ.where(
+    statement = READ.where(
         intents.c.order_id == order_id,
         intents.c.state.in_([PurchaseState.UNKNOWN, PurchaseState.RESOLVED]),
     )
     waits_first = (intents.c.state == PurchaseState.UNKNOWN).desc()
-    rows = await connection.execute(statement.order_by(waits_first, intents.c.id.desc()).limit(1))
-    row = rows.mappings().one_or_none()
-    return Review(**row) if row else None
+    return await one(
+        connection, statement.order_by(waits_first, intents.c.id.desc()).limit(1), Review
+    )
 
 
 async def purchases(connection: AsyncConnection, order_id: int) -> list[Review]:
     """Everything that was ever to be bought for an order, oldest first."""
-    statement = _READ.where(intents.c.order_id == order_id).order_by(intents.c.id)
-    return [Review(**row) for row in (await connection.execute(statement)).mappings()]
+    statement = READ.where(intents.c.order_id == order_id).order_by(intents.c.id)
+    return await all_of(connection, statement, Review)
 
 
 async def replies(connection: AsyncConnection, order_id: int) -> list[KeptReply]:
     """The order's replies in quarantine, oldest first, without what they say."""
     kept = quarantined_replies.c
-    rows = await connection.execute(
-        select(kept.id, kept.reason, func.length(kept.raw).label("size"), kept.created_at)
-        .where(kept.order_id == order_id)
-        .order_by(kept.id)
-    )
-    return [KeptReply(**row) for row in rows.mappings()]
+    statement = READ_REPLIES.where(kept.order_id == order_id).order_by(kept.id)
+    return await all_of(connection, statement, KeptReply)
 
 
 async def show_reply(

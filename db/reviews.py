@@ -7,10 +7,12 @@ from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db import events, profiles, purchases, review_pages, stock, stock_codes
+from db.columns import PurchaseColumns
 from db.engine import transaction
 from db.locks import PurchaseLock
 from db.profiles import Profile
 from db.purchases import Purchase
+from db.rows import changed_one
 from db.stock import BoughtItem
 from db.tables import provider_intents
 from domain.codes import SoldCode
@@ -172,21 +174,21 @@ async def _store(
 async def _close(
     connection: AsyncConnection, intent: Purchase, decision: Decision, item_id: int | None
 ) -> None:
-    closed = await connection.execute(
+    columns = PurchaseColumns(
+        state=PurchaseState.RESOLVED,
+        resolution=decision.resolution,
+        resolved_by=decision.actor,
+        resolved_reason=decision.reason,
+        inventory_item_id=item_id,
+        provider_order_id=intent.provider_order_id or decision.provider_order_id,
+        closed_at=func.now(),
+    )
+    closed = (
         update(provider_intents)
         .where(provider_intents.c.id == intent.id, provider_intents.c.state == intent.state)
-        .values(
-            state=PurchaseState.RESOLVED,
-            resolution=decision.resolution,
-            resolved_by=decision.actor,
-            resolved_reason=decision.reason,
-            inventory_item_id=item_id,
-            provider_order_id=intent.provider_order_id or decision.provider_order_id,
-            closed_at=func.now(),
-        )
+        .values(columns)
     )
-    if closed.rowcount != 1:
-        raise StaleWrite(f"BoughtItem {intent.id} changed meanwhile.")
+    await changed_one(connection, closed, f"Purchase {intent.id} changed meanwhile.")
 
 
 def _payload(intent: Purchase, decision: Decision, item_id: int | None) -> dict[str, object]:

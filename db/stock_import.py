@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.columns import ImportColumns
 from db.stock_codes import spellings
 from db.tables import carriers, countries, inventory_imports, plans
 from domain.errors import StaleWrite
@@ -164,7 +165,7 @@ async def store(connection: AsyncConnection, file_name: str, actor: str) -> int:
     row_count: int = (await connection.execute(staged)).scalar_one()
     made = await connection.execute(
         insert(inventory_imports)
-        .values(file_name=file_name, actor=actor, row_count=row_count)
+        .values(ImportColumns(file_name=file_name, actor=actor, row_count=row_count))
         .returning(inventory_imports.c.id)
     )
     import_id: int = made.scalar_one()

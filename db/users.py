@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.rows import one
 from db.tables import users
 
 
@@ -16,8 +17,9 @@ class User:
     email: str
 
 
+READ = select(users.c.id, users.c.email)
+
+
 async def find(connection: AsyncConnection, user_id: int) -> User | None:
     """A user by id."""
-    rows = await connection.execute(select(users.c.id, users.c.email).where(users.c.id == user_id))
-    row = rows.mappings().one_or_none()
-    return User(**row) if row else None
+    return await one(connection, READ.where(users.c.id == user_id), User)
