@@ -57,7 +57,9 @@ class ProviderBody(BaseModel):
     last_failure_at: Instant | None
     last_failure_code: str | None
     balance: BalanceBody | None
-    purchases_last_hour: int = Field(description="Sent, and not refused.")
+    purchases_last_hour: int = Field(
+        description="Sent, and neither refused nor found absent: what the spend guard counts."
+    )
     purchases_last_day: int
     open_purchases: dict[PurchaseState, int] = Field(description="In states that are not final.")
 

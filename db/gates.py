@@ -4,33 +4,30 @@ Every function takes the row's lock, so that two workers never count the same pe
 an order's profile first, then a gate.
 """
 
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, literal_column, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import orders
+from db.columns import GateColumns
+from db.rows import changed_one, claimed
+from db.spend_guard import Spending, spend
 from db.tables import provider_gates as gates
-from db.tables import provider_intents as intents
-from domain.errors import ProviderError, StaleWrite
+from domain.errors import ProviderError
 from domain.gate import (
     Gate,
     Hold,
     HoldReason,
     ProviderLimits,
-    SpendLimits,
     after_failure,
     after_success,
     pass_through,
 )
 from domain.provider import Balance
-from domain.purchase import PurchaseState, Resolution
 
 _COLUMNS = tuple(gates.c[name] for name in Gate.__dataclass_fields__)
-_SPEND_RECHECK_SECONDS = 300.0
 _BALANCE_INTERVAL_SECONDS = 600
 
 # A test may bring a clock of its own; otherwise the database's is the only one.
@@ -41,14 +38,6 @@ _LOCK: Select[Any] = (
     .where(gates.c.provider == bindparam("name"))
     .with_for_update()
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """A purchase, as the spend guard sees it: who it is for, and what is allowed in all."""
-
-    allowance: SpendLimits
-    user_id: int
 
 
 async def peek(
@@ -84,7 +73,7 @@ async def enter(
         return answer
     if spending and (hold := await spend(connection, provider, limits, spending)):
         return hold
-    await _write(connection, provider, **asdict(answer))
+    await _write(connection, provider, _columns(answer))
     return None
 
 
@@ -99,55 +88,31 @@ async def report(
     """Say how a call ended. True if this opened the breaker."""
     gate, moment = await _lock(connection, provider, now)
     if error is None or not error.is_outage:
-        await _write(connection, provider, **asdict(after_success(gate)), last_success_at=moment)
+        answered = _columns(after_success(gate))
+        await _write(connection, provider, {**answered, "last_success_at": moment})
         return False
     failed = after_failure(gate, limits, moment, error.retry_after_seconds)
     await _write(
         connection,
         provider,
-        **asdict(failed),
-        last_failure_at=moment,
-        last_failure_code=error.code,
+        {**_columns(failed), "last_failure_at": moment, "last_failure_code": error.code},
     )
     return gate.opened_at is None and failed.opened_at is not None
-
-
-async def spend(
-    connection: AsyncConnection, provider: str, limits: ProviderLimits, spending: Spending
-) -> Hold | None:
-    """Whether one more purchase is within the spend guard; `enter` asks it in its lock.
-
-    Counts what was sent in the last hour, but for what was refused or, as a person found out, never
-    booked. "In all" may be exceeded by as many purchases as there are providers, which are counted
-    side by side.
-    """
-    if limits.purchases_per_hour is None:
-        return None
-    allowance = spending.allowance
-    counted = (await connection.execute(_spent(provider, spending.user_id))).one()
-    guards = (
-        (counted.everywhere, allowance.purchases_per_hour),
-        (counted.here, limits.purchases_per_hour),
-        (counted.by_user, allowance.purchases_per_hour_per_user),
-    )
-    if any(limit is not None and sent >= limit for sent, limit in guards):
-        return Hold(HoldReason.SPEND, _SPEND_RECHECK_SECONDS)
-    return None
 
 
 async def claim_balance(connection: AsyncConnection, provider: str) -> bool:
     """Take the turn to ask for a balance: one process of the fleet in ten minutes."""
     await connection.execute(_ADD, {"provider": provider})
     since = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, _BALANCE_INTERVAL_SECONDS)
-    claimed = await connection.execute(
+    turn = (
         update(gates)
         .where(
             gates.c.provider == provider,
             func.coalesce(gates.c.balance_at, func.to_timestamp(0)) <= since,
         )
-        .values(balance_at=func.now())
+        .values(GateColumns(balance_at=func.now()))
     )
-    return claimed.rowcount == 1
+    return await claimed(connection, turn)
 
 
 async def note_balance(connection: AsyncConnection, provider: str, balance: Balance) -> None:
@@ -159,9 +124,9 @@ async def note_balance(connection: AsyncConnection, provider: str, balance: Bala
     await _write(
         connection,
         provider,
-        balance=balance.amount,
-        balance_currency=balance.currency,
-        balance_at=func.now(),
+        GateColumns(
+            balance=balance.amount, balance_currency=balance.currency, balance_at=func.now()
+        ),
     )
 
 
@@ -177,28 +142,17 @@ async def _lock(
     return Gate(*row[1:]), moment
 
 
-async def _write(connection: AsyncConnection, provider: str, **columns: object) -> None:
-    written = await connection.execute(
-        update(gates).where(gates.c.provider == provider).values(**columns)
-    )
-    if written.rowcount != 1:
-        raise StaleWrite(f"The gate of {provider} is gone.")
+async def _write(connection: AsyncConnection, provider: str, columns: GateColumns) -> None:
+    written = update(gates).where(gates.c.provider == provider).values(columns)
+    await changed_one(connection, written, f"The gate of {provider} is gone.")
 
 
-def _spent(provider: str, user_id: int) -> Select[Any]:
-    def counted(condition: Any) -> Any:
-        return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
-    return (
-        select(
-            func.count().label("everywhere"),
-            counted(intents.c.provider == provider).label("here"),
-            counted(orders.c.user_id == user_id).label("by_user"),
-        )
-        .join_from(intents, orders, orders.c.id == intents.c.order_id)
-        .where(
-            intents.c.sent_at > func.now() - literal_column("interval '1 hour'"),
-            intents.c.state != PurchaseState.REFUSED,
-            intents.c.resolution.is_distinct_from(Resolution.ABSENT),
-        )
+def _columns(gate: Gate) -> GateColumns:
+    return GateColumns(
+        paused=gate.paused,
+        blocked_until=gate.blocked_until,
+        next_call_at=gate.next_call_at,
+        failures=gate.failures,
+        opened_at=gate.opened_at,
+        probe_at=gate.probe_at,
     )

@@ -6,10 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, func, literal_column, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import provider_controls
+from db.spend_guard import LAST_DAY, LAST_HOUR, SPENT
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
 from domain.gate import BreakerState, Gate, Health, breaker, health
@@ -22,7 +23,7 @@ class ProviderView:
 
     Attributes:
         probe_at: while the breaker is open, when the next call may leave.
-        purchases_last_hour, purchases_last_day: sent, and not refused.
+        purchases_last_hour, purchases_last_day: what the spend guard counts.
         open_purchases: how many are in each state that is not final.
     """
 
@@ -68,13 +69,9 @@ async def one(connection: AsyncConnection, provider: str) -> ProviderView:
 
 async def _bought(connection: AsyncConnection) -> dict[str, tuple[int, int]]:
     """Purchases of the last hour and of the last day, by provider."""
-    hour = intents.c.sent_at > func.now() - literal_column("interval '1 hour'")
     rows = await connection.execute(
-        select(intents.c.provider, func.count().filter(hour), func.count())
-        .where(
-            intents.c.sent_at > func.now() - literal_column("interval '1 day'"),
-            intents.c.state != PurchaseState.REFUSED,
-        )
+        select(intents.c.provider, func.count().filter(LAST_HOUR), func.count())
+        .where(LAST_DAY, SPENT)
         .group_by(intents.c.provider)
     )
     return {provider: (hourly, daily) for provider, hourly, daily in rows}

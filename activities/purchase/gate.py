@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db import gates
 from db.engine import transaction
+from db.spend_guard import Spending
 from domain.errors import ProviderError, ProviderHeld, StorageUnavailable
 from domain.gate import Hold, HoldReason, SpendLimits
 from domain.provider import EsimProvider
@@ -60,7 +61,7 @@ class ProviderGate:
             provider.name,
             provider.traits.limits,
             now=await self.now(),
-            spending=gates.Spending(self._allowance, user_id),
+            spending=Spending(self._allowance, user_id),
         )
         if hold is not None and hold.reason is HoldReason.SPEND:
             log.error("spend_guard_reached", provider=provider.name, user_id=user_id)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import gates
 from db.engine import transaction
-from db.gates import Spending
+from db.spend_guard import Spending, spend
 from domain.errors import (
     ProviderError,
     ProviderOutcomeUnknown,
@@ -205,7 +205,7 @@ async def _spend(
     user_id: int = 1,
 ) -> Hold | None:
     async with transaction(engine) as connection:
-        return await gates.spend(
+        return await spend(
             connection,
             A,
             ProviderLimits(purchases_per_hour=here),

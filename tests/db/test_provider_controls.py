@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db import gates, provider_controls, provider_views
 from db.engine import transaction
 from db.provider_views import ProviderView
+from db.spend_guard import Spending, spend
 from domain.errors import InvalidInput, UnknownProvider
 from domain.gate import (
     BreakerState,
@@ -17,6 +18,7 @@ from domain.gate import (
     Hold,
     HoldReason,
     ProviderLimits,
+    SpendLimits,
     breaker,
     health,
 )
@@ -174,6 +176,25 @@ async def test_the_overview_counts_purchases_and_shows_the_balance(engine: Async
     }
     assert (partner.balance, partner.balance_currency) == (Decimal("41.5"), "USD")
     assert (partner.health, partner.last_failure_code) == (Health.OK, "provider-refused")
+
+
+async def test_a_purchase_that_a_person_found_absent_was_none(engine: AsyncEngine) -> None:
+    """The overview counts as the spend guard does: four of five were spent."""
+    bought = [await in_doubt(engine, await paid_order(engine)) for _ in range(5)]
+    await run(engine, "UPDATE provider_intents SET sent_at = now() - interval '1 minute'")
+    await run(
+        engine,
+        "UPDATE provider_intents SET state = 'RESOLVED', resolution = 'ABSENT',"
+        " resolved_by = 'ana', resolved_reason = 'asked', closed_at = now() WHERE id = :id",
+        id=bought[0],
+    )
+    view = await seen(engine)
+    assert (view.purchases_last_hour, view.purchases_last_day) == (4, 4)
+    for limit, is_held in ((5, False), (4, True)):
+        async with transaction(engine) as connection:
+            limits = ProviderLimits(purchases_per_hour=limit)
+            hold = await spend(connection, PROVIDER, limits, Spending(SpendLimits(), 1))
+        assert (hold is not None) is is_held
 
 
 async def test_only_what_waits_for_the_provider_is_woken(engine: AsyncEngine) -> None:
