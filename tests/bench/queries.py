@@ -28,7 +28,7 @@ from db import (
     stock_import,
     users,
 )
-from db.gates import Spending
+from db.spend_guard import Spending
 from db.stock_import import StockRow
 from domain.errors import ProviderUnavailable
 from domain.gate import ProviderLimits, SpendLimits
