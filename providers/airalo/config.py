@@ -1,6 +1,5 @@
 """The `AIRALO_*` variables."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -8,9 +7,7 @@ from pydantic import Field
 
 from domain.errors import Misconfigured
 from domain.purchase import Ambiguity
-from providers.kit.config import ProviderConfig
-
-_CREDENTIAL = re.compile(r"[!-~]+")
+from providers.kit.config import HEADER_VALUE, ProviderConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +34,9 @@ class AiraloConfig(ProviderConfig):
     settle_gap_seconds: Annotated[float, Field(gt=0)] = 600
 
     def __post_init__(self) -> None:
-        if not _CREDENTIAL.fullmatch(self.client_id):
+        if not HEADER_VALUE.fullmatch(self.client_id):
             raise Misconfigured("AIRALO_CLIENT_ID is required to buy from Airalo.")
-        if not _CREDENTIAL.fullmatch(self.client_secret or ""):
+        if not HEADER_VALUE.fullmatch(self.client_secret or ""):
             raise Misconfigured(
                 "AIRALO_CLIENT_SECRET is required to buy from Airalo: no space, no line break."
             )

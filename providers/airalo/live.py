@@ -1,39 +1,32 @@
 """Airalo over HTTP: orders at once or later, found again by their description."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 
 import httpx
 
-from domain.errors import (
-    InvalidInput,
-    ProviderError,
-    ProviderOrderFailed,
-    ProviderRefused,
-    ProviderUnavailable,
-)
-from domain.provider import AcceptedOrder, Answer, Balance, ProvisionedEsim, ProvisionRequest
+from domain.errors import InvalidInput, ProviderOrderFailed, ProviderRefused, ProviderUnavailable
+from domain.provider import AcceptedOrder, Answer, Balance, ProvisionRequest
 from providers.airalo.config import AiraloConfig
 from providers.airalo.mapping import (
     FAILED,
     REFUNDED,
     balance_of,
     data_of,
-    esim_of,
     is_last_page,
     judged,
     listed_orders,
     order_body,
     order_name,
     order_status,
+    profile_of,
     request_id,
     without_earlier_failures,
 )
-from providers.airalo.tokens import TokenHttp, Tokens
+from providers.airalo.tokens import Tokens
 from providers.kit.base import Seller
-from providers.kit.http import HttpReply, ProviderHttp, checked_base_url, unusable
-from providers.kit.redaction import redacted
+from providers.kit.http import ProviderHttp, checked_base_url
+from providers.kit.reply import HttpReply
 
 _ORDERS, _ORDERS_ASYNC, _BALANCE = "/orders", "/orders-async", "/balance"
 _PAGE_SIZE = 100
@@ -58,26 +51,22 @@ class Airalo(Seller):
     def __init__(
         self, config: AiraloConfig, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        super().__init__(config)
-        self._config = config
         base_url = checked_base_url("AIRALO_BASE_URL", config.base_url)
-        self._http = ProviderHttp(
-            self.name,
-            base_url,
-            auth_headers={},
-            timeout_seconds=config.timeout_seconds,
-            judge=judged,
-            transport=transport,
-        )
+
+        def http(timeout_seconds: float) -> ProviderHttp:
+            return ProviderHttp(
+                self.name,
+                base_url,
+                auth_headers={},
+                timeout_seconds=timeout_seconds,
+                judge=judged,
+                transport=transport,
+            )
+
+        super().__init__(config, http(config.timeout_seconds))
+        self._config = config
         # A third: token and order together stay within the time that a purchase has.
-        token_http = TokenHttp(
-            self.name,
-            base_url,
-            auth_headers={},
-            timeout_seconds=config.timeout_seconds / 3,
-            judge=judged,
-            transport=transport,
-        )
+        token_http = http(config.timeout_seconds / 3)
         self._tokens = Tokens(self.name, token_http, config.client_id, config.secret)
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
@@ -95,8 +84,7 @@ class Airalo(Seller):
             ProviderOutcomeUnknown: no answer, or one that does not say.
             ProviderReplyUnusable: an answer that cannot be used.
         """
-        if request.plan_code is None:
-            raise ProviderRefused(f"{self.name} has no plan code for this plan: see plan_codes.")
+        self._plan_code(request)
         later = self._config.asynchronous
         body = order_body(request)
         if later and self._config.webhook_url:
@@ -105,12 +93,10 @@ class Airalo(Seller):
         reply = await self._send(
             lambda headers, secrets: self._http.post(path, body, secrets, headers)
         )
-        try:
+        with reply.read_as_sale():
             if later:
                 return AcceptedOrder(request_id(reply.body), reply.kept)
-            return self._esim(data_of(reply.body), request, reply)
-        except InvalidInput as fault:
-            raise unusable(self.name, fault.message, reply) from None
+            return self._esim(profile_of(data_of(reply.body), request), request, reply)
 
     async def advance(self, request: ProvisionRequest) -> Answer | None:
         """Find an order by its description: `GET orders`, safe to repeat.
@@ -126,13 +112,11 @@ class Airalo(Seller):
             ProviderReplyUnusable: our order is there, and cannot be delivered as it is.
         """
         accepted_id = request.provider_order_id
-        try:
+        with self._asking_for(request):
             listed, reply = await self._orders_of(request.reference)
-        except ProviderRefused as error:
-            raise self._unsettled(error, accepted_id) from None
         orders = without_earlier_failures(listed, accepted_id)
         if len(orders) > 1:
-            raise unusable(self.name, f"{len(orders)} orders have our reference.", reply)
+            raise reply.unusable(f"{len(orders)} orders have our reference.")
         if not orders:
             return AcceptedOrder(accepted_id, reply.kept) if accepted_id else None
         (order,) = orders
@@ -154,7 +138,7 @@ class Airalo(Seller):
 
     async def aclose(self) -> None:
         """Close the connections. Idempotent."""
-        await self._http.aclose()
+        await super().aclose()
         await self._tokens.aclose()
 
     async def _send(self, call: _Call) -> HttpReply:
@@ -188,19 +172,14 @@ class Airalo(Seller):
         found: list[Mapping[str, object]] = []
         for page in range(1, _MAX_PAGES + 1):
             reply = await self._page(reference, page)
-            try:
+            with reply.read_as_look_up():
                 orders = listed_orders(reply.body)
                 _check_filter(orders, reference)
                 is_last = is_last_page(reply.body, page, _PAGE_SIZE)
-            except InvalidInput as fault:
-                raise ProviderRefused(
-                    f"{self.name} answered the look-up, but its reply cannot be used."
-                    f" {fault.message}",
-                    reply=reply.kept,
-                ) from None
             found += [order for order in orders if order.get("description") == reference]
             if is_last:
-                return found, self._only(found, reply)
+                secrets = self._secrets(self._tokens.held)
+                return found, reply.holding({"data": found}, secrets)
         raise ProviderRefused(f"{self.name} lists too many orders to find ours among them.")
 
     async def _page(self, reference: str, page: int) -> HttpReply:
@@ -214,12 +193,6 @@ class Airalo(Seller):
             lambda headers, secrets: self._http.get(_ORDERS, params, secrets, headers)
         )
 
-    def _only(self, orders: list[Mapping[str, object]], reply: HttpReply) -> HttpReply:
-        body = {"data": orders}
-        clean = redacted(body, self._secrets(self._tokens.held))
-        kept = {"status": reply.kept["status"], "body": clean}
-        return HttpReply(body, kept, json.dumps(body))
-
     def _delivered(
         self, order: Mapping[str, object], request: ProvisionRequest, reply: HttpReply
     ) -> Answer:
@@ -228,32 +201,11 @@ class Airalo(Seller):
             kind = ProviderOrderFailed if request.provider_order_id else ProviderRefused
             raise kind(f"{self.name} could not deliver the order.", reply=reply.kept)
         if status in REFUNDED:
-            raise unusable(self.name, "It was refunded.", reply)
+            raise reply.unusable("It was refunded.")
         if not order.get("sims") and order_id:
             return AcceptedOrder(order_id, reply.kept)
-        try:
-            return self._esim(order, request, reply)
-        except InvalidInput as fault:
-            raise unusable(self.name, fault.message, reply) from None
-
-    def _unsettled(self, error: ProviderRefused, accepted_id: str | None) -> ProviderError:
-        """A look-up that Airalo does not answer says nothing of an order that it has accepted."""
-        if accepted_id is None:
-            return error
-        return ProviderUnavailable(
-            f"{self.name} does not tell what became of the order.", reply=error.reply
-        )
-
-    def _esim(
-        self, order: Mapping[str, object], request: ProvisionRequest, reply: HttpReply
-    ) -> ProvisionedEsim:
-        return esim_of(
-            order,
-            request,
-            strict_luhn=self._strict_luhn,
-            sent=self.describe_request(request),
-            reply=reply,
-        )
+        with reply.read_as_sale():
+            return self._esim(profile_of(order, request), request, reply)
 
 
 def _check_filter(orders: Sequence[Mapping[str, object]], reference: str) -> None:

@@ -15,10 +15,10 @@ from domain.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from domain.provider import Balance, ProvisionedEsim, ProvisionRequest
-from providers.kit.amounts import decimal_of
+from domain.provider import Balance, ProvisionRequest
+from providers.kit.base import SoldProfile
 from providers.kit.fields import (
-    iccid_of,
+    decimal_of,
     identifier,
     mapping,
     mappings,
@@ -26,7 +26,6 @@ from providers.kit.fields import (
     printable,
     text,
 )
-from providers.kit.http import HttpReply
 
 FAILED = "failed"
 REFUNDED = frozenset({"refunded", "partially_refunded"})
@@ -155,35 +154,22 @@ def _is_named(order: Mapping[str, object], accepted_id: str | None) -> bool:
     return accepted_id is not None and accepted_id in names
 
 
-def esim_of(
-    order: Mapping[str, object],
-    request: ProvisionRequest,
-    *,
-    strict_luhn: bool,
-    sent: Mapping[str, object],
-    reply: HttpReply,
-) -> ProvisionedEsim:
+def profile_of(order: Mapping[str, object], request: ProvisionRequest) -> SoldProfile:
     """The profile in an order of ours, every field checked.
 
     Raises:
-        InvalidInput: not our order, or an ICCID or code that cannot be used; quotes no code.
+        InvalidInput: not our order, or a code that cannot be used; quotes no code.
     """
     _check_echo(order, request)
     sims = mappings(order.get("sims"))
     if len(sims) != _QUANTITY:
         raise InvalidInput(f"It holds {len(sims)} eSIMs.")
     (sim,) = sims
-    codes = install_codes(_lpa_string(sim))
-    return ProvisionedEsim(
-        reference=request.reference,
-        iccid=iccid_of(sim, request, strict_luhn),
-        activation_code=codes.activation_code,
-        qr_payload=codes.qr_payload,
+    return SoldProfile(
+        iccid=text(sim, "iccid"),
+        codes=install_codes(_lpa_string(sim)),
         instructions=_instructions(order, sim),
         confirmation_code=printable(optional_text(sim, "confirmation_code")),
-        request=sent,
-        reply=reply.kept,
-        raw=reply.raw,
     )
 
 

@@ -10,26 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from domain.errors import ProviderHeld, ProviderUnavailable
-from providers.kit.http import HttpReply, ProviderHttp
+from providers.kit.http import ProviderHttp
+from providers.kit.reply import HttpReply
 
 _TOKENS = 3
 _WINDOW_SECONDS = 60.0
 _LIFETIME_SECONDS = 24 * 3600.0
 # Longer than any exchange: a token that is handed out outlives the call that it is for.
 _MARGIN_SECONDS = 600.0
-
-
-class TokenHttp(ProviderHttp):
-    """The client for `POST token`, which takes a form, not JSON."""
-
-    async def ask_form(self, path: str, form: dict[str, str], secret: str) -> HttpReply:
-        """As `ask`.
-
-        Raises:
-            ProviderUnavailable, ProviderRefused.
-        """
-        request = self._client.build_request("POST", self._url(path), data=form)
-        return await self._exchange(request, ProviderUnavailable, [secret])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +37,7 @@ class Tokens:
     def __init__(
         self,
         provider: str,
-        http: TokenHttp,
+        http: ProviderHttp,
         client_id: str,
         client_secret: str,
         clock: Callable[[], float] = time.monotonic,
@@ -108,7 +96,7 @@ class Tokens:
             "grant_type": "client_credentials",
         }
         try:
-            reply = await self._http.ask_form("/token", form, self._client_secret)
+            reply = await self._http.ask_form("/token", form, [self._client_secret])
         except ProviderUnavailable as error:
             self._not_before = asked + (error.retry_after_seconds or 0)
             raise

@@ -4,11 +4,8 @@ The live platform's public pages show client credentials instead; if the partner
 this is the file to replace.
 """
 
-import re
-
 from domain.errors import Misconfigured
-
-_HEADER_VALUE = re.compile(r"[!-~]+")
+from providers.kit.config import HEADER_VALUE
 
 
 def auth_headers(api_key: str | None) -> dict[str, str]:
@@ -19,7 +16,7 @@ def auth_headers(api_key: str | None) -> dict[str, str]:
     """
     if api_key is None or not api_key.strip():
         raise Misconfigured("CONNECTED_YOU_API_KEY is required when CONNECTED_YOU_DRY_RUN=false.")
-    if not _HEADER_VALUE.fullmatch(api_key):
+    if not HEADER_VALUE.fullmatch(api_key):
         raise Misconfigured(
             "CONNECTED_YOU_API_KEY holds a space, a line break or a character outside ASCII."
         )

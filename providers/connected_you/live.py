@@ -1,10 +1,8 @@
 """ConnectedYou's partner API over HTTP, as the draft contract has it (docs/providers.md)."""
 
-from collections.abc import Mapping
-
 import httpx
 
-from domain.errors import InvalidInput, ProviderError, ProviderOutOfStock, ProviderRefused
+from domain.errors import ProviderError, ProviderOutOfStock, ProviderRefused
 from domain.provider import ProvisionedEsim, ProvisionRequest
 from domain.purchase import Ambiguity
 from providers.connected_you.auth import auth_headers
@@ -12,14 +10,14 @@ from providers.connected_you.config import ConnectedYouConfig
 from providers.connected_you.host import ORDERS_PATH, base_url
 from providers.connected_you.mapping import (
     described_body,
-    esim_of,
     found_order,
     order_body,
+    profile_of,
     says_out_of_stock,
     sold_order,
 )
 from providers.kit.base import Seller
-from providers.kit.http import UNSURE_4XX, HttpReply, ProviderHttp, unusable
+from providers.kit.http import UNSURE_4XX, ProviderHttp
 
 
 class ConnectedYou(Seller):
@@ -37,9 +35,7 @@ class ConnectedYou(Seller):
     def __init__(
         self, config: ConnectedYouConfig, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        super().__init__(config)
-        self._partner_id = config.partner_id
-        self._http = ProviderHttp(
+        http = ProviderHttp(
             self.name,
             base_url(config.base_url),
             auth_headers=auth_headers(config.api_key),
@@ -47,6 +43,8 @@ class ConnectedYou(Seller):
             judge=_judge,
             transport=transport,
         )
+        super().__init__(config, http)
+        self._partner_id = config.partner_id
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
         """The body of the purchase without the customer's address and name."""
@@ -65,14 +63,11 @@ class ConnectedYou(Seller):
             ProviderReplyUnusable: an answer that cannot be used: a wrong reference, ICCID or code
                 is never delivered.
         """
-        if request.plan_code is None:
-            raise ProviderRefused(f"{self.name} has no plan code for this plan: see plan_codes.")
+        self._plan_code(request)
         body = order_body(request, self._partner_id)
         reply = await self._http.post(ORDERS_PATH, body, _customer(request))
-        try:
-            return self._esim(sold_order(reply.body), request, reply)
-        except InvalidInput as fault:
-            raise unusable(self.name, fault.message, reply) from None
+        with reply.read_as_sale():
+            return self._esim(profile_of(sold_order(reply.body), request), request, reply)
 
     async def advance(self, request: ProvisionRequest) -> ProvisionedEsim | None:
         """Find an earlier purchase: `GET /partners/orders?orderReference=`, safe to repeat.
@@ -89,32 +84,12 @@ class ConnectedYou(Seller):
             raise ProviderRefused(f"{self.name} has no confirmed look-up of orders.")
         params = {"partnerId": self._partner_id, "orderReference": request.reference}
         reply = await self._http.get(ORDERS_PATH, params, _customer(request))
-        try:
+        with reply.read_as_look_up():
             order = found_order(reply.body, request.reference)
-        except InvalidInput as fault:
-            raise ProviderRefused(
-                f"{self.name} answered the look-up, but its reply cannot be used. {fault.message}",
-                reply=reply.kept,
-            ) from None
-        try:
-            return None if order is None else self._esim(order, request, reply)
-        except InvalidInput as fault:
-            raise unusable(self.name, fault.message, reply) from None
-
-    async def aclose(self) -> None:
-        """Close the connections. Idempotent."""
-        await self._http.aclose()
-
-    def _esim(
-        self, order: Mapping[str, object], request: ProvisionRequest, reply: HttpReply
-    ) -> ProvisionedEsim:
-        return esim_of(
-            order,
-            request,
-            strict_luhn=self._strict_luhn,
-            sent=self.describe_request(request),
-            reply=reply,
-        )
+        if order is None:
+            return None
+        with reply.read_as_sale():
+            return self._esim(profile_of(order, request), request, reply)
 
 
 def _judge(status: int, body: object) -> type[ProviderError] | None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from domain.codes import install_codes
 from domain.errors import InvalidInput
-from domain.provider import ProvisionedEsim, ProvisionRequest
-from providers.kit.fields import iccid_of, mapping, printable, text
-from providers.kit.http import HttpReply
+from domain.provider import ProvisionRequest
+from providers.kit.base import SoldProfile
+from providers.kit.fields import mapping, printable, text
 from providers.kit.redaction import REDACTED
 
 _QUANTITY = 1
@@ -31,7 +31,7 @@ def order_body(request: ProvisionRequest, partner_id: str) -> dict[str, object]:
 
 
 def described_body(request: ProvisionRequest, partner_id: str) -> dict[str, object]:
-    """The same body without the customer's address and name, for ops."""
+    """The body of a purchase without the customer's address and name, for ops."""
     body = order_body(request, partner_id)
     return {**body, "customer": dict.fromkeys(mapping(body["customer"]), REDACTED)}
 
@@ -63,34 +63,18 @@ def found_order(body: object, reference: str) -> Mapping[str, object] | None:
     return matches[0]
 
 
-def esim_of(
-    order: Mapping[str, object],
-    request: ProvisionRequest,
-    *,
-    strict_luhn: bool,
-    sent: Mapping[str, object],
-    reply: HttpReply,
-) -> ProvisionedEsim:
+def profile_of(order: Mapping[str, object], request: ProvisionRequest) -> SoldProfile:
     """The profile in an order of ours, every field checked.
 
-    `sent` is the request without secrets, to be kept with the profile.
-
     Raises:
-        InvalidInput: not our order, or an ICCID or code that cannot be used; quotes no code.
+        InvalidInput: not our order, or a code that cannot be used; quotes no code.
     """
     _check_echo(order, request)
-    iccid = iccid_of(order, request, strict_luhn)
     qr_code = None if order.get("qrCode") is None else text(order, "qrCode")
-    codes = install_codes(text(order, "activationCode"), qr_code)
-    return ProvisionedEsim(
-        reference=request.reference,
-        iccid=iccid,
-        activation_code=codes.activation_code,
-        qr_payload=codes.qr_payload,
+    return SoldProfile(
+        iccid=text(order, "iccid"),
+        codes=install_codes(text(order, "activationCode"), qr_code),
         instructions=printable(order.get("instructions")),
-        request=sent,
-        reply=reply.kept,
-        raw=reply.raw,
     )
 
 

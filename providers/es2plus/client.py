@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import httpx
-
 from domain.errors import (
     InvalidInput,
     Misconfigured,
@@ -21,8 +19,8 @@ from providers.es2plus.messages import (
     new_call_identifier,
     request_body,
 )
-from providers.es2plus.tls import tls_context
-from providers.kit.http import HttpReply, ProviderHttp, checked_base_url
+from providers.kit.http import ProviderHttp
+from providers.kit.reply import HttpReply
 
 _PATH = "/gsma/rsp2/es2plus"
 
@@ -60,18 +58,13 @@ class Result:
 
 
 class SmdpClient:
-    """The SM-DP+ of one configuration.
-
-    Args:
-        transport: a test's stand-in for the network.
+    """Calls the functions of one SM-DP+.
 
     Raises:
         Misconfigured: names the variable.
     """
 
-    def __init__(
-        self, config: Es2PlusConfig, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, config: Es2PlusConfig, http: ProviderHttp) -> None:
         if not config.requester_id.strip():
             raise Misconfigured("ES2PLUS_REQUESTER_ID is required to order from an SM-DP+.")
         self._requester_id = config.requester_id.strip()
@@ -79,15 +72,7 @@ class SmdpClient:
             "content-type": "application/json;charset=UTF-8",
             "x-admin-protocol": f"gsma/rsp/{checked_version(config.protocol_version)}",
         }
-        base_url = checked_base_url("ES2PLUS_BASE_URL", config.base_url)
-        self._http = ProviderHttp(
-            NAME,
-            base_url,
-            auth_headers={},
-            timeout_seconds=config.timeout_seconds,
-            verify=tls_context(config) if base_url.scheme == "https" else True,
-            transport=transport,
-        )
+        self._http = http
 
     def described(self, reference: str, fields: Mapping[str, object]) -> dict[str, object]:
         """A request as it is kept: without what is new at each call."""
@@ -125,10 +110,6 @@ class SmdpClient:
                 f"{NAME} answered {function}, but does not say what became of it. {fault.message}",
                 reply=reply.kept,
             ) from None
-
-    async def aclose(self) -> None:
-        """Close the connections. Idempotent."""
-        await self._http.aclose()
 
     def _body(self, reference: str, fields: Mapping[str, object]) -> dict[str, object]:
         return request_body(self._requester_id, new_call_identifier(reference), fields)

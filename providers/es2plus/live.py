@@ -3,7 +3,6 @@
 from collections import deque
 
 import httpx
-import structlog
 
 from domain.codes import ActivationCode
 from domain.errors import (
@@ -25,10 +24,11 @@ from providers.es2plus.errors import (
     release_error,
 )
 from providers.es2plus.matching_id import MatchingIds
-from providers.es2plus.messages import iccid_of, wire_iccid, wrong_echo
+from providers.es2plus.messages import wire_iccid, wire_iccid_of, wrong_echo
+from providers.es2plus.tls import tls_context
 from providers.kit.base import Seller
-
-log = structlog.get_logger(__name__)
+from providers.kit.fields import checked_iccid
+from providers.kit.http import ProviderHttp, checked_base_url
 
 _REMEMBERED = 10_000
 
@@ -50,12 +50,21 @@ class Es2Plus(Seller):
     def __init__(
         self, config: Es2PlusConfig, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        super().__init__(config)
+        base_url = checked_base_url("ES2PLUS_BASE_URL", config.base_url)
+        http = ProviderHttp(
+            NAME,
+            base_url,
+            auth_headers={},
+            timeout_seconds=config.timeout_seconds,
+            verify=tls_context(config) if base_url.scheme == "https" else True,
+            transport=transport,
+        )
+        super().__init__(config, http)
+        self._smdp = SmdpClient(config, http)
         self._smdp_address = _checked_address(config.smdp_address)
         self._matching_ids = MatchingIds(config.matching_id_secret)
         self._cancelled_status = config.cancelled_status
         self._cancelled: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
-        self._smdp = SmdpClient(config, transport)
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
         """The body of DownloadOrder; each call's own identifier begins with our reference."""
@@ -72,20 +81,16 @@ class Es2Plus(Seller):
             ProviderOutcomeUnknown: no answer, or the SM-DP+ failed half-way.
             ProviderReplyUnusable: an answer that names no usable ICCID.
         """
-        if request.plan_code is None:
-            raise ProviderRefused(f"{NAME} has no plan code for this plan: see plan_codes.")
         result = await self._smdp.send(
-            Function.DOWNLOAD_ORDER, request.reference, {"profileType": request.plan_code}
+            Function.DOWNLOAD_ORDER, request.reference, {"profileType": self._plan_code(request)}
         )
         if result.failure is not None:
             raise result.error(download_error(result.failure))
         try:
-            iccid = iccid_of(result.reply.body, strict_luhn=self._strict_luhn)
+            iccid = checked_iccid(wire_iccid_of(result.reply.body), request, self._strict_luhn)
         except InvalidInput as fault:
             raise result.unusable(fault.message) from None
-        if not iccid.luhn_valid:
-            log.warning("ICCID fails its Luhn check", order_id=request.order_id, iccid=iccid.digits)
-        return AcceptedOrder(iccid.digits, result.reply.kept)
+        return AcceptedOrder(iccid, result.reply.kept)
 
     async def advance(self, request: ProvisionRequest) -> ProvisionedEsim:
         """Take an accepted order's next step: ConfirmOrder, which gives the profile its code.
@@ -149,10 +154,6 @@ class Es2Plus(Seller):
         if meaning:
             self._cancelled.append((bought.reference, iccid))
         return meaning
-
-    async def aclose(self) -> None:
-        """Close the connections. Idempotent."""
-        await self._smdp.aclose()
 
     async def _confirm(self, reference: str, iccid: str, matching_id: str) -> Result:
         """The reply after which the profile has our matching id, whichever call of ours did it."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.errors import InvalidInput, Misconfigured
-from domain.iccid import Iccid, parse_iccid
 
 _WIRE_ICCID_LENGTH = 20
 _WIRE_ICCID = re.compile(r"(?=.{18,20}\Z)[0-9]{18,20}F*", re.IGNORECASE | re.ASCII)
@@ -55,8 +54,8 @@ def wire_iccid(iccid: str) -> str:
     return iccid.ljust(_WIRE_ICCID_LENGTH, "F")
 
 
-def iccid_of(message: object, *, strict_luhn: bool = False) -> Iccid:
-    """The ICCID that a message names.
+def wire_iccid_of(message: object) -> str:
+    """The ICCID that a message names, padded or not.
 
     Raises:
         InvalidInput: there is none that can be used. A JSON number is none: writers round them.
@@ -64,7 +63,7 @@ def iccid_of(message: object, *, strict_luhn: bool = False) -> Iccid:
     text = _mapping(message).get("iccid")
     if not isinstance(text, str) or not _WIRE_ICCID.fullmatch(text):
         raise InvalidInput("It names no ICCID of 18 to 20 digits.")
-    return parse_iccid(text, strict_luhn)
+    return text
 
 
 def wrong_echo(reply: object, matching_id: str, smdp_address: str) -> str | None:
@@ -88,7 +87,7 @@ def failure_of(reply: object) -> Failure | None:
 
 
 def status_failure(execution_status: object) -> Failure | None:
-    """The same of an execution status alone, as notifications have it.
+    """Why an execution status, which notifications have too, says "Failed"; None if it does not.
 
     Raises:
         InvalidInput: it says neither done nor failed.

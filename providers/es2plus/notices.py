@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping
 
 from domain.errors import InvalidInput, NoticeRefused
+from domain.iccid import parse_iccid
 from domain.notice import Notice, NoticeKind, Receipt
 from providers.es2plus.config import NAME, Es2PlusConfig
-from providers.es2plus.messages import Failure, iccid_of, status_failure
+from providers.es2plus.messages import Failure, status_failure, wire_iccid_of
 from providers.kit.notices import digest, json_object
 
 _NO_CONTENT = 204
@@ -39,7 +40,7 @@ class Es2PlusNotifications:
         self._check_proxy(headers)
         message = json_object(NAME, body)
         try:
-            iccid = iccid_of(message).digits
+            iccid = parse_iccid(wire_iccid_of(message)).digits
             failure = status_failure(message.get("notificationPointStatus"))
         except InvalidInput:
             raise NoticeRefused(f"This is no notification of {NAME}.") from None
@@ -76,4 +77,4 @@ def _event_id(message: Mapping[str, object], body: bytes, failure: Failure | Non
     if not isinstance(call, str) or not _CALL_IDENTIFIER.fullmatch(call) or type(point) is not int:
         return digest(body)
     end = "done" if failure is None else "failed"
-    return f"{call}/{iccid_of(message)}/{point}/{end}"
+    return f"{call}/{parse_iccid(wire_iccid_of(message))}/{point}/{end}"

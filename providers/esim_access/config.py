@@ -1,6 +1,5 @@
 """The `ESIM_ACCESS_*` variables."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -8,9 +7,7 @@ from pydantic import Field
 
 from domain.errors import Misconfigured
 from domain.purchase import Ambiguity
-from providers.kit.config import ProviderConfig
-
-_HEADER_VALUE = re.compile(r"[!-~]+")
+from providers.kit.config import HEADER_VALUE, ProviderConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +28,7 @@ class EsimAccessConfig(ProviderConfig):
     rate_per_second: Annotated[float, Field(gt=0)] = 8
 
     def __post_init__(self) -> None:
-        if not _HEADER_VALUE.fullmatch(self.access_code):
+        if not HEADER_VALUE.fullmatch(self.access_code):
             raise Misconfigured(
                 "ESIM_ACCESS_ACCESS_CODE is required to buy from eSIM Access: no space, no line"
                 " break."

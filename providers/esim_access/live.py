@@ -1,25 +1,11 @@
 """eSIM Access over HTTP: an order is accepted at once and delivered by look-up."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import httpx
 
-from domain.errors import (
-    InvalidInput,
-    ProviderError,
-    ProviderOutcomeUnknown,
-    ProviderRefused,
-    ProviderUnavailable,
-)
-from domain.provider import (
-    AcceptedOrder,
-    Answer,
-    Balance,
-    Bought,
-    ProvisionedEsim,
-    ProvisionRequest,
-)
+from domain.errors import InvalidInput, ProviderOutcomeUnknown, ProviderRefused, ProviderUnavailable
+from domain.provider import AcceptedOrder, Answer, Balance, Bought, ProvisionRequest
 from providers.esim_access.config import EsimAccessConfig
 from providers.esim_access.errors import (
     NO_SUCH_ORDER,
@@ -34,17 +20,17 @@ from providers.esim_access.mapping import (
     CANCELLED,
     MAX_REFERENCE,
     balance_of,
-    esim_of,
     is_ours,
     listed_profiles,
     named_order,
     order_body,
     order_no,
+    profile_of,
     query_body,
 )
 from providers.kit.base import Seller
-from providers.kit.http import HttpReply, ProviderHttp, checked_base_url, unusable
-from providers.kit.redaction import redacted
+from providers.kit.http import ProviderHttp, checked_base_url
+from providers.kit.reply import HttpReply
 
 _SAYING_OF_AN_ORDER = NOT_IN_THIS_STATE | NO_SUCH_PROFILE | {NOT_ALLOCATED}
 _ORDER, _QUERY, _CANCEL, _BALANCE = "/esim/order", "/esim/query", "/esim/cancel", "/balance/query"
@@ -66,9 +52,7 @@ class EsimAccess(Seller):
     def __init__(
         self, config: EsimAccessConfig, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        super().__init__(config)
-        self._config = config  # which hides its access code from every repr
-        self._http = ProviderHttp(
+        http = ProviderHttp(
             self.name,
             checked_base_url("ESIM_ACCESS_BASE_URL", config.base_url),
             auth_headers={"RT-AccessCode": config.access_code},
@@ -76,6 +60,8 @@ class EsimAccess(Seller):
             judge=judged,
             transport=transport,
         )
+        super().__init__(config, http)
+        self._config = config  # which hides its access code from every repr
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
         """The body of the purchase; it holds no secret."""
@@ -92,17 +78,14 @@ class EsimAccess(Seller):
             ProviderOutcomeUnknown: no answer, or a code that does not say.
             ProviderReplyUnusable: an answer that cannot be used.
         """
-        if request.plan_code is None:
-            raise ProviderRefused(f"{self.name} has no plan code for this plan: see plan_codes.")
+        self._plan_code(request)
         if len(request.reference) > MAX_REFERENCE:
             raise ProviderRefused(f"{self.name} takes references of {MAX_REFERENCE} characters.")
         reply = await self._http.post(_ORDER, order_body(request))
-        try:
+        with reply.read_as_sale():
             if code := error_code(reply.body):
                 raise failure(self.name, code, ProviderOutcomeUnknown, reply.kept)
             return AcceptedOrder(order_no(reply.body), reply.kept)
-        except InvalidInput as fault:
-            raise unusable(self.name, fault.message, reply) from None
 
     async def advance(self, request: ProvisionRequest) -> Answer | None:
         """Collect an accepted order, or find one by our reference: `POST esim/query`.
@@ -115,15 +98,13 @@ class EsimAccess(Seller):
         """
         accepted_id = request.provider_order_id
         key = ("orderNo", accepted_id) if accepted_id else ("transactionId", request.reference)
-        try:
+        with self._asking_for(request):
             reply = await self._http.ask(_QUERY, query_body(*key))
             code = self._query_code(reply)
-            profiles = [] if code else self._listed(reply)
+            profiles = [] if code else _listed(reply)
             ours = [each for each in profiles if is_ours(each, request)]
             if profiles and not ours:
-                raise self._puzzling("It holds other orders only.", reply)
-        except ProviderRefused as error:
-            raise self._unsettled(error, accepted_id) from None
+                raise reply.unsettling("It holds other orders only.")
         if code in NOT_IN_THIS_STATE:
             raise ProviderRefused(
                 f"{self.name} calls the state of the order abnormal: error code {code}.",
@@ -131,7 +112,11 @@ class EsimAccess(Seller):
             )
         if not ours:
             return self._not_delivered(code, accepted_id, reply)
-        return self._delivered(ours, request, self._only(ours, reply))
+        only_ours = reply.holding(
+            {"success": True, "obj": {"esimList": ours}}, [self._config.access_code]
+        )
+        with only_ours.read_as_sale():
+            return self._esim(profile_of(ours, request), request, only_ours)
 
     async def cancel(self, bought: Bought) -> bool:
         """Give an unused profile back, which refunds it: `POST esim/cancel`. Idempotent.
@@ -170,38 +155,21 @@ class EsimAccess(Seller):
         except InvalidInput:
             raise ProviderUnavailable(f"{self.name} answered without a balance.") from None
 
-    async def aclose(self) -> None:
-        """Close the connections. Idempotent."""
-        await self._http.aclose()
-
     def _query_code(self, reply: HttpReply) -> str | None:
         """The code of a query that says something of our order without listing it."""
-        try:
+        with reply.read_as_look_up():
             code = error_code(reply.body)
-        except InvalidInput as fault:
-            raise self._puzzling(fault.message, reply) from None
         if code is None or code in _SAYING_OF_AN_ORDER:
             return code
         raise failure(self.name, code, ProviderUnavailable, reply.kept)
 
-    def _listed(self, reply: HttpReply) -> list[Mapping[str, object]]:
-        try:
-            return listed_profiles(reply.body)
-        except InvalidInput as fault:
-            raise self._puzzling(fault.message, reply) from None
-
-    def _unsettled(self, error: ProviderRefused, accepted_id: str | None) -> ProviderError:
-        """What refuses the question says nothing of an order that was accepted."""
-        if accepted_id is None:
-            return error
-        return ProviderUnavailable(
-            f"{self.name} does not tell what became of the order.", reply=error.reply
-        )
-
     def _not_delivered(
         self, code: str | None, accepted_id: str | None, reply: HttpReply
     ) -> AcceptedOrder | None:
-        """No profile. Of an order that it has accepted, "no such order" is not believed."""
+        """What a query without a profile of ours says of the order; None if there is none.
+
+        Of an order that eSIM Access has accepted, "no such order" is not believed.
+        """
         order_id = accepted_id or named_order(reply.body)
         if order_id:
             return AcceptedOrder(order_id, reply.kept)
@@ -211,28 +179,8 @@ class EsimAccess(Seller):
                 reply=reply.kept,
             )
         if code not in (None, NO_SUCH_ORDER):
-            raise self._puzzling(f"It holds error code {code}.", reply)
+            raise reply.unsettling(f"It holds error code {code}.")
         return None
-
-    def _delivered(
-        self, ours: Sequence[Mapping[str, object]], request: ProvisionRequest, reply: HttpReply
-    ) -> ProvisionedEsim:
-        try:
-            return esim_of(
-                ours,
-                request,
-                strict_luhn=self._strict_luhn,
-                sent=self.describe_request(request),
-                reply=reply,
-            )
-        except InvalidInput as fault:
-            raise unusable(self.name, fault.message, reply) from None
-
-    def _only(self, profiles: list[Mapping[str, object]], reply: HttpReply) -> HttpReply:
-        """The reply without other orders, in case the filter was ignored."""
-        body = {"success": True, "obj": {"esimList": profiles}}
-        kept = {"status": reply.kept["status"], "body": redacted(body, [self._config.access_code])}
-        return HttpReply(body, kept, json.dumps(body))
 
     async def _iccid(self, bought: Bought) -> str | None:
         """The ICCID of a purchase that we know by its names only; None if there is none."""
@@ -253,10 +201,9 @@ class EsimAccess(Seller):
     async def _profiles(self, key: str, value: str) -> list[Mapping[str, object]]:
         reply = await self._http.ask(_QUERY, query_body(key, value))
         code = self._query_code(reply)
-        return [] if code else self._listed(reply)
+        return [] if code else _listed(reply)
 
-    def _puzzling(self, fault: str, reply: HttpReply) -> ProviderRefused:
-        return ProviderRefused(
-            f"{self.name} answered the look-up, but its reply cannot be used. {fault}",
-            reply=reply.kept,
-        )
+
+def _listed(reply: HttpReply) -> list[Mapping[str, object]]:
+    with reply.read_as_look_up():
+        return listed_profiles(reply.body)

@@ -6,10 +6,9 @@ from decimal import Decimal
 
 from domain.codes import install_codes, parse_activation_code
 from domain.errors import InvalidInput
-from domain.provider import Balance, ProvisionedEsim, ProvisionRequest
-from providers.kit.amounts import decimal_of
-from providers.kit.fields import iccid_of, identifier, mapping, mappings, text
-from providers.kit.http import HttpReply
+from domain.provider import Balance, ProvisionRequest
+from providers.kit.base import SoldProfile
+from providers.kit.fields import decimal_of, identifier, mapping, mappings, text
 
 MAX_REFERENCE = 50
 """Characters of a transactionId."""
@@ -67,19 +66,11 @@ def is_ours(profile: Mapping[str, object], request: ProvisionRequest) -> bool:
     return accepted_id is not None and profile.get("orderNo") == accepted_id
 
 
-def esim_of(
-    profiles: Sequence[Mapping[str, object]],
-    request: ProvisionRequest,
-    *,
-    strict_luhn: bool,
-    sent: Mapping[str, object],
-    reply: HttpReply,
-) -> ProvisionedEsim:
+def profile_of(profiles: Sequence[Mapping[str, object]], request: ProvisionRequest) -> SoldProfile:
     """The one profile of our order, every field checked.
 
     Raises:
-        InvalidInput: several, another order's, or an ICCID or code that cannot be used; quotes
-            no code.
+        InvalidInput: several, another order's, or a code that cannot be used; quotes no code.
     """
     if len(profiles) != 1:
         raise InvalidInput(f"{len(profiles)} profiles have our reference.")
@@ -88,16 +79,10 @@ def esim_of(
     if profile.get("esimStatus") in _ENDED:
         raise InvalidInput("It is cancelled or used up.")
     lpa_string = parse_activation_code(text(profile, "ac")).lpa_string
-    codes = install_codes(text(profile, "ac"), lpa_string)
-    return ProvisionedEsim(
-        reference=request.reference,
-        iccid=iccid_of(profile, request, strict_luhn),
-        activation_code=codes.activation_code,
-        qr_payload=codes.qr_payload,
+    return SoldProfile(
+        iccid=text(profile, "iccid"),
+        codes=install_codes(text(profile, "ac"), lpa_string),
         expires_at=_moment(profile.get("expiredTime")),
-        request=sent,
-        reply=reply.kept,
-        raw=reply.raw,
     )
 
 

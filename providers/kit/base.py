@@ -1,18 +1,54 @@
-"""What adapters share: what they take over from their settings, and what most providers lack."""
+"""What adapters share: reading a sale, and what most providers lack."""
 
-from domain.provider import Balance, Bought, Traits
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.codes import InstallCodes
+from domain.errors import ProviderRefused, ProviderUnavailable
+from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest, Traits
 from providers.kit.config import ProviderConfig
+from providers.kit.fields import checked_iccid
+from providers.kit.http import ProviderHttp
+from providers.kit.reply import HttpReply
 
 
-class Seller:
-    """The part of the Protocol that is the same at every provider, unless an adapter says else."""
+@dataclass(frozen=True, slots=True)
+class SoldProfile:
+    """A profile as an adapter reads it from a reply: its fields in our words.
 
+    Attributes:
+        iccid: as the reply has it; the kit checks it.
+        instructions: free text for the customer.
+        expires_at: until when it can be installed or used.
+    """
+
+    iccid: str
+    codes: InstallCodes = field(repr=False)
+    instructions: str | None = field(default=None, repr=False)
+    confirmation_code: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+
+
+class Seller(ABC):
+    """The part of the Protocol that is the same at every provider, unless an adapter says else.
+
+    An adapter adds `name`, `describe_request`, `provision` and `advance`.
+
+    Args:
+        config: the variables of the adapter; what of them the gate needs becomes its traits.
+        http: the client of this provider, closed by `aclose`.
+    """
+
+    name: str
     enables = False
     """A code works from the moment it is sold."""
     returnable = False
     """What was bought is not taken back."""
 
-    def __init__(self, config: ProviderConfig) -> None:
+    def __init__(self, config: ProviderConfig, http: ProviderHttp) -> None:
         self.traits = Traits(
             ambiguity=config.ambiguity,
             settle_gap_seconds=config.settle_gap_seconds,
@@ -21,15 +57,71 @@ class Seller:
             enables=self.enables,
             returnable=self.returnable,
         )
+        self._http = http
         self._strict_luhn = config.iccid_luhn_strict
 
-    async def enable(self, bought: Bought) -> None:
-        """Nothing to do. Sends nothing."""
+    @abstractmethod
+    def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
+        """The body of the purchase without secrets. Sends nothing."""
+
+    async def enable(self, bought: Bought) -> None:  # noqa: B027 - most providers need no call
+        """Do nothing: a code works once it is sold."""
 
     async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - nothing is taken back
-        """False: nothing is taken back. Sends nothing."""
+        """Answer False: nothing is taken back. Sends nothing."""
         return False
 
     async def balance(self) -> Balance | None:
-        """None: the provider does not tell. Sends nothing."""
+        """Answer None: the provider does not tell. Sends nothing."""
         return None
+
+    async def aclose(self) -> None:
+        """Close the connections. Idempotent."""
+        await self._http.aclose()
+
+    def _plan_code(self, request: ProvisionRequest) -> str:
+        """The provider's name of the plan.
+
+        Raises:
+            ProviderRefused: we know none; nothing is sent.
+        """
+        if request.plan_code is None:
+            raise ProviderRefused(f"{self.name} has no plan code for this plan: see plan_codes.")
+        return request.plan_code
+
+    def _esim(
+        self, profile: SoldProfile, request: ProvisionRequest, reply: HttpReply
+    ) -> ProvisionedEsim:
+        """What was sold, with its ICCID checked, and what is kept of request and reply.
+
+        Raises:
+            InvalidInput: it is no ICCID; quotes nothing of it.
+        """
+        return ProvisionedEsim(
+            reference=request.reference,
+            iccid=checked_iccid(profile.iccid, request, self._strict_luhn),
+            activation_code=profile.codes.activation_code,
+            qr_payload=profile.codes.qr_payload,
+            instructions=profile.instructions,
+            confirmation_code=profile.confirmation_code,
+            expires_at=profile.expires_at,
+            request=self.describe_request(request),
+            reply=reply.kept,
+            raw=reply.raw,
+        )
+
+    @contextmanager
+    def _asking_for(self, request: ProvisionRequest) -> Iterator[None]:
+        """Ask for an order. A refused question says nothing of an order that was accepted.
+
+        Raises:
+            ProviderUnavailable: in place of ProviderRefused, where the order was accepted.
+        """
+        try:
+            yield
+        except ProviderRefused as error:
+            if request.provider_order_id is None:
+                raise
+            raise ProviderUnavailable(
+                f"{self.name} does not tell what became of the order.", reply=error.reply
+            ) from None

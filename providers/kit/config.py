@@ -3,6 +3,7 @@
 A field's environment variable is the provider's name and the field's: `AIRALO_BASE_URL`.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -14,12 +15,16 @@ from domain.notice import NoticeReader
 from domain.provider import EsimProvider
 from domain.purchase import Ambiguity
 
+HEADER_VALUE = re.compile(r"[!-~]+")
+"""What a credential must be like to travel in a header: no space, no line break, ASCII only."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderConfig:
     """The settings that each provider has, with safe defaults.
 
     Attributes:
+        base_url: where the provider's API is.
         timeout_seconds: one HTTP exchange, from connecting to the last byte.
         ambiguity: what the provider has confirmed for an unknown outcome.
         settle_gap_seconds: longer than its look-up can lag behind its orders.
@@ -31,6 +36,7 @@ class ProviderConfig:
             check digit is unusable.
     """
 
+    base_url: str = ""
     timeout_seconds: Annotated[float, Field(gt=0, le=18)] = 15
     ambiguity: Ambiguity = Ambiguity.REVIEW
     settle_gap_seconds: Annotated[float, Field(gt=0)] = 60
@@ -42,7 +48,7 @@ class ProviderConfig:
 
     @property
     def limits(self) -> ProviderLimits:
-        """The same as the gate in front of the provider wants it."""
+        """What of this the gate in front of the provider enforces."""
         return ProviderLimits(
             rate_per_second=self.rate_per_second,
             max_concurrent=self.max_concurrent,

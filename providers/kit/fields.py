@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 import structlog
 
@@ -49,10 +50,10 @@ def text(fields: Mapping[str, object], key: str) -> str:
 
 
 def optional_text(fields: Mapping[str, object], key: str) -> str | None:
-    """The same for a field that may be missing, null or empty.
+    """A field that must be text where it is there at all; None if missing, null or empty.
 
     Raises:
-        InvalidInput: it is something else.
+        InvalidInput: it is something else than text.
     """
     return None if fields.get(key) in (None, "") else text(fields, key)
 
@@ -62,16 +63,30 @@ def identifier(value: object) -> str | None:
     return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
 
 
-def iccid_of(fields: Mapping[str, object], request: ProvisionRequest, strict_luhn: bool) -> str:
-    """The ICCID in a sold profile, checked; a wrong check digit is logged.
+def checked_iccid(digits: str, request: ProvisionRequest, strict_luhn: bool) -> str:
+    """The ICCID of a sold profile. A wrong check digit is logged.
 
     Raises:
-        InvalidInput: it is none.
+        InvalidInput: it is none, or with `strict_luhn` its check digit is wrong.
     """
-    iccid = parse_iccid(text(fields, "iccid"), strict_luhn)
+    iccid = parse_iccid(digits, strict_luhn)
     if not iccid.luhn_valid:
         log.warning("ICCID fails its Luhn check", order_id=request.order_id, iccid=iccid.digits)
     return iccid.digits
+
+
+def decimal_of(value: object) -> Decimal:
+    """An amount as its digits say it, not as a binary fraction.
+
+    Raises:
+        InvalidInput: it is no finite number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidInput("It holds no amount.")
+    amount = Decimal(str(value))
+    if not amount.is_finite():
+        raise InvalidInput("It holds no amount.")
+    return amount
 
 
 def printable(value: object) -> str | None:

@@ -37,6 +37,7 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from providers.kit.redaction import redacted
+from providers.kit.reply import HttpReply
 
 MAX_REPLY_BYTES = 1024 * 1024
 MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
@@ -79,21 +80,6 @@ _MEANINGS: Mapping[type[ProviderError], str] = {
 
 Judge: TypeAlias = Callable[[int, object], type[ProviderError] | None]
 """What a failed reply's status and parsed body mean to this provider; None is "as the table"."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpReply:
-    """A reply with a 2xx status and a JSON body.
-
-    Attributes:
-        body: the parsed JSON, secrets included.
-        kept: `{"status", "body"}` without secrets, for ops.
-        raw: the body's text, secrets included, for quarantine alone.
-    """
-
-    body: object = field(repr=False)
-    kept: Mapping[str, object] = field(repr=False)
-    raw: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +172,17 @@ class ProviderHttp:
             self._json_post(path, body, headers), ProviderUnavailable, secrets
         )
 
+    async def ask_form(
+        self, path: str, form: Mapping[str, str], secrets: Collection[str] = ()
+    ) -> HttpReply:
+        """As `ask`, with the fields of a form in place of JSON.
+
+        Raises:
+            ProviderUnavailable, ProviderRefused.
+        """
+        request = self._client.build_request("POST", self._url(path), data=dict(form))
+        return await self._exchange(request, ProviderUnavailable, secrets)
+
     async def get(
         self,
         path: str,
@@ -243,7 +240,7 @@ class ProviderHttp:
             if unsure is ProviderUnavailable:
                 raise ProviderUnavailable(fault, reply=kept)
             raise ProviderReplyUnusable(fault, raw=raw.text, reply=kept)
-        return HttpReply(body, kept, raw.text)
+        return HttpReply(self._provider, body, kept, raw.text)
 
     async def _receive(self, request: httpx.Request) -> _RawReply:
         response = await self._client.send(request, stream=True)
@@ -297,15 +294,6 @@ _PLAIN_HEADERS = {
     "connection": "close",  # a kept one that the server drops looks like a lost purchase
     "user-agent": "esim-activation",
 }
-
-
-def unusable(provider: str, fault: str, reply: HttpReply) -> ProviderReplyUnusable:
-    """A reply that sold something, and that nobody may be given; `fault` quotes nothing of it."""
-    return ProviderReplyUnusable(
-        f"{provider} took the order, but its reply cannot be used. {fault}",
-        raw=reply.raw,
-        reply=reply.kept,
-    )
 
 
 def checked_base_url(variable: str, text: str) -> httpx.URL:

@@ -9,7 +9,8 @@ import pytest
 
 from domain.errors import ProviderError, ProviderHeld, ProviderRefused, ProviderUnavailable
 from domain.provider import ProvisionedEsim, ProvisionRequest
-from providers.airalo.tokens import TokenHttp, Tokens
+from providers.airalo.tokens import Tokens
+from providers.kit.http import ProviderHttp
 from tests.providers.airalo_partner import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -57,7 +58,7 @@ def clock() -> Clock:
 async def tokens(partner: PartnerServer, clock: Clock) -> AsyncIterator[Tokens]:
     """A token cache that asks the partner."""
     base_url = httpx.URL(f"{partner.base_url}/v2")
-    http = TokenHttp("AIRALO", base_url, auth_headers={}, timeout_seconds=5)
+    http = ProviderHttp("AIRALO", base_url, auth_headers={}, timeout_seconds=5)
     cache = Tokens("AIRALO", http, CLIENT_ID, CLIENT_SECRET, clock)
     yield cache
     await cache.aclose()
