@@ -3,7 +3,7 @@
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.providers.partner_server import answering
+from tests.partners.scripted import answering
 from tests.rows import run
 
 DOWN = answering(503, {"error": "maintenance"})

@@ -15,7 +15,7 @@ from tests.api.asking import DOWN, activate, parked
 from tests.api.server import app_settings, serving
 from tests.api.tokens import bearer
 from tests.holds import Hold
-from tests.providers.partner_server import PartnerServer
+from tests.partners.connected_you import PartnerServer
 from tests.rows import paid_order, rows, run, stock_item, value
 from tests.workflows.conftest import Watch
 from workflows.messages import Step, workflow_id

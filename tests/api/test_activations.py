@@ -15,7 +15,7 @@ from activities.pause_points import PausePoint
 from tests.api.asking import DOWN, activate
 from tests.api.tokens import admin
 from tests.holds import Hold
-from tests.providers.partner_server import PartnerServer
+from tests.partners.connected_you import PartnerServer
 from tests.rows import paid_order, rows, run, stock_item, value
 
 pytestmark = pytest.mark.usefixtures("worker")

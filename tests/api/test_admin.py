@@ -11,7 +11,8 @@ from tests.api.server import app_settings, serving
 from tests.api.tokens import admin
 from tests.cli.profile_states import order_in
 from tests.doubts import in_doubt
-from tests.providers.partner_server import PartnerServer, answering
+from tests.partners.connected_you import PartnerServer
+from tests.partners.scripted import answering
 from tests.rows import paid_order, rows, run, stock_item, value
 from tests.workflows.conftest import Watch
 from workflows.client import Activations

@@ -10,7 +10,7 @@ from api.app import AppSettings
 from local.temporal import TemporalServer
 from tests.api.asking import DOWN, SOLD_OUT, activate, an_hour_passes, parked
 from tests.api.server import app_settings
-from tests.providers.partner_server import PartnerServer
+from tests.partners.connected_you import PartnerServer
 from tests.rows import paid_order, rows, stock_item
 from tests.workflows.conftest import Watch
 from workflows.messages import Step

@@ -9,7 +9,7 @@ from tests.api.asking import DOWN, activate, parked
 from tests.api.server import app_settings, serving
 from tests.api.tokens import admin, bearer
 from tests.doubts import CANARY, CODE, PROVIDER, in_doubt
-from tests.providers.partner_server import PartnerServer
+from tests.partners.connected_you import PartnerServer
 from tests.rows import paid_order, run, value
 from tests.workflows.conftest import Watch
 from workflows.messages import Step

@@ -15,7 +15,8 @@ from tests.api.server import app_settings, serving
 from tests.api.tokens import admin, bearer
 from tests.cli.profile_states import order_in
 from tests.doubts import CANARY, CODE, ICCID, RAW, in_doubt, long_story, quarantined, under_review
-from tests.providers.partner_server import PartnerServer, answering
+from tests.partners.connected_you import PartnerServer
+from tests.partners.scripted import answering
 from tests.rows import paid_order, rows, stock_item, value
 from tests.workflows.conftest import Watch
 from workflows.messages import Step

@@ -11,7 +11,8 @@ from temporalio.client import Client
 from tests.bench.costs import peak_mb, resident_mb
 from tests.bench.shop import Shop
 from tests.bench.throughput import for_each
-from tests.providers.partner_server import API_KEY, PARTNER_ID, PartnerServer, answering
+from tests.partners.connected_you import API_KEY, PARTNER_ID, PartnerServer
+from tests.partners.scripted import answering
 from workflows.client import Activations
 
 WORKER = "worker-parked"

@@ -10,7 +10,7 @@ from domain.profile import ProfileStatus
 from local.temporal import TemporalServer
 from tests.cli.conftest import Esimctl, Ran
 from tests.doubts import CANARY, CODE, PROVIDER, in_doubt
-from tests.providers.partner_server import PartnerServer
+from tests.partners.connected_you import PartnerServer
 from tests.rows import paid_order, rows, run, value
 from tests.workflows.conftest import Watch, activations, ambiguity, partner, providers, watch
 from workflows.client import Activations

@@ -15,7 +15,8 @@ from tests.cli.conftest import Esimctl, Ran
 from tests.cli.forking import PROGRAM, ROOT
 from tests.cli.profile_states import order_in
 from tests.doubts import CANARY, CODE, ICCID, in_doubt, under_review
-from tests.providers.partner_server import PartnerServer, answering
+from tests.partners.connected_you import PartnerServer
+from tests.partners.scripted import answering
 from tests.rows import paid_order, rows, stock_item, value
 from tests.workflows.conftest import Watch, activations, ambiguity, partner, providers, watch
 from workflows.client import Activations

@@ -21,18 +21,11 @@ from sandbox.credentials import AIRALO_CLIENT_SECRET, ESIM_ACCESS_ACCESS_CODE
 from sandbox.running import running_sandbox
 from sandbox.sandbox import Sandbox
 from sandbox.settings import SandboxSettings
-from tests.providers.partner_server import (
-    API_KEY,
-    MATCHING_ID,
-    PARTNER_ID,
-    PartnerServer,
-    answering,
-    cut_off,
-    reset_after_reading,
-)
-from tests.providers.sandboxes import airalo_in, esim_access_in
-from tests.providers.smdp_server import SECRET as MATCHING_ID_SECRET
-from tests.providers.smdp_server import config_in
+from tests.partners.connected_you import API_KEY, MATCHING_ID, PARTNER_ID, PartnerServer
+from tests.partners.es2plus import SECRET as MATCHING_ID_SECRET
+from tests.partners.es2plus import config_in
+from tests.partners.sandboxes import airalo_in, esim_access_in
+from tests.partners.scripted import answering, cut_off, reset_after_reading
 
 CUSTOMER = ("canary.user@example.com", "Canary Customer")
 
@@ -66,7 +59,10 @@ async def connected_you_dry_run(_: Path) -> AsyncIterator[Case]:
 
 @asynccontextmanager
 async def connected_you_live(_: Path) -> AsyncIterator[Case]:
-    """The live adapter, its look-up confirmed, against a partner on loopback."""
+    """ConnectedYou, its look-up confirmed, by a partner of the tests' own.
+
+    A scripted one, since its failures quote every secret back at us; the sandbox knows none.
+    """
     partner = PartnerServer()
     await partner.start()
     provider = ConnectedYou(

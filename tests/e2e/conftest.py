@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.purchase_stack import Market, running_market
 from tests.e2e.stack import Customer, Stack, running_stack
-from tests.providers.partner_server import API_KEY, PARTNER_ID, PartnerServer
+from tests.partners.connected_you import API_KEY, PARTNER_ID, PartnerServer
 
 CANARY_STOCK = "CANARY-STOCK-5Z8Q"
 CANARY_CONFIRMATION = "CANARY-CONFIRMATION-7K2M"

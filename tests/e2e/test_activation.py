@@ -4,7 +4,8 @@ import asyncio
 
 from tests.e2e.invariants import broken
 from tests.e2e.stack import Customer, Stack
-from tests.providers.partner_server import PartnerServer, answering
+from tests.partners.connected_you import PartnerServer
+from tests.partners.scripted import answering
 from tests.rows import rows, run, value
 
 RUNBOOK = """

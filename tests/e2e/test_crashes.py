@@ -12,7 +12,7 @@ from tests.e2e.invariants import broken
 from tests.e2e.stack import Customer, Stack
 from tests.e2e.test_activation import _bare_plan, _stock
 from tests.holds import Hold
-from tests.providers.partner_server import PartnerServer
+from tests.partners.connected_you import PartnerServer
 from tests.rows import value
 from workflows.messages import workflow_id
 

@@ -11,7 +11,7 @@ from tests.e2e.conftest import CANARY_CONFIRMATION, CANARY_STOCK
 from tests.e2e.purchase_stack import Market
 from tests.e2e.stack import Customer, Stack
 from tests.e2e.test_activation import _bare_plan
-from tests.providers.partner_server import API_KEY, INSTRUCTIONS, MATCHING_ID
+from tests.partners.connected_you import API_KEY, INSTRUCTIONS, MATCHING_ID
 from tests.rows import rows, run, value
 
 CANARIES = (CANARY_STOCK, CANARY_CONFIRMATION, MATCHING_ID, INSTRUCTIONS, API_KEY)

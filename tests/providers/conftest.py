@@ -7,7 +7,7 @@ import pytest
 
 from domain.provider import ProvisionRequest
 from providers.connected_you import ConnectedYou, ConnectedYouConfig
-from tests.providers.partner_server import API_KEY, PARTNER_ID, PartnerServer
+from tests.partners.connected_you import API_KEY, PARTNER_ID, PartnerServer
 
 Build = Callable[..., ConnectedYou]
 

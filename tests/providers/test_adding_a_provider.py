@@ -26,11 +26,9 @@ from providers import Adapter, build_providers
 from settings import load_config
 from tests.conformance import test_providers as conformance
 from tests.conformance.conftest import CUSTOMER, Case
-from tests.providers.partner_server import (
-    API_KEY,
-    MATCHING_ID,
+from tests.partners.connected_you import API_KEY, MATCHING_ID, PartnerServer
+from tests.partners.scripted import (
     Answer,
-    PartnerServer,
     Received,
     answering,
     cut_off,

@@ -13,10 +13,10 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from domain.provider import Balance, ProvisionRequest
-from tests.providers.airalo_partner import SECRETS, TALKATIVE, after_token, airalo_at
-from tests.providers.partner_server import (
+from tests.partners.airalo import SECRETS, TALKATIVE, after_token, airalo_at
+from tests.partners.scripted import (
     Answer,
-    PartnerServer,
+    ScriptedServer,
     answering,
     close_without_a_word,
     cut_off,
@@ -64,7 +64,7 @@ TABLE: list[tuple[int, object, type[ProviderError]]] = [
 @pytest.mark.parametrize(("status", "body", "expected"), TABLE)
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_failed_order_says_whether_it_may_be_booked(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     status: int,
     body: object,
@@ -85,7 +85,7 @@ async def test_failed_order_says_whether_it_may_be_booked(
 
 @pytest.mark.parametrize(("status", "body", "expected"), TABLE)
 async def test_failed_question_never_means_booked(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     status: int,
     body: object,
@@ -102,7 +102,7 @@ async def test_failed_question_never_means_booked(
 
 
 async def test_retry_after_is_honoured(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """Too many orders a minute: the wait is Airalo's."""
     partner.answer = after_token(answering(429, {}, {"retry-after": "17"}))
@@ -123,7 +123,7 @@ async def test_retry_after_is_honoured(
     ],
 )
 async def test_lost_reply_is_unknown(
-    partner: PartnerServer, request_42: ProvisionRequest, answer: Answer
+    partner: ScriptedServer, request_42: ProvisionRequest, answer: Answer
 ) -> None:
     """Airalo has read the order; without a whole reply nobody knows what it did."""
     partner.answer = after_token(answer)
@@ -136,7 +136,7 @@ async def test_lost_reply_is_unknown(
 
 
 async def test_unreadable_reply_goes_to_quarantine(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """What came is kept whole for the person who has to look, and nowhere else."""
     partner.answer = after_token(cut_off(TALKATIVE.encode()))
@@ -158,7 +158,7 @@ async def test_unreadable_reply_goes_to_quarantine(
     ],
 )
 async def test_balance_is_read(
-    partner: PartnerServer, balances: object, expected: Balance | None
+    partner: ScriptedServer, balances: object, expected: Balance | None
 ) -> None:
     """One account, a list of them, or none."""
     partner.answer = after_token(answering(200, {"data": {"balances": balances}}))
@@ -178,7 +178,7 @@ async def test_balance_is_read(
         {"balances": {"availableBalance": {"amount": 225}}},
     ],
 )
-async def test_unreadable_balance_is_not_an_amount(partner: PartnerServer, data: object) -> None:
+async def test_unreadable_balance_is_not_an_amount(partner: ScriptedServer, data: object) -> None:
     """Nobody is told a number that Airalo did not say."""
     partner.answer = after_token(answering(200, {"data": data}))
     async with airalo_at(partner) as airalo:

@@ -13,7 +13,7 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from domain.provider import AcceptedOrder, ProvisionedEsim, ProvisionRequest
-from tests.providers.airalo_partner import (
+from tests.partners.airalo import (
     MATCHING_ID,
     ORDER,
     SECRETS,
@@ -23,7 +23,7 @@ from tests.providers.airalo_partner import (
     airalo_at,
     listing,
 )
-from tests.providers.partner_server import PartnerServer, Received, answering, send_json
+from tests.partners.scripted import Received, ScriptedServer, answering, send_json
 from tests.providers.secrecy import assert_clean
 
 OTHER_CODE = "OTHER-CANARY-1234"
@@ -42,7 +42,7 @@ def accepted(request_42: ProvisionRequest) -> ProvisionRequest:
 
 
 async def test_lookup_asks_for_the_description(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """A GET with filter and eSIMs, without the user's address; it books nothing."""
     partner.answer = listing()
@@ -60,7 +60,7 @@ async def test_lookup_asks_for_the_description(
 
 @pytest.mark.parametrize("provider_order_id", [None, REQUEST_ID])
 async def test_order_is_found_among_similar_ones(
-    partner: PartnerServer, request_42: ProvisionRequest, provider_order_id: str | None
+    partner: ScriptedServer, request_42: ProvisionRequest, provider_order_id: str | None
 ) -> None:
     """Airalo finds parts of a description; nothing of another order is delivered or kept."""
     partner.answer = listing(OTHER, ORDER)
@@ -77,7 +77,7 @@ async def test_order_is_found_among_similar_ones(
 
 
 async def test_order_is_found_on_any_page(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """Pages are read to the last one."""
 
@@ -93,7 +93,7 @@ async def test_order_is_found_on_any_page(
 
 
 async def test_similar_orders_alone_are_an_absence(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """With the whole list read, ours is positively not in it."""
     partner.answer = listing(OTHER)
@@ -103,7 +103,7 @@ async def test_similar_orders_alone_are_an_absence(
 
 @pytest.mark.parametrize("description", [None, "", "order-7"])
 async def test_a_list_of_something_else_is_no_absence(
-    partner: PartnerServer, request_42: ProvisionRequest, description: str | None
+    partner: ScriptedServer, request_42: ProvisionRequest, description: str | None
 ) -> None:
     """It was not made for our reference, so what is not on it may still exist."""
     partner.answer = listing(OTHER, {**OTHER, "description": description})
@@ -113,7 +113,7 @@ async def test_a_list_of_something_else_is_no_absence(
 
 
 async def test_accepted_order_that_is_not_listed_is_under_way(
-    partner: PartnerServer, accepted: ProvisionRequest
+    partner: ScriptedServer, accepted: ProvisionRequest
 ) -> None:
     """Airalo took it on and lists it once it is delivered: an empty list is no refusal."""
     partner.answer = listing(OTHER)
@@ -132,7 +132,7 @@ async def test_accepted_order_that_is_not_listed_is_under_way(
     ],
 )
 async def test_listed_order_without_esims_is_under_way(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     accepted: ProvisionRequest,
     order: dict[str, object],
@@ -163,7 +163,7 @@ async def test_listed_order_without_esims_is_under_way(
 )
 @pytest.mark.parametrize("provider_order_id", [None, REQUEST_ID])
 async def test_order_that_cannot_be_delivered_is_a_persons_matter(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     orders: list[object],
     provider_order_id: str | None,
@@ -190,7 +190,7 @@ FAILED: dict[str, object] = {**ORDER, "sims": [], "status": {"slug": "failed"}}
     ],
 )
 async def test_failed_order_is_said_to_have_failed(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     order: dict[str, object],
     name: str,
@@ -206,7 +206,7 @@ async def test_failed_order_is_said_to_have_failed(
 
 
 async def test_an_earlier_failed_order_does_not_end_an_accepted_one(
-    partner: PartnerServer, accepted: ProvisionRequest
+    partner: ScriptedServer, accepted: ProvisionRequest
 ) -> None:
     """It has our description too, and another name: the accepted one is still under way."""
     partner.answer = listing(FAILED, {**FAILED, "id": 9665, "code": "20230226-009665"})
@@ -218,7 +218,7 @@ async def test_an_earlier_failed_order_does_not_end_an_accepted_one(
 
 @pytest.mark.parametrize("provider_order_id", [None, REQUEST_ID])
 async def test_order_is_found_beside_an_earlier_failed_one(
-    partner: PartnerServer, request_42: ProvisionRequest, provider_order_id: str | None
+    partner: ScriptedServer, request_42: ProvisionRequest, provider_order_id: str | None
 ) -> None:
     """What failed was not sold: the two are no double purchase."""
     partner.answer = listing(ORDER, {**FAILED, "id": 9665, "code": "20230226-009665"})
@@ -243,7 +243,7 @@ PUZZLES = [
 
 @pytest.mark.parametrize("answer", PUZZLES)
 async def test_puzzling_answer_is_not_an_absence(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     accepted: ProvisionRequest,
     answer: object,
@@ -260,7 +260,7 @@ async def test_puzzling_answer_is_not_an_absence(
 
 
 async def test_refused_credentials_say_nothing_of_an_accepted_order(
-    partner: PartnerServer, accepted: ProvisionRequest
+    partner: ScriptedServer, accepted: ProvisionRequest
 ) -> None:
     """A revoked secret is an operator's trouble, not the order's."""
     partner.answer = answering(401, {"data": [], "meta": {"message": "no"}})

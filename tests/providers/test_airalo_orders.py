@@ -11,7 +11,7 @@ from domain.errors import Misconfigured, ProviderRefused, ProviderReplyUnusable,
 from domain.provider import AcceptedOrder, Bought, ProvisionedEsim, ProvisionRequest
 from domain.purchase import Ambiguity
 from providers.airalo import AIRALO, Airalo, AiraloConfig
-from tests.providers.airalo_partner import (
+from tests.partners.airalo import (
     CLIENT_ID,
     CLIENT_SECRET,
     CONFIRMATION_CODE,
@@ -26,7 +26,7 @@ from tests.providers.airalo_partner import (
     config_for,
     selling,
 )
-from tests.providers.partner_server import PartnerServer, answering
+from tests.partners.scripted import ScriptedServer, answering
 from tests.providers.secrecy import assert_clean
 
 WEBHOOK = "https://shop.example/api/webhooks/AIRALO?token=canary"
@@ -37,7 +37,7 @@ ACCEPTED = {
 
 
 async def bought(
-    partner: PartnerServer, request: ProvisionRequest, **changes: object
+    partner: ScriptedServer, request: ProvisionRequest, **changes: object
 ) -> ProvisionedEsim:
     """The profile of a purchase that must succeed at once."""
     async with airalo_at(partner, **changes) as airalo:
@@ -47,7 +47,7 @@ async def bought(
 
 
 async def test_order_is_the_contract_to_the_letter(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """A form for the token, then one JSON order with it; no customer anywhere."""
     partner.answer = selling(ORDER)
@@ -70,7 +70,7 @@ async def test_order_is_the_contract_to_the_letter(
     }
 
 
-async def test_sold_profile_is_read(partner: PartnerServer, request_42: ProvisionRequest) -> None:
+async def test_sold_profile_is_read(partner: ScriptedServer, request_42: ProvisionRequest) -> None:
     """ICCID, code and confirmation code arrive; what is kept for ops holds no secret."""
     sim = {**SIM, "confirmation_code": CONFIRMATION_CODE, "qrcode_url": TALKATIVE}
     partner.answer = selling({**ORDER, "sims": [sim], "unheard_of": TALKATIVE})
@@ -88,7 +88,7 @@ async def test_sold_profile_is_read(partner: PartnerServer, request_42: Provisio
 
 
 async def test_confirmation_code_can_be_typed_in(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """Without what Postgres cannot keep and no phone has a key for."""
     partner.answer = selling({**ORDER, "sims": [{**SIM, "confirmation_code": "47\0 11\ud800\n"}]})
@@ -97,7 +97,7 @@ async def test_confirmation_code_can_be_typed_in(
 
 
 async def test_code_follows_from_host_and_matching_id(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """Without a QR code text the LPA string is made of its parts."""
     partner.answer = selling({**ORDER, "sims": [{**SIM, "qrcode": None}]})
@@ -105,7 +105,7 @@ async def test_code_follows_from_host_and_matching_id(
 
 
 async def test_instructions_become_plain_text(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """Both texts without their markup, then the access point that must be typed in."""
     order = {
@@ -129,7 +129,7 @@ async def test_instructions_become_plain_text(
 
 
 async def test_access_point_without_platforms_is_told(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """Older replies name one access point for all phones; the same text is said once."""
     sim = {**SIM, "apn_type": "manual", "apn_value": "globaldata"}
@@ -140,7 +140,7 @@ async def test_access_point_without_platforms_is_told(
 
 @pytest.mark.parametrize("markup", ["<" * 100_000, 7, ["<p>"], "<script", "&#0;"])
 async def test_odd_instructions_never_spoil_a_purchase(
-    partner: PartnerServer, request_42: ProvisionRequest, markup: object
+    partner: ScriptedServer, request_42: ProvisionRequest, markup: object
 ) -> None:
     """Whatever stands there, the profile is delivered."""
     partner.answer = selling({**ORDER, "qrcode_installation": markup})
@@ -148,7 +148,7 @@ async def test_odd_instructions_never_spoil_a_purchase(
 
 
 async def test_asynchronous_order_is_accepted(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """`orders-async` with the place that is told, which is neither described nor kept."""
     partner.answer = after_token(answering(202, ACCEPTED))
@@ -171,7 +171,7 @@ async def test_asynchronous_order_is_accepted(
 
 @pytest.mark.parametrize("changes", [{"webhook_url": WEBHOOK}, {"asynchronous": True}])
 async def test_place_to_tell_goes_with_asynchronous_orders_only(
-    partner: PartnerServer, request_42: ProvisionRequest, changes: dict[str, object]
+    partner: ScriptedServer, request_42: ProvisionRequest, changes: dict[str, object]
 ) -> None:
     """`orders` has no such field, and an opted-in place needs no setting."""
     partner.answer = after_token(answering(200, {"data": {**ORDER, "request_id": "r-1"}}))
@@ -181,7 +181,7 @@ async def test_place_to_tell_goes_with_asynchronous_orders_only(
 
 
 async def test_plan_without_a_code_is_refused_before_the_send(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """We cannot order what we have no name for; not even a token is asked for."""
     async with airalo_at(partner) as airalo:
@@ -219,7 +219,7 @@ async def test_plan_without_a_code_is_refused_before_the_send(
     ],
 )
 async def test_unusable_order_is_never_delivered(
-    partner: PartnerServer, request_42: ProvisionRequest, fault: dict[str, object]
+    partner: ScriptedServer, request_42: ProvisionRequest, fault: dict[str, object]
 ) -> None:
     """Wrong echo, ICCID or code: it was paid for, so a person looks at the whole reply."""
     partner.answer = selling({**ORDER, **fault})
@@ -234,7 +234,7 @@ async def test_unusable_order_is_never_delivered(
 @pytest.mark.parametrize("body", [[], None, "text", 7, {}, {"data": []}, {"data": [ORDER]}])
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_reply_without_an_order_is_unusable(
-    partner: PartnerServer, request_42: ProvisionRequest, body: object, asynchronous: bool
+    partner: ScriptedServer, request_42: ProvisionRequest, body: object, asynchronous: bool
 ) -> None:
     """JSON of another shape may hide a purchase."""
     partner.answer = after_token(answering(200, body))
@@ -245,7 +245,7 @@ async def test_reply_without_an_order_is_unusable(
 
 @pytest.mark.parametrize("request_id", [None, "", 7, "LPA:1$host$CODE", "with space", "x" * 65])
 async def test_acceptance_without_a_name_is_unusable(
-    partner: PartnerServer, request_42: ProvisionRequest, request_id: object
+    partner: ScriptedServer, request_42: ProvisionRequest, request_id: object
 ) -> None:
     """What cannot be asked about later is a person's matter."""
     partner.answer = after_token(answering(202, {"data": {"request_id": request_id}}))
@@ -255,7 +255,7 @@ async def test_acceptance_without_a_name_is_unusable(
 
 
 async def test_wrong_check_digit_is_logged_or_refused(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """The reference's own example fails Luhn: a warning, unless strictness is asked for."""
     partner.answer = selling(ORDER)
@@ -268,7 +268,7 @@ async def test_wrong_check_digit_is_logged_or_refused(
 
 
 async def test_nothing_secret_reaches_the_logs(
-    partner: PartnerServer, request_42: ProvisionRequest, caplog: pytest.LogCaptureFixture
+    partner: ScriptedServer, request_42: ProvisionRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With every library at its most talkative, no code, token or secret is logged."""
     partner.answer = selling(ORDER)
@@ -280,7 +280,7 @@ async def test_nothing_secret_reaches_the_logs(
         assert secret not in everything
 
 
-async def test_order_cannot_be_given_back(partner: PartnerServer) -> None:
+async def test_order_cannot_be_given_back(partner: ScriptedServer) -> None:
     """Refunds are by request and by hand; nothing is sent."""
     async with airalo_at(partner) as airalo:
         assert not airalo.traits.returnable
@@ -290,7 +290,7 @@ async def test_order_cannot_be_given_back(partner: PartnerServer) -> None:
 
 
 async def test_closed_adapter_sends_nothing(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """After aclose a purchase is refused before it is sent."""
     async with airalo_at(partner) as airalo:
@@ -319,7 +319,7 @@ def test_wrong_setting_is_named_and_not_quoted(changes: dict[str, object], named
     assert "canary" not in str(raised.value)
 
 
-async def test_defaults_are_careful(partner: PartnerServer) -> None:
+async def test_defaults_are_careful(partner: ScriptedServer) -> None:
     """A look-up settles what is unknown, after longer than an order takes; no secret shows."""
     config = config_for(partner)
     airalo = Airalo(config)

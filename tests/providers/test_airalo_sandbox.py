@@ -27,8 +27,8 @@ from sandbox.credentials import AIRALO_CLIENT_ID, AIRALO_CLIENT_SECRET
 from sandbox.running import running_sandbox
 from sandbox.sandbox import Sandbox
 from sandbox.settings import SandboxSettings
-from tests.providers.partner_server import PartnerServer, answering
-from tests.providers.sandboxes import PATIENCE_SECONDS, airalo_in, buy
+from tests.partners.sandboxes import PATIENCE_SECONDS, airalo_in, buy
+from tests.partners.scripted import ScriptedServer, answering
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ async def test_unusable_reply_is_never_delivered(
 )
 async def test_notification_of_an_order_is_read(
     sandbox: Sandbox,
-    partner: PartnerServer,
+    partner: ScriptedServer,
     asynchronous: Airalo,
     request_42: ProvisionRequest,
     misbehaviour: str | None,

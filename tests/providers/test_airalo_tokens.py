@@ -11,7 +11,7 @@ from domain.errors import ProviderError, ProviderHeld, ProviderRefused, Provider
 from domain.provider import ProvisionedEsim, ProvisionRequest
 from providers.airalo.tokens import Tokens
 from providers.kit.http import ProviderHttp
-from tests.providers.airalo_partner import (
+from tests.partners.airalo import (
     CLIENT_ID,
     CLIENT_SECRET,
     ORDER,
@@ -24,10 +24,10 @@ from tests.providers.airalo_partner import (
     listing,
     selling,
 )
-from tests.providers.partner_server import (
+from tests.partners.scripted import (
     Answer,
-    PartnerServer,
     Received,
+    ScriptedServer,
     answering,
     reset_after_reading,
     send_json,
@@ -55,7 +55,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def tokens(partner: PartnerServer, clock: Clock) -> AsyncIterator[Tokens]:
+async def tokens(partner: ScriptedServer, clock: Clock) -> AsyncIterator[Tokens]:
     """A token cache that asks the partner."""
     base_url = httpx.URL(f"{partner.base_url}/v2")
     http = ProviderHttp("AIRALO", base_url, auth_headers={}, timeout_seconds=5)
@@ -78,7 +78,7 @@ def counting(expires_in: object = 86400) -> Answer:
 
 
 async def test_token_is_shared_by_all_calls(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """Ten calls at once need one token, and so does every later one."""
     partner.answer = listing(ORDER)
@@ -91,7 +91,7 @@ async def test_token_is_shared_by_all_calls(
 
 
 async def test_token_is_renewed_before_it_ends(
-    partner: PartnerServer, tokens: Tokens, clock: Clock
+    partner: ScriptedServer, tokens: Tokens, clock: Clock
 ) -> None:
     """Whoever gets one has minutes left, whatever the reply says of its life."""
     partner.answer = counting(expires_in=31622400)  # the reference's own example
@@ -104,7 +104,7 @@ async def test_token_is_renewed_before_it_ends(
 
 @pytest.mark.parametrize("expires_in", [None, "soon", 0, -5, 86400, 10**9])
 async def test_token_lives_a_day_at_most(
-    partner: PartnerServer, tokens: Tokens, clock: Clock, expires_in: object
+    partner: ScriptedServer, tokens: Tokens, clock: Clock, expires_in: object
 ) -> None:
     """An odd lifetime counts as the documented one."""
     partner.answer = counting(expires_in)
@@ -114,7 +114,7 @@ async def test_token_lives_a_day_at_most(
 
 
 async def test_short_lived_token_is_used_for_most_of_its_life(
-    partner: PartnerServer, tokens: Tokens, clock: Clock
+    partner: ScriptedServer, tokens: Tokens, clock: Clock
 ) -> None:
     """A token of a minute is not thrown away at once."""
     partner.answer = counting(expires_in=60)
@@ -126,7 +126,7 @@ async def test_short_lived_token_is_used_for_most_of_its_life(
 
 
 async def test_old_token_serves_while_no_new_one_can_be_had(
-    partner: PartnerServer, tokens: Tokens, clock: Clock
+    partner: ScriptedServer, tokens: Tokens, clock: Clock
 ) -> None:
     """An outage of the token endpoint stops nobody whose token is still good."""
     partner.answer = counting()
@@ -139,7 +139,7 @@ async def test_old_token_serves_while_no_new_one_can_be_had(
         await tokens.current()
 
 
-async def test_one_refresh_at_a_time(partner: PartnerServer, tokens: Tokens) -> None:
+async def test_one_refresh_at_a_time(partner: ScriptedServer, tokens: Tokens) -> None:
     """Many callers at once make one request."""
     partner.answer = counting()
     assert set(await asyncio.gather(*[tokens.current() for _ in range(20)])) == {"token-1"}
@@ -147,7 +147,7 @@ async def test_one_refresh_at_a_time(partner: PartnerServer, tokens: Tokens) -> 
 
 
 async def test_refused_token_is_replaced_and_the_order_sent_once_more(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """A 401 comes before anything is booked."""
     hand_out = counting()
@@ -175,7 +175,7 @@ async def test_refused_token_is_replaced_and_the_order_sent_once_more(
 
 
 async def test_second_refusal_is_final(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """A new token that is refused as well ends the purchase: nothing was booked."""
     partner.answer = after_token(answering(401, {"meta": {"message": TALKATIVE}}))
@@ -188,7 +188,7 @@ async def test_second_refusal_is_final(
 
 @pytest.mark.parametrize("status", [403, 422, 500, 429])
 async def test_only_a_401_renews_the_token(
-    partner: PartnerServer, request_42: ProvisionRequest, status: int
+    partner: ScriptedServer, request_42: ProvisionRequest, status: int
 ) -> None:
     """No other refusal is about the token, so nothing is sent twice."""
     partner.answer = after_token(answering(status, {}))
@@ -199,7 +199,7 @@ async def test_only_a_401_renews_the_token(
 
 
 async def test_forgetting_an_old_token_keeps_the_new_one(
-    partner: PartnerServer, tokens: Tokens
+    partner: ScriptedServer, tokens: Tokens
 ) -> None:
     """A late 401 of the old token throws nobody else's away."""
     partner.answer = counting()
@@ -236,7 +236,7 @@ FAILURES: list[tuple[Answer, type[ProviderError]]] = [
 
 @pytest.mark.parametrize(("answer", "expected"), FAILURES)
 async def test_without_a_token_nothing_was_booked(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     answer: Answer,
     expected: type[ProviderError],
@@ -252,7 +252,7 @@ async def test_without_a_token_nothing_was_booked(
 
 
 async def test_limit_of_the_token_endpoint_is_waited_for(
-    partner: PartnerServer, tokens: Tokens, clock: Clock
+    partner: ScriptedServer, tokens: Tokens, clock: Clock
 ) -> None:
     """After a 429 nobody asks again before the time that Airalo named."""
     partner.answer = answering(429, {}, {"retry-after": "40"})
@@ -270,7 +270,7 @@ async def test_limit_of_the_token_endpoint_is_waited_for(
 
 
 async def test_a_fourth_token_in_a_minute_is_not_asked_for(
-    partner: PartnerServer, tokens: Tokens, clock: Clock
+    partner: ScriptedServer, tokens: Tokens, clock: Clock
 ) -> None:
     """Three a minute is Airalo's limit; we do not try it out."""
     partner.answer = answering(500, {})
@@ -287,7 +287,7 @@ async def test_a_fourth_token_in_a_minute_is_not_asked_for(
     assert await tokens.current() == TOKEN
 
 
-async def test_token_is_in_no_repr(partner: PartnerServer, tokens: Tokens) -> None:
+async def test_token_is_in_no_repr(partner: ScriptedServer, tokens: Tokens) -> None:
     """A cache in a traceback is harmless."""
     partner.answer = answering(200, TOKEN_REPLY)
     await tokens.current()
@@ -296,7 +296,7 @@ async def test_token_is_in_no_repr(partner: PartnerServer, tokens: Tokens) -> No
 
 @pytest.mark.parametrize("make", [selling, listing])
 async def test_token_never_comes_back_in_what_is_kept(
-    partner: PartnerServer, request_42: ProvisionRequest, make: Callable[[object], Answer]
+    partner: ScriptedServer, request_42: ProvisionRequest, make: Callable[[object], Answer]
 ) -> None:
     """A reply that quotes our token in a field that is kept loses it."""
     partner.answer = make({**ORDER, "type": f"sim {TOKEN}", "data": CLIENT_SECRET})

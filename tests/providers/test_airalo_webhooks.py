@@ -10,7 +10,7 @@ from airalo.helpers.signature import Signature  # type: ignore[import-untyped]
 from domain.errors import NoticeRefused
 from domain.notice import Notice, NoticeKind
 from providers.airalo import AIRALO, AiraloConfig, AiraloWebhooks
-from tests.providers.airalo_partner import CLIENT_SECRET, MATCHING_ID, ORDER
+from tests.partners.airalo import CLIENT_SECRET, MATCHING_ID, ORDER
 
 REQUEST_ID = "3NhR3gKmqCWK7IWppurpDX3Cg"
 DELIVERED = json.dumps({**ORDER, "request_id": REQUEST_ID}).encode()

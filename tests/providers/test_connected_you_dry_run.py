@@ -5,7 +5,7 @@ import structlog
 from domain.provider import ProvisionRequest
 from domain.purchase import Ambiguity
 from providers.connected_you import ConnectedYouConfig, build_connected_you
-from tests.providers.partner_server import API_KEY, PARTNER_ID
+from tests.partners.connected_you import API_KEY, PARTNER_ID
 
 CONFIG = ConnectedYouConfig("https://sandbox.api.connectedyou.com", PARTNER_ID, API_KEY)
 

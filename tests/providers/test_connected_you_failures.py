@@ -18,18 +18,15 @@ from domain.errors import (
 from domain.provider import ProvisionRequest
 from providers.connected_you import ConnectedYou, ConnectedYouConfig
 from providers.kit.http import MAX_REPLY_BYTES, MAX_RETRY_AFTER_SECONDS, MAYBE_SENT, NOTHING_SENT
-from tests.providers.conftest import Build
-from tests.providers.partner_server import (
-    API_KEY,
-    MATCHING_ID,
-    PARTNER_ID,
+from tests.partners.connected_you import API_KEY, MATCHING_ID, PARTNER_ID, PartnerServer
+from tests.partners.scripted import (
     Answer,
-    PartnerServer,
     answering,
     close_without_a_word,
     cut_off,
     reset_after_reading,
 )
+from tests.providers.conftest import Build
 
 # A quarter of it is for connecting, which a busy machine needs even on loopback.
 IMPATIENT_SECONDS = 2

@@ -12,15 +12,15 @@ from domain.provider import ProvisionRequest
 from domain.purchase import Ambiguity
 from providers.connected_you import ConnectedYou
 from providers.connected_you.mapping import says_out_of_stock
-from tests.providers.conftest import Build
-from tests.providers.partner_server import (
+from tests.partners.connected_you import (
     API_KEY,
     INSTRUCTIONS,
     MATCHING_ID,
     PARTNER_ID,
     PartnerServer,
-    answering,
 )
+from tests.partners.scripted import answering
+from tests.providers.conftest import Build
 
 SEED_REPLY = {
     "orderReference": "order-42",

@@ -6,15 +6,9 @@ from domain.errors import ProviderRefused, ProviderReplyUnusable, ProviderUnavai
 from domain.provider import ProvisionRequest
 from domain.purchase import Ambiguity
 from providers.connected_you import ConnectedYou
+from tests.partners.connected_you import API_KEY, MATCHING_ID, PARTNER_ID, PartnerServer
+from tests.partners.scripted import answering, reset_after_reading
 from tests.providers.conftest import Build
-from tests.providers.partner_server import (
-    API_KEY,
-    MATCHING_ID,
-    PARTNER_ID,
-    PartnerServer,
-    answering,
-    reset_after_reading,
-)
 from tests.providers.test_connected_you_failures import IMPATIENT_SECONDS, assert_clean
 
 ORDER = {"orderReference": "order-42", "activationCode": "XYZ", "iccid": "8901120200045678901"}

@@ -10,8 +10,7 @@ from domain.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from tests.providers.partner_server import Answer, PartnerServer
-from tests.providers.smdp_server import (
+from tests.partners.es2plus import (
     BOUGHT_42,
     CODES_LOST,
     TALK,
@@ -23,10 +22,11 @@ from tests.providers.smdp_server import (
     failed,
     one_after_the_other,
 )
+from tests.partners.scripted import Answer, ScriptedServer
 
 
 @pytest.fixture
-async def build(partner: PartnerServer) -> AsyncIterator[Build]:
+async def build(partner: ScriptedServer) -> AsyncIterator[Build]:
     """Builds adapters for the SM-DP+."""
     async with builder(partner) as build:
         yield build
@@ -37,7 +37,7 @@ async def build(partner: PartnerServer) -> AsyncIterator[Build]:
 
 @pytest.mark.parametrize("lost", CODES_LOST)
 async def test_release_whose_answer_was_lost_is_repeated(
-    partner: PartnerServer, build: Build, lost: Answer
+    partner: ScriptedServer, build: Build, lost: Answer
 ) -> None:
     """The first attempt is "not now", the second goes through."""
     partner.answer = one_after_the_other(lost, done())
@@ -61,7 +61,7 @@ async def test_release_whose_answer_was_lost_is_repeated(
     ],
 )
 async def test_failed_release_says_whether_to_repeat_it(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     build: Build,
     subject: object,
     reason: object,
@@ -80,7 +80,7 @@ async def test_failed_release_says_whether_to_repeat_it(
 
 @pytest.mark.parametrize("lost", CODES_LOST)
 async def test_cancellation_whose_answer_was_lost_is_repeated(
-    partner: PartnerServer, build: Build, lost: Answer
+    partner: ScriptedServer, build: Build, lost: Answer
 ) -> None:
     """The first attempt is unknown; that the matching id is gone shows that it went through."""
     partner.answer = one_after_the_other(lost, failed("8.2.6", "3.10"))
@@ -103,7 +103,7 @@ async def test_cancellation_whose_answer_was_lost_is_repeated(
     ],
 )
 async def test_failed_cancellation_says_whether_it_is_undone(
-    partner: PartnerServer, build: Build, subject: str, reason: str, undone: bool
+    partner: ScriptedServer, build: Build, subject: str, reason: str, undone: bool
 ) -> None:
     """A downloaded profile is not taken back; one without our id is cancelled already."""
     partner.answer = by_function(cancelOrder=failed(subject, reason))
@@ -123,7 +123,7 @@ async def test_failed_cancellation_says_whether_it_is_undone(
     ],
 )
 async def test_other_failed_cancellations_are_refused_or_unknown(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     build: Build,
     subject: object,
     reason: object,

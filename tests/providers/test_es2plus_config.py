@@ -7,7 +7,7 @@ from domain.purchase import Ambiguity
 from providers import ADAPTERS, build_providers
 from providers.es2plus import ES2PLUS, Es2Plus, Es2PlusConfig
 from settings import load_config
-from tests.providers.smdp_server import SECRET, SMDP_ADDRESS, config_for
+from tests.partners.es2plus import SECRET, SMDP_ADDRESS, config_for
 
 LOOPBACK = "http://127.0.0.1:8080"
 SHARED = {"iccid_luhn_strict": False}

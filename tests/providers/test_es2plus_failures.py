@@ -15,8 +15,7 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from domain.provider import ProvisionedEsim, ProvisionRequest
-from tests.providers.partner_server import Answer, PartnerServer, answering, reset_after_reading
-from tests.providers.smdp_server import (
+from tests.partners.es2plus import (
     BOUGHT_42,
     CODES_LOST,
     ICCID,
@@ -32,10 +31,11 @@ from tests.providers.smdp_server import (
     failed,
     one_after_the_other,
 )
+from tests.partners.scripted import Answer, ScriptedServer, answering, reset_after_reading
 
 
 @pytest.fixture
-async def build(partner: PartnerServer) -> AsyncIterator[Build]:
+async def build(partner: ScriptedServer) -> AsyncIterator[Build]:
     """Builds adapters for the SM-DP+."""
     async with builder(partner) as build:
         yield build
@@ -47,7 +47,7 @@ def accepted_42(request_42: ProvisionRequest) -> ProvisionRequest:
     return replace(request_42, provider_order_id=ICCID)
 
 
-async def code_of(build: Build, partner: PartnerServer, request: ProvisionRequest) -> str:
+async def code_of(build: Build, partner: ScriptedServer, request: ProvisionRequest) -> str:
     """The code that an undisturbed confirmation gives."""
     partner.answer = by_function(confirmOrder=done())
     return (await build().advance(request)).qr_payload
@@ -84,7 +84,7 @@ async def code_of(build: Build, partner: PartnerServer, request: ProvisionReques
     ],
 )
 async def test_failed_order_says_whether_a_profile_may_be_reserved(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     build: Build,
     request_42: ProvisionRequest,
     subject: object,
@@ -101,7 +101,7 @@ async def test_failed_order_says_whether_a_profile_may_be_reserved(
 
 
 async def test_failure_names_its_codes(
-    partner: PartnerServer, build: Build, request_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, request_42: ProvisionRequest
 ) -> None:
     """An operator can look the reason up; the reply is kept with its codes."""
     partner.answer = by_function(downloadOrder=failed("8.2.5", "3.9", "Unknown type"))
@@ -111,7 +111,7 @@ async def test_failure_names_its_codes(
 
 
 async def test_failure_without_codes_is_unknown(
-    partner: PartnerServer, build: Build, request_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, request_42: ProvisionRequest
 ) -> None:
     """A bare "Failed" does not say whether anything had begun."""
     partner.answer = by_function(downloadOrder=done("Failed"))
@@ -121,7 +121,7 @@ async def test_failure_without_codes_is_unknown(
 
 @pytest.mark.parametrize("answer", CODES_LOST)
 async def test_lost_answer_to_an_order_is_unknown(
-    partner: PartnerServer, build: Build, request_42: ProvisionRequest, answer: Answer
+    partner: ScriptedServer, build: Build, request_42: ProvisionRequest, answer: Answer
 ) -> None:
     """A profile may be reserved; nothing is sent a second time."""
     partner.answer = answer
@@ -137,7 +137,7 @@ async def test_lost_answer_to_an_order_is_unknown(
 @pytest.mark.parametrize("lost", CODES_LOST)
 @pytest.mark.parametrize("second", [failed("8.2.6", "3.3"), failed("8.2.1", "3.3"), done()])
 async def test_confirmation_whose_answer_was_lost_gives_the_same_code_again(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     build: Build,
     accepted_42: ProvisionRequest,
     lost: Answer,
@@ -163,7 +163,7 @@ async def test_confirmation_whose_answer_was_lost_gives_the_same_code_again(
 
 
 async def test_clash_with_our_own_matching_id_needs_no_further_proof(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """Nobody else can have chosen it, so nothing but ConfirmOrder is sent."""
     partner.answer = by_function(confirmOrder=failed("8.2.6", "3.3"))
@@ -172,7 +172,7 @@ async def test_clash_with_our_own_matching_id_needs_no_further_proof(
 
 
 async def test_wrong_state_is_proved_to_be_ours_by_a_release(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """Only a confirmed or released profile can be released."""
     partner.answer = by_function(confirmOrder=failed("8.2.1", "3.3"), releaseProfile=done())
@@ -182,7 +182,7 @@ async def test_wrong_state_is_proved_to_be_ours_by_a_release(
 
 @pytest.mark.parametrize("second", [("8.2.1", "3.3"), ("8.2.1", "3.5"), ("8.2.1", "3.9")])
 async def test_profile_that_can_be_neither_confirmed_nor_released_is_for_a_person(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest, second: tuple[str, str]
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest, second: tuple[str, str]
 ) -> None:
     """Unavailable, in error, or downloaded by somebody: its code is never delivered."""
     partner.answer = by_function(
@@ -204,7 +204,7 @@ async def test_profile_that_can_be_neither_confirmed_nor_released_is_for_a_perso
     ],
 )
 async def test_wrong_state_without_proof_is_asked_again_later(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest, release: Answer
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest, release: Answer
 ) -> None:
     """As long as the release says nothing of the profile, nothing is concluded."""
     partner.answer = by_function(confirmOrder=failed("8.2.1", "3.3"), releaseProfile=release)
@@ -229,7 +229,7 @@ async def test_wrong_state_without_proof_is_asked_again_later(
     ],
 )
 async def test_failed_confirmation_leaves_the_order_open(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     build: Build,
     accepted_42: ProvisionRequest,
     subject: object,
@@ -246,7 +246,7 @@ async def test_failed_confirmation_leaves_the_order_open(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
 async def test_status_of_a_confirmation_says_nothing_of_the_order(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest, status: int
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest, status: int
 ) -> None:
     """A proxy that refuses us does not make the reserved profile go away."""
     partner.answer = answering(status, {"message": TALK})
@@ -259,7 +259,7 @@ async def test_status_of_a_confirmation_says_nothing_of_the_order(
 
 
 async def test_profile_shows_its_code_nowhere_but_in_its_own_fields(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """Not in a repr, not in what is kept, not even if the SM-DP+ repeats it in a message."""
     adapter = build()
@@ -281,7 +281,7 @@ async def test_profile_shows_its_code_nowhere_but_in_its_own_fields(
 
 
 async def test_matching_id_in_a_failure_message_is_masked(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """A talkative SM-DP+ does not put a code into the database."""
     await code_of(build, partner, accepted_42)

@@ -12,8 +12,7 @@ from domain.codes import parse_activation_code
 from domain.errors import Misconfigured, ProviderRefused, ProviderReplyUnusable
 from domain.provider import AcceptedOrder, Bought, ProvisionRequest
 from domain.purchase import Ambiguity
-from tests.providers.partner_server import PartnerServer
-from tests.providers.smdp_server import (
+from tests.partners.es2plus import (
     BOUGHT_42,
     ICCID,
     SMDP_ADDRESS,
@@ -25,12 +24,13 @@ from tests.providers.smdp_server import (
     called,
     done,
 )
+from tests.partners.scripted import ScriptedServer
 
 MATCHING_ID = re.compile(r"[0-9A-Z]{8}(-[0-9A-Z]{8}){3}")
 
 
 @pytest.fixture
-async def build(partner: PartnerServer) -> AsyncIterator[Build]:
+async def build(partner: ScriptedServer) -> AsyncIterator[Build]:
     """An SM-DP+ where everything goes well, and adapters for it."""
     partner.answer = by_function(
         downloadOrder=done(iccid=WIRE_ICCID),
@@ -49,7 +49,7 @@ def accepted_42(request_42: ProvisionRequest) -> ProvisionRequest:
 
 
 async def test_purchase_is_a_download_order_by_profile_type(
-    partner: PartnerServer, build: Build, request_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, request_42: ProvisionRequest
 ) -> None:
     """Path, headers and body as SGP.22 has them, and nothing of the customer."""
     accepted = await build().provision(request_42)
@@ -78,7 +78,7 @@ async def test_purchase_is_a_download_order_by_profile_type(
 
 
 async def test_confirmation_carries_a_matching_id_of_ours_and_holds_the_release_back(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """ConfirmOrder names the padded ICCID and our id; the profile is the same id in a code."""
     esim = await build().advance(accepted_42)
@@ -102,7 +102,7 @@ async def test_confirmation_carries_a_matching_id_of_ours_and_holds_the_release_
 
 
 async def test_release_and_cancellation_name_the_profile(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """ReleaseProfile needs the ICCID alone; CancelOrder shows the matching id, too."""
     adapter = build()
@@ -123,7 +123,7 @@ async def test_release_and_cancellation_name_the_profile(
 
 
 async def test_settings_reach_the_wire(
-    partner: PartnerServer, build: Build, request_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, request_42: ProvisionRequest
 ) -> None:
     """Protocol version, our name, a path below the host, and what cancelled profiles become."""
     adapter = build(
@@ -144,7 +144,7 @@ async def test_settings_reach_the_wire(
 
 
 async def test_every_call_has_its_own_identifier_that_begins_with_our_reference(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """An operator finds all calls of an order, and no two calls share a name."""
     adapter = build()
@@ -160,7 +160,7 @@ async def test_every_call_has_its_own_identifier_that_begins_with_our_reference(
 
 @pytest.mark.parametrize("digits", ["892101234567890123", ICCID, "89210123456789012312"])
 async def test_iccids_of_all_lengths_are_padded_to_twenty(
-    partner: PartnerServer, build: Build, request_42: ProvisionRequest, digits: str
+    partner: ScriptedServer, build: Build, request_42: ProvisionRequest, digits: str
 ) -> None:
     """18 digits take two Fs, 20 none; the order id has no padding."""
     partner.answer = by_function(
@@ -174,7 +174,7 @@ async def test_iccids_of_all_lengths_are_padded_to_twenty(
 
 
 async def test_unpadded_iccid_and_lower_case_padding_are_read(
-    partner: PartnerServer, build: Build, request_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, request_42: ProvisionRequest
 ) -> None:
     """Not every SM-DP+ pads, nor with a capital F."""
     for given in (ICCID, f"{ICCID}f"):
@@ -201,7 +201,7 @@ async def test_unpadded_iccid_and_lower_case_padding_are_read(
     ],
 )
 async def test_reservation_without_a_usable_iccid_is_kept_for_a_person(
-    partner: PartnerServer, build: Build, request_42: ProvisionRequest, iccid: object
+    partner: ScriptedServer, build: Build, request_42: ProvisionRequest, iccid: object
 ) -> None:
     """Something is reserved, and we cannot name it: the raw reply is all there is."""
     partner.answer = by_function(downloadOrder=done(iccid=iccid))
@@ -213,7 +213,7 @@ async def test_reservation_without_a_usable_iccid_is_kept_for_a_person(
 
 
 async def test_wrong_check_digit_is_logged_or_refused(
-    partner: PartnerServer, build: Build, request_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, request_42: ProvisionRequest
 ) -> None:
     """As everywhere: a warning, unless ICCID_LUHN_STRICT."""
     partner.answer = by_function(downloadOrder=done(iccid="8921012345678901230F"))
@@ -225,7 +225,7 @@ async def test_wrong_check_digit_is_logged_or_refused(
 
 
 async def test_warning_is_a_success(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """Executed-WithWarning was executed."""
     warned = done("Executed-WithWarning", iccid=WIRE_ICCID)
@@ -254,7 +254,7 @@ async def test_code_follows_from_reference_iccid_and_secret_alone(
 
 
 async def test_echo_of_our_id_and_address_is_accepted(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """Host names have no case, and a reply may be silent about both."""
     await build().advance(accepted_42)
@@ -278,7 +278,7 @@ async def test_echo_of_our_id_and_address_is_accepted(
     ],
 )
 async def test_confirmation_of_another_code_is_kept_for_a_person(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     build: Build,
     accepted_42: ProvisionRequest,
     told: dict[str, object],
@@ -294,7 +294,7 @@ async def test_confirmation_of_another_code_is_kept_for_a_person(
 
 
 async def test_nothing_is_sent_for_what_es2plus_cannot_do(
-    partner: PartnerServer, build: Build, request_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, request_42: ProvisionRequest
 ) -> None:
     """No plan code, no look-up by reference, nothing to release or cancel without an ICCID."""
     adapter = build()
@@ -310,7 +310,7 @@ async def test_nothing_is_sent_for_what_es2plus_cannot_do(
 
 
 async def test_accepted_order_can_be_released_and_cancelled_by_its_order_id(
-    partner: PartnerServer, build: Build
+    partner: ScriptedServer, build: Build
 ) -> None:
     """The order id is the ICCID."""
     adapter = build()
@@ -334,7 +334,7 @@ def test_provider_says_what_it_can_do(build: Build) -> None:
 
 
 async def test_description_is_the_order_without_what_is_new_at_each_call(
-    partner: PartnerServer, build: Build, accepted_42: ProvisionRequest
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
 ) -> None:
     """The intent names our reference, and the profile keeps the same."""
     described = build().describe_request(accepted_42)

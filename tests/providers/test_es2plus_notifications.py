@@ -11,7 +11,7 @@ from domain.provider import Bought, ProvisionRequest
 from providers import build_webhook_readers
 from providers.es2plus import Es2Plus, Es2PlusConfig, Es2PlusNotifications
 from sandbox.running import running_sandbox
-from tests.providers.smdp_server import ICCID, WIRE_ICCID, config_in
+from tests.partners.es2plus import ICCID, WIRE_ICCID, config_in
 from tests.sandbox.listener import Listener
 
 PROXY_SECRET = "canary-proxy-secret"

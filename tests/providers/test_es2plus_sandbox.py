@@ -27,7 +27,7 @@ from sandbox.contracts.es2plus import Es2Plus as SandboxContract
 from sandbox.profiles import SMDP_ADDRESS
 from sandbox.running import running_sandbox
 from sandbox.sandbox import Sandbox
-from tests.providers.smdp_server import SECRET, config_in
+from tests.partners.es2plus import SECRET, config_in
 
 
 @pytest.fixture

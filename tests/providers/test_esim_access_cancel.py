@@ -12,7 +12,7 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from domain.provider import Balance, Bought
-from tests.providers.esim_access_partner import (
+from tests.partners.esim_access import (
     BOUGHT,
     ICCID,
     ORDER_NO,
@@ -25,13 +25,7 @@ from tests.providers.esim_access_partner import (
     listing,
     succeeding,
 )
-from tests.providers.partner_server import (
-    Answer,
-    PartnerServer,
-    Received,
-    answering,
-    reset_after_reading,
-)
+from tests.partners.scripted import Answer, Received, ScriptedServer, answering, reset_after_reading
 from tests.providers.secrecy import assert_clean
 
 
@@ -45,7 +39,7 @@ def cancelling(cancel: Answer, query: Answer) -> Answer:
     return dispatch
 
 
-async def test_cancellation_names_the_profile(partner: PartnerServer) -> None:
+async def test_cancellation_names_the_profile(partner: ScriptedServer) -> None:
     """One POST with the ICCID; success is a refund."""
     partner.answer = succeeding({})
     async with esim_access_at(partner) as provider:
@@ -68,7 +62,7 @@ async def test_cancellation_names_the_profile(partner: PartnerServer) -> None:
     ],
 )
 async def test_refused_cancellation_may_have_happened_before(
-    partner: PartnerServer, code: str, query: Answer, undone: bool
+    partner: ScriptedServer, code: str, query: Answer, undone: bool
 ) -> None:
     """True again after a success whose answer was lost; a used profile is not taken back."""
     partner.answer = cancelling(failing(code), query)
@@ -85,7 +79,7 @@ async def test_refused_cancellation_may_have_happened_before(
     ],
 )
 async def test_profile_is_looked_up_if_we_do_not_know_its_iccid(
-    partner: PartnerServer, bought: Bought, asked: tuple[str, str]
+    partner: ScriptedServer, bought: Bought, asked: tuple[str, str]
 ) -> None:
     """By either name of the order; another order's profile is never cancelled."""
     partner.answer = cancelling(succeeding({}), listing(OTHER, PROFILE))
@@ -97,7 +91,7 @@ async def test_profile_is_looked_up_if_we_do_not_know_its_iccid(
 
 
 @pytest.mark.parametrize("query", [listing(), listing(OTHER), failing("310272"), failing("200010")])
-async def test_nothing_to_cancel_is_no_success(partner: PartnerServer, query: Answer) -> None:
+async def test_nothing_to_cancel_is_no_success(partner: ScriptedServer, query: Answer) -> None:
     """Nothing came back to us; nothing is sent that could change anything."""
     partner.answer = query
     async with esim_access_at(partner) as provider:
@@ -119,7 +113,7 @@ async def test_nothing_to_cancel_is_no_success(partner: PartnerServer, query: An
     ],
 )
 async def test_failed_cancellation_says_whether_it_may_have_happened(
-    partner: PartnerServer, answer: Answer, expected: type[ProviderError]
+    partner: ScriptedServer, answer: Answer, expected: type[ProviderError]
 ) -> None:
     """It can be repeated, but nobody is told that the money is back before it is."""
     partner.answer = answer
@@ -129,7 +123,7 @@ async def test_failed_cancellation_says_whether_it_may_have_happened(
     assert_clean(raised.value, *SECRETS)
 
 
-async def test_cancelled_state_that_cannot_be_asked_is_later(partner: PartnerServer) -> None:
+async def test_cancelled_state_that_cannot_be_asked_is_later(partner: ScriptedServer) -> None:
     """A refused cancellation and a failed question together say nothing yet."""
     partner.answer = cancelling(failing("200009"), failing("900001"))
     async with esim_access_at(partner) as provider:
@@ -137,7 +131,7 @@ async def test_cancelled_state_that_cannot_be_asked_is_later(partner: PartnerSer
             await provider.cancel(BOUGHT)
 
 
-async def test_balance_is_in_dollars(partner: PartnerServer) -> None:
+async def test_balance_is_in_dollars(partner: ScriptedServer) -> None:
     """They count in USD times 10,000."""
     partner.answer = succeeding({"balance": 1_234_567})
     async with esim_access_at(partner) as provider:
@@ -149,7 +143,7 @@ async def test_balance_is_in_dollars(partner: PartnerServer) -> None:
 @pytest.mark.parametrize(
     "obj", [None, {}, {"balance": "100"}, {"balance": True}, {"balance": None}]
 )
-async def test_unreadable_balance_is_not_an_amount(partner: PartnerServer, obj: object) -> None:
+async def test_unreadable_balance_is_not_an_amount(partner: ScriptedServer, obj: object) -> None:
     """Nobody is told a number that they did not say."""
     partner.answer = succeeding(obj)
     async with esim_access_at(partner) as provider:

@@ -14,7 +14,7 @@ from domain.errors import (
     ProviderUnavailable,
 )
 from domain.provider import AcceptedOrder, ProvisionedEsim, ProvisionRequest
-from tests.providers.esim_access_partner import (
+from tests.partners.esim_access import (
     ICCID,
     MATCHING_ID,
     ORDER_NO,
@@ -27,7 +27,7 @@ from tests.providers.esim_access_partner import (
     listing,
     succeeding,
 )
-from tests.providers.partner_server import Answer, PartnerServer, answering, reset_after_reading
+from tests.partners.scripted import Answer, ScriptedServer, answering, reset_after_reading
 from tests.providers.secrecy import assert_clean
 
 
@@ -42,7 +42,7 @@ def accepted(request_42: ProvisionRequest) -> ProvisionRequest:
     [(None, {"transactionId": "order-42"}), (ORDER_NO, {"orderNo": ORDER_NO})],
 )
 async def test_query_is_the_contract_to_the_letter(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     provider_order_id: str | None,
     key: Mapping[str, str],
@@ -58,7 +58,7 @@ async def test_query_is_the_contract_to_the_letter(
 
 @pytest.mark.parametrize("provider_order_id", [None, ORDER_NO])
 async def test_profile_is_read(
-    partner: PartnerServer, request_42: ProvisionRequest, provider_order_id: str | None
+    partner: ScriptedServer, request_42: ProvisionRequest, provider_order_id: str | None
 ) -> None:
     """Every field arrives; nothing secret and no other order is kept."""
     partner.answer = listing(OTHER, PROFILE)
@@ -90,7 +90,7 @@ async def test_profile_is_read(
     ],
 )
 async def test_odd_expiry_never_spoils_a_purchase(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     accepted: ProvisionRequest,
     expired_time: object,
     expires_at: datetime | None,
@@ -112,7 +112,7 @@ async def test_odd_expiry_never_spoils_a_purchase(
     ],
 )
 async def test_other_shapes_are_usable(
-    partner: PartnerServer, accepted: ProvisionRequest, fault: dict[str, object]
+    partner: ScriptedServer, accepted: ProvisionRequest, fault: dict[str, object]
 ) -> None:
     """A slug is a package's other name; what is not echoed is not checked."""
     partner.answer = listing({**PROFILE, **fault})
@@ -147,7 +147,7 @@ async def test_other_shapes_are_usable(
     ],
 )
 async def test_unusable_profile_is_never_delivered(
-    partner: PartnerServer, accepted: ProvisionRequest, profiles: list[dict[str, object]]
+    partner: ScriptedServer, accepted: ProvisionRequest, profiles: list[dict[str, object]]
 ) -> None:
     """Sold, and another's, several, broken or given back: a person looks at the whole of it."""
     partner.answer = listing(*profiles, OTHER)
@@ -160,7 +160,7 @@ async def test_unusable_profile_is_never_delivered(
 
 
 async def test_strict_luhn_refuses_a_wrong_check_digit(
-    partner: PartnerServer, accepted: ProvisionRequest
+    partner: ScriptedServer, accepted: ProvisionRequest
 ) -> None:
     """With strictness asked for, a wrong check digit is unusable."""
     partner.answer = listing({**PROFILE, "iccid": "89852245280000942211"})
@@ -171,7 +171,7 @@ async def test_strict_luhn_refuses_a_wrong_check_digit(
 
 @pytest.mark.parametrize("answer", [failing("200010"), failing("310272"), listing()])
 async def test_accepted_order_without_a_profile_is_under_way(
-    partner: PartnerServer, accepted: ProvisionRequest, answer: Answer
+    partner: ScriptedServer, accepted: ProvisionRequest, answer: Answer
 ) -> None:
     """They named it themselves, so "no such order" contradicts them and settles nothing."""
     partner.answer = answer
@@ -183,7 +183,7 @@ async def test_accepted_order_without_a_profile_is_under_way(
 
 @pytest.mark.parametrize("answer", [failing("310272"), listing()])
 async def test_reference_that_is_not_there_is_absent(
-    partner: PartnerServer, request_42: ProvisionRequest, answer: Answer
+    partner: ScriptedServer, request_42: ProvisionRequest, answer: Answer
 ) -> None:
     """Asked by our own reference, they positively know of nothing."""
     partner.answer = answer
@@ -192,7 +192,7 @@ async def test_reference_that_is_not_there_is_absent(
 
 
 async def test_order_that_is_being_allocated_is_not_absent(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """It exists; unless they name it, it must be asked for again by our reference."""
     async with esim_access_at(partner) as provider:
@@ -208,7 +208,7 @@ async def test_order_that_is_being_allocated_is_not_absent(
 
 @pytest.mark.parametrize("code", ["200009", "200002"])
 async def test_abnormal_order_is_a_persons_matter(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     accepted: ProvisionRequest,
     code: str,
@@ -238,7 +238,7 @@ async def test_abnormal_order_is_a_persons_matter(
     ],
 )
 async def test_puzzling_answer_is_not_an_absence(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     accepted: ProvisionRequest,
     answer: Answer,
@@ -255,7 +255,7 @@ async def test_puzzling_answer_is_not_an_absence(
 
 
 async def test_code_about_a_profile_is_no_absence(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """310403 is about an ICCID that we did not name."""
     partner.answer = failing("310403")
@@ -278,7 +278,7 @@ async def test_code_about_a_profile_is_no_absence(
     ],
 )
 async def test_failed_lookup_changes_nothing(
-    partner: PartnerServer, request_42: ProvisionRequest, answer: Answer
+    partner: ScriptedServer, request_42: ProvisionRequest, answer: Answer
 ) -> None:
     """Asking books nothing, so a failure is only "not now"."""
     partner.answer = answer

@@ -18,7 +18,7 @@ from domain.errors import (
 from domain.provider import AcceptedOrder, ProvisionRequest
 from domain.purchase import Ambiguity
 from providers.esim_access import ESIM_ACCESS, EsimAccess, EsimAccessConfig
-from tests.providers.esim_access_partner import (
+from tests.partners.esim_access import (
     ACCESS_CODE,
     ORDER_NO,
     PROFILE,
@@ -30,9 +30,9 @@ from tests.providers.esim_access_partner import (
     listing,
     succeeding,
 )
-from tests.providers.partner_server import (
+from tests.partners.scripted import (
     Answer,
-    PartnerServer,
+    ScriptedServer,
     answering,
     close_without_a_word,
     cut_off,
@@ -58,7 +58,7 @@ TABLE: list[tuple[object, type[ProviderError]]] = [
 
 
 async def test_order_is_the_contract_to_the_letter(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """One POST with the access code in its header; no customer anywhere."""
     partner.answer = succeeding({"orderNo": ORDER_NO})
@@ -81,7 +81,7 @@ async def test_order_is_the_contract_to_the_letter(
 
 @pytest.mark.parametrize("success", [True, "true"])
 async def test_order_is_accepted(
-    partner: PartnerServer, request_42: ProvisionRequest, success: object
+    partner: ScriptedServer, request_42: ProvisionRequest, success: object
 ) -> None:
     """It gets a name; the profile comes later. The reference shows both kinds of success."""
     partner.answer = succeeding({"orderNo": ORDER_NO}, success)
@@ -94,7 +94,7 @@ async def test_order_is_accepted(
 
 
 async def test_plan_without_a_code_is_refused_before_the_send(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """We cannot order what we have no name for; the sentence says where it belongs."""
     async with esim_access_at(partner) as provider:
@@ -104,7 +104,7 @@ async def test_plan_without_a_code_is_refused_before_the_send(
 
 
 async def test_reference_that_is_too_long_is_refused_before_the_send(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """A reference that they might cut could not be looked up."""
     partner.answer = succeeding({"orderNo": ORDER_NO})
@@ -117,7 +117,7 @@ async def test_reference_that_is_too_long_is_refused_before_the_send(
 
 @pytest.mark.parametrize(("code", "expected"), TABLE)
 async def test_error_code_says_whether_it_may_be_booked(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     code: object,
     expected: type[ProviderError],
@@ -134,7 +134,7 @@ async def test_error_code_says_whether_it_may_be_booked(
 
 @pytest.mark.parametrize(("code", "expected"), TABLE)
 async def test_error_code_of_a_question_never_means_booked(
-    partner: PartnerServer, code: object, expected: type[ProviderError]
+    partner: ScriptedServer, code: object, expected: type[ProviderError]
 ) -> None:
     """Where nothing can be booked, "unknown" is "not now"."""
     partner.answer = failing(code)
@@ -164,7 +164,7 @@ async def test_error_code_of_a_question_never_means_booked(
     ],
 )
 async def test_http_status_counts_as_at_every_provider(
-    partner: PartnerServer,
+    partner: ScriptedServer,
     request_42: ProvisionRequest,
     status: int,
     code: object,
@@ -198,7 +198,7 @@ async def test_http_status_counts_as_at_every_provider(
     ],
 )
 async def test_reply_without_an_order_is_unusable(
-    partner: PartnerServer, request_42: ProvisionRequest, answer: Answer
+    partner: ScriptedServer, request_42: ProvisionRequest, answer: Answer
 ) -> None:
     """It was taken on, most likely, and has no name to ask for: a person looks."""
     partner.answer = answer
@@ -211,7 +211,7 @@ async def test_reply_without_an_order_is_unusable(
 
 @pytest.mark.parametrize("answer", [reset_after_reading, close_without_a_word])
 async def test_lost_reply_is_unknown(
-    partner: PartnerServer, request_42: ProvisionRequest, answer: Answer
+    partner: ScriptedServer, request_42: ProvisionRequest, answer: Answer
 ) -> None:
     """They have read the order; without a reply nobody knows what they did."""
     partner.answer = answer
@@ -223,7 +223,7 @@ async def test_lost_reply_is_unknown(
 
 
 async def test_nothing_secret_reaches_the_logs(
-    partner: PartnerServer, request_42: ProvisionRequest, caplog: pytest.LogCaptureFixture
+    partner: ScriptedServer, request_42: ProvisionRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With every library at its most talkative, no code, key or customer is logged."""
     with caplog.at_level(logging.DEBUG), structlog.testing.capture_logs() as logs:
@@ -239,7 +239,7 @@ async def test_nothing_secret_reaches_the_logs(
 
 
 async def test_closed_adapter_sends_nothing(
-    partner: PartnerServer, request_42: ProvisionRequest
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
     """After aclose a purchase is refused before it is sent."""
     async with esim_access_at(partner) as provider:
@@ -265,7 +265,7 @@ def test_wrong_setting_is_named_and_not_quoted(changes: dict[str, object], named
     assert "canary" not in str(raised.value)
 
 
-async def test_defaults_are_careful(partner: PartnerServer) -> None:
+async def test_defaults_are_careful(partner: ScriptedServer) -> None:
     """A look-up settles what is unknown, after longer than an allocation; no secret shows."""
     config = config_for(partner)
     provider = EsimAccess(config)

@@ -24,8 +24,8 @@ from providers.esim_access import EsimAccess, EsimAccessConfig, EsimAccessWebhoo
 from sandbox.credentials import ESIM_ACCESS_ACCESS_CODE
 from sandbox.running import running_sandbox
 from sandbox.sandbox import Sandbox
-from tests.providers.partner_server import PartnerServer, answering
-from tests.providers.sandboxes import PATIENCE_SECONDS, buy, esim_access_in
+from tests.partners.sandboxes import PATIENCE_SECONDS, buy, esim_access_in
+from tests.partners.scripted import ScriptedServer, answering
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ async def test_lost_cancellation_is_found_done(
 
 
 async def test_notification_of_an_order_is_read(
-    sandbox: Sandbox, partner: PartnerServer, esim_access: EsimAccess, request_42: ProvisionRequest
+    sandbox: Sandbox, partner: ScriptedServer, esim_access: EsimAccess, request_42: ProvisionRequest
 ) -> None:
     """The webhook that arrives names the order and tells nothing secret."""
     partner.answer = answering(200, {})

@@ -8,7 +8,7 @@ import pytest
 from domain.errors import NoticeRefused
 from domain.notice import Notice, NoticeKind
 from providers.esim_access import ESIM_ACCESS, EsimAccessConfig, EsimAccessWebhooks
-from tests.providers.esim_access_partner import ACCESS_CODE, MATCHING_ID
+from tests.partners.esim_access import ACCESS_CODE, MATCHING_ID
 
 NOTIFY_ID = "5fcc219e32dc484598d3fd700cf3738d"
 CONTENT: dict[str, object] = {

@@ -15,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from domain.provider import EsimProvider
 from domain.purchase import Ambiguity
 from providers import ConnectedYouConfig, build_providers
-from tests.providers.partner_server import API_KEY, PARTNER_ID, PartnerServer
+from tests.partners.connected_you import API_KEY, PARTNER_ID, PartnerServer
 from tests.rows import rows, value
 from workflows import messages
 from workflows.client import Activations

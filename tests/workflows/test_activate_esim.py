@@ -13,7 +13,8 @@ from db.engine import create_engine
 from domain.errors import NotWaiting
 from domain.purchase import Ambiguity
 from tests.holds import Hold
-from tests.providers.partner_server import PartnerServer, answering
+from tests.partners.connected_you import PartnerServer
+from tests.partners.scripted import answering
 from tests.rows import paid_order, rows, run, stock_item, value
 from tests.workflows.conftest import Watch
 from workflows.client import Activations, Started

@@ -10,7 +10,8 @@ from temporalio.exceptions import CancelledError
 
 from activities.pause_points import PausePoint
 from tests.holds import Hold
-from tests.providers.partner_server import PartnerServer, answering
+from tests.partners.connected_you import PartnerServer
+from tests.partners.scripted import answering
 from tests.rows import paid_order, rows, run, stock_item, value
 from tests.workflows.conftest import Watch
 from workflows.client import Activations, Started

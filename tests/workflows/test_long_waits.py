@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import WorkflowEnvironment
 
-from tests.providers.partner_server import PartnerServer, answering
+from tests.partners.connected_you import PartnerServer
+from tests.partners.scripted import answering
 from tests.rows import paid_order, rows, stock_item, value
 from tests.skipped_time import environment, purchase_rules, temporal_client
 from tests.workflows.conftest import Watch

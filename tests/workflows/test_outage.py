@@ -10,7 +10,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.gate import ProviderLimits
 from domain.purchase import Ambiguity
-from tests.providers.partner_server import Answer, PartnerServer, Received, answering
+from tests.partners.connected_you import PartnerServer
+from tests.partners.scripted import Answer, Received, answering
 from tests.rows import paid_order, rows, run, stock_item
 from tests.skipped_time import environment, purchase_rules, temporal_client
 from tests.workflows.conftest import Watch

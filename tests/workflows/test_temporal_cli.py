@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from local.temporal import TemporalServer
-from tests.providers.partner_server import PartnerServer, answering
+from tests.partners.connected_you import PartnerServer
+from tests.partners.scripted import answering
 from tests.rows import paid_order, rows
 from tests.workflows.conftest import Watch
 from workflows.client import Activations

@@ -1,4 +1,7 @@
-"""An Airalo of our own that answers whatever a test wants, once a token was asked for."""
+"""Airalo's replies as its reference shows them, for a scripted server that hands out a token.
+
+The replies are literal on purpose: a test of the adapter must not read what our sandbox wrote.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from providers.airalo import Airalo, AiraloConfig
-from tests.providers.partner_server import Answer, PartnerServer, Received, answering
+from tests.partners.scripted import Answer, Received, ScriptedServer, answering
 
 CLIENT_ID = "client-1"
 CLIENT_SECRET = "canary-client-secret"
@@ -47,7 +50,7 @@ TALKATIVE = (
 )
 
 
-def config_for(partner: PartnerServer, **changes: object) -> AiraloConfig:
+def config_for(partner: ScriptedServer, **changes: object) -> AiraloConfig:
     """How a deployment would name this partner."""
     config = AiraloConfig(
         base_url=f"{partner.base_url}/v2", client_id=CLIENT_ID, client_secret=CLIENT_SECRET
@@ -56,7 +59,7 @@ def config_for(partner: PartnerServer, **changes: object) -> AiraloConfig:
 
 
 @asynccontextmanager
-async def airalo_at(partner: PartnerServer, **changes: object) -> AsyncIterator[Airalo]:
+async def airalo_at(partner: ScriptedServer, **changes: object) -> AsyncIterator[Airalo]:
     """An adapter for this partner; keywords change its configuration."""
     adapter = Airalo(config_for(partner, **changes))
     yield adapter

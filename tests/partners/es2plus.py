@@ -1,4 +1,7 @@
-"""An SM-DP+ that answers by script, and what the adapter under test is told about it."""
+"""An SM-DP+'s replies as SGP.22 has them, for a scripted server, and our adapter's settings for it.
+
+The replies are literal on purpose: a test of the adapter must not read what our sandbox wrote.
+"""
 
 import asyncio
 import json
@@ -14,10 +17,10 @@ from providers.es2plus import Es2Plus, Es2PlusConfig
 from sandbox.credentials import ES2PLUS_REQUESTER
 from sandbox.profiles import SMDP_ADDRESS as SANDBOX_SMDP_ADDRESS
 from sandbox.sandbox import Sandbox
-from tests.providers.partner_server import (
+from tests.partners.scripted import (
     Answer,
-    PartnerServer,
     Received,
+    ScriptedServer,
     answering,
     close_without_a_word,
     cut_off,
@@ -109,7 +112,7 @@ def call_identifier(received: Received) -> str:
 
 
 @asynccontextmanager
-async def builder(partner: PartnerServer) -> AsyncIterator[Build]:
+async def builder(partner: ScriptedServer) -> AsyncIterator[Build]:
     """Builds adapters for the partner and closes them; keywords change the configuration."""
     built: list[Es2Plus] = []
 

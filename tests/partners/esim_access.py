@@ -1,4 +1,7 @@
-"""An eSIM Access of our own that answers whatever a test wants."""
+"""The replies of eSIM Access as its reference shows them, for a scripted server.
+
+The replies are literal on purpose: a test of the adapter must not read what our sandbox wrote.
+"""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -6,7 +9,7 @@ from dataclasses import replace
 
 from domain.provider import Bought
 from providers.esim_access import EsimAccess, EsimAccessConfig
-from tests.providers.partner_server import Answer, PartnerServer, answering
+from tests.partners.scripted import Answer, ScriptedServer, answering
 
 ACCESS_CODE = "canary-access-code"
 MATCHING_ID = "451F9802E6CANARY"
@@ -39,14 +42,14 @@ OTHER = {
 }
 
 
-def config_for(partner: PartnerServer, **changes: object) -> EsimAccessConfig:
+def config_for(partner: ScriptedServer, **changes: object) -> EsimAccessConfig:
     """How a deployment would name this partner."""
     config = EsimAccessConfig(base_url=f"{partner.base_url}/open", access_code=ACCESS_CODE)
     return replace(config, **changes)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
-async def esim_access_at(partner: PartnerServer, **changes: object) -> AsyncIterator[EsimAccess]:
+async def esim_access_at(partner: ScriptedServer, **changes: object) -> AsyncIterator[EsimAccess]:
     """An adapter for this partner; keywords change its configuration."""
     adapter = EsimAccess(config_for(partner, **changes))
     yield adapter

@@ -1,4 +1,9 @@
-"""A ConnectedYou of our own: real sockets, the draft contract, and every way to misbehave."""
+"""A server that answers exactly what a test tells it, over real sockets.
+
+The sandbox sells as the providers do. This one is for what no provider may ever say: a test of an
+adapter writes the reply itself, down to the byte, so that neither the adapter's reading nor the
+sandbox's writing of a contract can be the measure of the other.
+"""
 
 import asyncio
 import json
@@ -7,13 +12,6 @@ import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
-
-from domain.iccid import luhn_check_digit
-
-API_KEY = "canary-api-key"
-PARTNER_ID = "partner-1"
-MATCHING_ID = "CANARY-7F3K-9QXZ"
-INSTRUCTIONS = f"Install via Settings with CC-{MATCHING_ID}"
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,10 @@ Answer = Callable[[Received, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
-class PartnerServer:
-    """Listens on loopback; `answer` may be replaced by one of the misbehaviours below."""
+class ScriptedServer:
+    """Listens on loopback; `answer` is whatever the test wants, by default nothing at all."""
 
     requests: list[Received] = field(default_factory=list)
-    orders: dict[str, dict[str, object]] = field(default_factory=dict)
     connections: int = 0
     read_requests: bool = True
     dripped_to_the_end: bool = False
@@ -52,7 +49,7 @@ class PartnerServer:
     _server: asyncio.Server = field(init=False)
 
     def __post_init__(self) -> None:
-        self.answer = self.sell
+        self.answer = self.hang
 
     async def start(self) -> None:
         """Listen on a free port."""
@@ -66,38 +63,9 @@ class PartnerServer:
         self._server.close()
         await self._server.wait_closed()
 
-    async def sell(self, received: Received, writer: asyncio.StreamWriter) -> None:
-        """Speak the contract: one order per reference, the same again on a repeat."""
-        if received.method == "GET":
-            order = self.orders.get(received.query["orderReference"])
-            await send_json(writer, 200, {"data": [] if order is None else [order]})
-        else:
-            await send_json(writer, 200, {"data": self.book(received)})
-
-    def book(self, received: Received) -> dict[str, object]:
-        """The order with the request's reference, made if there is none."""
-        reference = str(received.json["orderReference"])
-        account = f"89011202000{len(self.orders):07d}"
-        lpa_string = f"LPA:1$smdp.partner.example${MATCHING_ID}-{len(self.orders)}"
-        return self.orders.setdefault(
-            reference,
-            {
-                "orderReference": reference,
-                "activationCode": lpa_string,
-                "iccid": account + luhn_check_digit(account),
-                "qrCode": lpa_string,
-                "instructions": INSTRUCTIONS,
-            },
-        )
-
     async def hang(self, received: Received, writer: asyncio.StreamWriter) -> None:  # noqa: ARG002
         """Never answer."""
         await self.stopping.wait()
-
-    async def book_then_hang(self, received: Received, writer: asyncio.StreamWriter) -> None:
-        """Take the order, never answer."""
-        self.book(received)
-        await self.hang(received, writer)
 
     async def drip(self, received: Received, writer: asyncio.StreamWriter) -> None:  # noqa: ARG002
         """Send a byte now and then, so that no single read ever times out."""
