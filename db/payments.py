@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import events, orders, profiles
 from db.columns import PaymentColumns
 from db.orders import Order
-from db.rows import changed_one, one
+from db.rows import added, changed_one, one
 from db.tables import esim_provisioning_events, payments
 from domain.event import EventKind, Origin
 from domain.order import OrderStatus
@@ -110,8 +110,7 @@ async def _begin(connection: AsyncConnection, order: Order, provider: str) -> Pa
         amount_minor_units=order.amount_minor_units,
         currency=order.currency,
     )
-    added = insert(payments).values(columns).returning(*_COLUMNS)
-    return Payment(**(await connection.execute(added)).mappings().one())
+    return await added(connection, insert(payments).values(columns).returning(*_COLUMNS), Payment)
 
 
 async def _advance(

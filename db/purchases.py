@@ -3,19 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias, TypedDict, Unpack
+from typing import Unpack
 
 from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.columns import PurchaseColumns
+from db.rows import added, changed_one, one
 from db.tables import esim_inventory as inventory
 from db.tables import provider_intents as table
-from domain.errors import ActivationCancelled, IllegalTransition, ProviderError, StaleWrite
+from domain.errors import ActivationCancelled, IllegalTransition, ProviderError
 from domain.purchase import OPEN, TRANSITIONS, PurchaseState, Resolution
 from domain.stock import StockStatus
-
-Moment: TypeAlias = ColumnElement[Any]
-"""A time that the database fills in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +36,6 @@ class Purchase:
     def may_be_booked(self) -> bool:
         """Whether a request has left that nobody knows the outcome of."""
         return self.state is not PurchaseState.INTENDED
-
-
-class PurchaseColumns(TypedDict, total=False):
-    """What a write may set, by column."""
-
-    attempts: int
-    provider_order_id: str | None
-    inventory_item_id: int | None
-    reply: dict[str, object]
-    error_code: str | None
-    error: str | None
-    return_error: str
-    resolution: Resolution
-    resolved_by: str
-    resolved_reason: str
-    sent_at: Moment
-    accepted_at: Moment
-    absent_at: Moment
-    closed_at: Moment | None
-    released_at: Moment
-    returned_at: Moment
 
 
 _COLUMNS = tuple(table.c[name] for name in Purchase.__dataclass_fields__)
@@ -132,19 +110,15 @@ async def intend(
     request: Mapping[str, object],
 ) -> Purchase:
     """Record a purchase that is about to be sent. `request` holds no secret."""
-    rows = await connection.execute(
-        insert(table)
-        .values(
-            order_id=order_id,
-            provider=provider,
-            reference=reference,
-            plan_code=plan_code,
-            request=dict(request),
-            state=PurchaseState.INTENDED,
-        )
-        .returning(*_COLUMNS)
+    columns = PurchaseColumns(
+        order_id=order_id,
+        provider=provider,
+        reference=reference,
+        plan_code=plan_code,
+        request=dict(request),
+        state=PurchaseState.INTENDED,
     )
-    return Purchase(**rows.mappings().one())
+    return await added(connection, insert(table).values(columns).returning(*_COLUMNS), Purchase)
 
 
 async def mark_sent(connection: AsyncConnection, purchase: Purchase) -> Purchase:
@@ -211,7 +185,7 @@ async def note_absent(
         select(table.c.absent_at <= moment - gap).where(table.c.id == purchase.id)
     )
     if first is None:
-        await _write(connection, purchase, absent_at=moment)
+        await _write(connection, purchase, PurchaseColumns(absent_at=moment))
     return first is True
 
 
@@ -246,7 +220,7 @@ async def close(
 
 async def mark_released(connection: AsyncConnection, purchase: Purchase) -> None:
     """Record that a purchase's code works now. Raises StaleWrite."""
-    await _write(connection, purchase, released_at=func.now())
+    await _write(connection, purchase, PurchaseColumns(released_at=func.now()))
 
 
 async def mark_returned(
@@ -254,9 +228,9 @@ async def mark_returned(
 ) -> None:
     """Record that an unused purchase was given back, or why it was not. Raises StaleWrite."""
     if refusal is None:
-        await _write(connection, purchase, returned_at=func.now())
+        await _write(connection, purchase, PurchaseColumns(returned_at=func.now()))
     else:
-        await _write(connection, purchase, return_error=refusal)
+        await _write(connection, purchase, PurchaseColumns(return_error=refusal))
 
 
 async def move(
@@ -273,25 +247,18 @@ async def move(
     """
     if target is not purchase.state and target not in TRANSITIONS[purchase.state]:
         raise IllegalTransition(f"A purchase cannot go from {purchase.state} to {target}.")
-    await _write(connection, purchase, target, **columns)
+    await _write(connection, purchase, {**columns, "state": target})
 
 
 async def _one(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> Purchase | None:
-    rows = await connection.execute(select(*_COLUMNS).where(*conditions))
-    row = rows.mappings().one_or_none()
-    return Purchase(**row) if row else None
+    return await one(connection, select(*_COLUMNS).where(*conditions), Purchase)
 
 
-async def _write(
-    connection: AsyncConnection,
-    purchase: Purchase,
-    state: PurchaseState | None = None,
-    **columns: Unpack[PurchaseColumns],
-) -> None:
-    changed = await connection.execute(
+async def _write(connection: AsyncConnection, purchase: Purchase, columns: PurchaseColumns) -> None:
+    """Set columns of a purchase that is in the state it was read in."""
+    written = (
         update(table)
         .where(table.c.id == purchase.id, table.c.state == purchase.state)
-        .values(state=state or purchase.state, **columns)
+        .values(columns)
     )
-    if changed.rowcount != 1:
-        raise StaleWrite(f"Purchase {purchase.id} changed meanwhile.")
+    await changed_one(connection, written, f"Purchase {purchase.id} changed meanwhile.")

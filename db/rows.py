@@ -32,6 +32,13 @@ async def all_of(
     return [kind(**row) for row in (await connection.execute(statement, parameters)).mappings()]
 
 
+async def added(
+    connection: AsyncConnection, statement: Executable, kind: Callable[..., RowT]
+) -> RowT:
+    """Run an INSERT that returns the one row it adds, and read that as `kind`."""
+    return kind(**(await connection.execute(statement)).mappings().one())
+
+
 async def changed_one(
     connection: AsyncConnection,
     statement: Executable,

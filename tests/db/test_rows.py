@@ -30,7 +30,7 @@ WRITTEN = {
     columns.NoticeColumns: tables.provider_webhooks,
     columns.ReplyColumns: tables.quarantined_replies,
 }
-WITHOUT_COLUMNS = frozenset({"profiles.py", "purchases.py", "stock.py"})
+WITHOUT_COLUMNS = frozenset({"profiles.py", "stock.py"})
 READS: list[tuple[Select[Any], type]] = [
     (catalogue.READ, catalogue.Plan),
     (events.TIMELINE, events.Event),
