@@ -4,19 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal, TypeAlias, Unpack
 
 from sqlalchemy import Select, Update, bindparam, func, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import events
+from db.columns import ProfileColumns
+from db.rows import all_of, changed_one
 from db.tables import esim_profiles as profiles
 from db.tables import orders
-from domain.errors import OrderNotFound, StaleWrite
+from domain.errors import OrderNotFound
 from domain.event import EventKind, Origin
 from domain.order import OrderStatus
 from domain.profile import ProfileStatus, check_transition
+
+Stamp: TypeAlias = Literal["started_at", "provisioned_at", "activated_at"]
+"""A column that is set to the present time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,7 @@ class Profile:
     plan_snapshot: Mapping[str, object]
 
 
-# In the order of Profile's fields, so that a row can become one without naming each column.
-_READ: Select[Any] = select(
+READ: Select[Any] = select(
     *(profiles.c[name] for name in Profile.__dataclass_fields__ if name in profiles.c),
     orders.c.status.label("order_status"),
     orders.c.plan_snapshot,
@@ -58,7 +62,7 @@ _READ: Select[Any] = select(
 
 # Built once: building a statement costs the worker more than sending it.
 # NO KEY UPDATE: writers of events (a foreign key to the order) need not wait.
-_LOCK = _READ.where(profiles.c.order_id == bindparam("order_id")).with_for_update(key_share=True)
+_LOCK = READ.where(profiles.c.order_id == bindparam("order_id")).with_for_update(key_share=True)
 
 
 async def ensure(connection: AsyncConnection, order_id: int) -> None:
@@ -88,7 +92,7 @@ async def find(
     connection: AsyncConnection, order_id: int, *, user_id: int | None = None
 ) -> Profile | None:
     """An order's profile; with `user_id`, only if that user owns the order."""
-    statement = _READ.where(profiles.c.order_id == order_id)
+    statement = READ.where(profiles.c.order_id == order_id)
     if user_id is not None:
         statement = statement.where(orders.c.user_id == user_id)
     return _one(await _rows(connection, statement))
@@ -98,7 +102,7 @@ async def find_by_id(
     connection: AsyncConnection, profile_id: int, *, user_id: int
 ) -> Profile | None:
     """A profile by its own id, only if that user owns it."""
-    statement = _READ.where(profiles.c.id == profile_id, orders.c.user_id == user_id)
+    statement = READ.where(profiles.c.id == profile_id, orders.c.user_id == user_id)
     return _one(await _rows(connection, statement))
 
 
@@ -106,13 +110,13 @@ async def owned_by(
     connection: AsyncConnection, user_id: int, *, before_id: int | None = None, limit: int = 100
 ) -> list[Profile]:
     """A user's profiles, newest first, those with a smaller id than `before_id` only."""
-    statement = _READ.where(profiles.c.user_id == user_id)
+    statement = READ.where(profiles.c.user_id == user_id)
     return await _rows(connection, _page(statement, before_id, limit))
 
 
 async def of_orders(connection: AsyncConnection, order_ids: Sequence[int]) -> dict[int, Profile]:
     """The profiles of several orders, by order id; orders without one are left out."""
-    found = await _rows(connection, _READ.where(profiles.c.order_id.in_(order_ids)))
+    found = await _rows(connection, READ.where(profiles.c.order_id.in_(order_ids)))
     return {profile.order_id: profile for profile in found}
 
 
@@ -132,7 +136,7 @@ async def with_status(
     ]
     ids = union_all(*(select(page.subquery()) for page in pages)).subquery()
     newest = select(ids.c.id).order_by(ids.c.id.desc()).limit(limit).subquery()
-    statement = _READ.join(newest, newest.c.id == profiles.c.id)
+    statement = READ.join(newest, newest.c.id == profiles.c.id)
     return await _rows(connection, statement.order_by(profiles.c.id.desc()))
 
 
@@ -171,8 +175,8 @@ async def move(
     origin: Origin,
     *,
     payload: Mapping[str, object] | None = None,
-    stamps: tuple[str, ...] = (),
-    **columns: object,
+    stamps: tuple[Stamp, ...] = (),
+    **columns: Unpack[ProfileColumns],
 ) -> Profile:
     """Move a locked profile to another state, set columns with it, and record it.
 
@@ -184,15 +188,15 @@ async def move(
         StaleWrite: the profile is not in the state it was read in.
     """
     check_transition(profile.status, target)
-    await _write(connection, profile, stamps, status=target, **columns)
+    await _write(connection, profile, {**columns, "status": target}, stamps)
     await events.append(
         connection,
         profile.order_id,
         kind,
         origin,
         edge=(profile.status, target),
-        error_code=_text(columns.get("failure_code")),
-        error=_text(columns.get("failure_reason")),
+        error_code=columns.get("failure_code"),
+        error=columns.get("failure_reason"),
         payload=payload,
     )
     return replace(profile, status=target)
@@ -212,13 +216,10 @@ async def note_failed_round(
     Raises:
         StaleWrite: the profile is not in the state it was read in.
     """
-    await _write(
-        connection,
-        profile,
-        failure_code=code,
-        failure_reason=reason,
-        failed_rounds=profile.failed_rounds + 1,
+    columns = ProfileColumns(
+        failure_code=code, failure_reason=reason, failed_rounds=profile.failed_rounds + 1
     )
+    await _write(connection, profile, columns)
     await events.append(
         connection,
         profile.order_id,
@@ -239,7 +240,8 @@ async def forget_failure(connection: AsyncConnection, profile: Profile) -> None:
         StaleWrite: the profile is not in the state it was read in.
     """
     if profile.status is ProfileStatus.PENDING_ACTIVATION and profile.failure_code is not None:
-        await _write(connection, profile, failure_code=None, failure_reason=None)
+        nothing = ProfileColumns(failure_code=None, failure_reason=None)
+        await _write(connection, profile, nothing)
 
 
 async def note_start(connection: AsyncConnection, profile: Profile, origin: Origin) -> None:
@@ -250,7 +252,7 @@ async def note_start(connection: AsyncConnection, profile: Profile, origin: Orig
     """
     if profile.started_at is not None:
         return
-    await _write(connection, profile, ("started_at",))
+    await _write(connection, profile, ProfileColumns(), ("started_at",))
     await events.append(connection, profile.order_id, EventKind.ACTIVATION_STARTED, origin)
 
 
@@ -259,18 +261,21 @@ async def _locked(connection: AsyncConnection, order_id: int) -> Profile | None:
 
 
 async def _write(
-    connection: AsyncConnection, profile: Profile, stamps: tuple[str, ...] = (), **columns: object
+    connection: AsyncConnection,
+    profile: Profile,
+    columns: ProfileColumns,
+    stamps: tuple[Stamp, ...] = (),
 ) -> None:
-    changed = await connection.execute(
+    await changed_one(
+        connection,
         _update(frozenset(columns), stamps),
+        f"The profile of order {profile.order_id} changed meanwhile.",
         {"profile_id": profile.id, "profile_status": profile.status, **columns},
     )
-    if changed.rowcount != 1:
-        raise StaleWrite(f"The profile of order {profile.order_id} changed meanwhile.")
 
 
 @cache
-def _update(names: frozenset[str], stamps: tuple[str, ...]) -> Update:
+def _update(names: frozenset[str], stamps: tuple[Stamp, ...]) -> Update:
     """Sets these columns to parameters of their names, and those to the present time."""
     return (
         update(profiles)
@@ -289,7 +294,7 @@ def _update(names: frozenset[str], stamps: tuple[str, ...]) -> Update:
 async def _rows(
     connection: AsyncConnection, statement: Select[Any], **values: object
 ) -> list[Profile]:
-    return [Profile(*row) for row in await connection.execute(statement, values)]
+    return await all_of(connection, statement, Profile, values)
 
 
 def _page(statement: Select[Any], before_id: int | None, limit: int) -> Select[Any]:
@@ -300,7 +305,3 @@ def _page(statement: Select[Any], before_id: int | None, limit: int) -> Select[A
 
 def _one(rows: list[Profile]) -> Profile | None:
     return rows[0] if rows else None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
