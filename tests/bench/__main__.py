@@ -43,7 +43,7 @@ def main() -> None:
     for table in tables:
         _output.print(_as_rich(table))
     for line in aims.said_of(figures):
-        _output.print(line)
+        _output.print(line, soft_wrap=True)
     _progress.print(f"took {time.monotonic() - started:.0f} s")
     if options.json:
         options.json.write_text(json.dumps(report.as_json(plan, figures), indent=2) + "\n")

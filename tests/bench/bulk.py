@@ -4,7 +4,7 @@ Row `n` of every table belongs to order `n`. Foreign keys and triggers sleep whi
 rows fit each other anyway); every check and every unique index holds at the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -178,12 +178,26 @@ _TABLES: Sequence[tuple[str, str]] = (
     ),
 )
 
-_SHOP = ("carriers", "countries", "plans", "users", "orders")
-
-_STOCK = f"""
-    INSERT INTO esim_inventory (plan_id, carrier_id, country_id, activation_code, iccid, qr_payload)
-    SELECT 1, NULL, NULL, {_CODE}, {_ICCID}, 'LPA:' || {_CODE} FROM generate_series(1, :items) n
-"""
+# One customer's paid orders that wait for a plan's items, and the items.
+_SHELF: Sequence[tuple[str, str]] = (
+    *(one for one in _TABLES if one[0] in {"carriers", "countries", "plans"}),
+    ("users", "(email) VALUES ('customer@example.com')"),
+    (
+        "orders",
+        """(user_id, plan_id, status, currency, amount_minor_units, paid_at)
+        SELECT 1, 1, 'PAID', 'USD', 1000, now() FROM generate_series(1, :orders)""",
+    ),
+    (
+        "esim_profiles",
+        """(order_id, user_id, plan_id, country_id, carrier_id)
+        SELECT n, 1, 1, 1, 1 FROM generate_series(1, :orders) n""",
+    ),
+    (
+        "esim_inventory",
+        f"""(plan_id, activation_code, iccid, qr_payload)
+        SELECT 1, {_CODE}, {_ICCID}, 'LPA:' || {_CODE} FROM generate_series(1, :items) n""",
+    ),
+)
 
 # Foreign keys and triggers do not fire; a commit does not wait for the disk.
 _QUIETLY = (
@@ -196,23 +210,25 @@ _QUIETLY = (
 
 async def load_orders(engine: AsyncEngine, orders: int) -> None:
     """Fill an empty migrated database with so many orders, from 1 on, and what they led to."""
+    await _load(engine, _TABLES, orders=orders)
+
+
+async def load_shelf(engine: AsyncEngine, items: int, *, orders: int) -> None:
+    """One plan with so many AVAILABLE items on one shelf, and orders that wait for some of them."""
+    await _load(engine, _SHELF, orders=orders, items=items)
+
+
+async def _load(engine: AsyncEngine, tables: Sequence[tuple[str, str]], **sizes: int) -> None:
     await run(engine, "ALTER SEQUENCE orders_id_seq RESTART WITH 1")
-    for table, rows in _TABLES:
-        await _load(engine, table, f"INSERT INTO {table} {rows}", orders=orders)
+    for table, rows in tables:
+        await _fill(engine, table, rows, sizes)
     await _settle(engine)
 
 
-async def load_stock(engine: AsyncEngine, items: int, *, orders: int) -> None:
-    """A plan with so many AVAILABLE items on one shelf, and orders for some of them."""
-    for table, rows in _TABLES:
-        if table in _SHOP:
-            await _load(engine, table, f"INSERT INTO {table} {rows}", orders=orders)
-    await _load(engine, "esim_inventory", _STOCK, items=items)
-    await _settle(engine)
-
-
-async def _load(engine: AsyncEngine, table: str, statement: str, **values: int) -> None:
+async def _fill(engine: AsyncEngine, table: str, rows: str, sizes: Mapping[str, int]) -> None:
     """One table, its indexes built afterwards: three times as fast as row by row."""
+    for name, size in sizes.items():
+        rows = rows.replace(f":{name}", str(size))
     async with engine.begin() as connection:
         for setting in _QUIETLY:
             await connection.execute(text(setting))
@@ -220,8 +236,7 @@ async def _load(engine: AsyncEngine, table: str, statement: str, **values: int) 
             text("UPDATE pg_index SET indisready = false WHERE indrelid = CAST(:t AS regclass)"),
             {"t": table},
         )
-        casted = statement.replace(":orders", "CAST(:orders AS integer)")
-        await connection.execute(text(casted), values)
+        await connection.exec_driver_sql(f"INSERT INTO {table} {rows}".replace("%", "%%"))
         await connection.execute(text(f"REINDEX TABLE {table}"))
 
 

@@ -148,7 +148,7 @@ class Session:
                 self._say(f"loading a shelf of {depth:,}")
                 engine = await self._stack.database(f"bench_stock_{depth}")
                 engines.push_async_callback(engine.dispose)
-                await bulk.load_stock(engine, depth, orders=self._plan.worn * 2)
+                await bulk.load_shelf(engine, depth, orders=self._plan.worn * 2)
                 shelves[depth] = Shelf(engine)
             return await reservation.compare(
                 shelves,

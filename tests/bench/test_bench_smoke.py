@@ -9,10 +9,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_quick_run_reports_every_contender(tmp_path: Path) -> None:
-    """Every way of activating has its row of rates and of CPU, and every process its memory."""
+    """Each way of activating has its rate and its CPU, each shelf its cost, each process its memory.
+
+    Every query is asked in tests/db/test_indexes.py.
+    """
     report = tmp_path / "bench.json"
 
-    ended = _bench("--quick", "--only", "stock", "--json", str(report))
+    ended = _bench("--quick", "--only", "stock,reservation", "--json", str(report))
 
     assert ended.returncode == 0, ended.stderr
     rows = {
@@ -23,6 +26,15 @@ def test_a_quick_run_reports_every_contender(tmp_path: Path) -> None:
     assert rows == {
         "Throughput": contenders,
         "CPU milliseconds per activation": contenders,
+        "Postgres CPU of one reservation": [
+            "1,000 items, fresh",
+            "5,000 items, fresh",
+            "1,000 items, drained",
+            "5,000 items, drained",
+            "one plan, connections: 1",
+            "one plan, connections: 64",
+            "5,000 items, 1,500 taken since the last vacuum",
+        ],
         "Peak memory of every process": ["no-op", "normal", "postgres", "temporal", "worker"],
     }
 
@@ -32,7 +44,10 @@ def test_an_unknown_part_is_refused_by_name() -> None:
     ended = _bench("--only", "stok")
 
     assert ended.returncode == 1
-    assert "There is no part stok; there is: stock, http, status, parked, reservation, growth." in ended.stderr
+    assert (
+        "There is no part stok; there is: stock, http, status, parked, reservation, growth."
+        in ended.stderr
+    )
 
 
 def _bench(*arguments: str) -> "subprocess.CompletedProcess[str]":
