@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_quick_run_reports_every_contender(tmp_path: Path) -> None:
-    """Each way of activating has its rate and its CPU, each shelf its cost, each process its memory.
+    """Each way of activating has its rate and CPU, each shelf its cost, each process its memory.
 
     Every query is asked in tests/db/test_indexes.py.
     """
