@@ -7,8 +7,10 @@ from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import stock_codes
+from db.columns import StockColumns
+from db.rows import changed_one, one
 from db.tables import esim_inventory as inventory
-from domain.errors import DuplicateStock, StaleWrite
+from domain.errors import DuplicateStock
 from domain.stock import StockStatus, check_transition
 
 
@@ -61,7 +63,9 @@ _ASSIGN = (
         inventory.c.order_id == bindparam("order"),
         inventory.c.status == StockStatus.RESERVED,
     )
-    .values(status=StockStatus.ASSIGNED, assigned_at=func.now(), updated_at=func.now())
+    .values(
+        StockColumns(status=StockStatus.ASSIGNED, assigned_at=func.now(), updated_at=func.now())
+    )
 )
 
 
@@ -149,26 +153,21 @@ async def give_up_iccid(connection: AsyncConnection, item_id: int) -> None:
     Raises:
         StaleWrite: the item is not out of use.
     """
-    freed = await connection.execute(
+    kept = func.jsonb_build_object("returned_iccid", inventory.c.iccid)
+    columns = StockColumns(
+        iccid=None, metadata=inventory.c.metadata.concat(kept), updated_at=func.now()
+    )
+    freed = (
         update(inventory)
         .where(inventory.c.id == item_id, inventory.c.status == StockStatus.RETIRED)
-        .values(
-            iccid=None,
-            metadata=inventory.c.metadata.concat(
-                func.jsonb_build_object("returned_iccid", inventory.c.iccid)
-            ),
-            updated_at=func.now(),
-        )
+        .values(columns)
     )
-    if freed.rowcount != 1:
-        raise StaleWrite(f"Stock item {item_id} changed meanwhile.")
+    await changed_one(connection, freed, f"Stock item {item_id} changed meanwhile.")
 
 
 async def held_by(connection: AsyncConnection, order_id: int) -> StockItem | None:
     """The item reserved for or assigned to an order."""
-    rows = await connection.execute(_HELD, {"order_id": order_id})
-    row = rows.mappings().one_or_none()
-    return StockItem(**row) if row else None
+    return await one(connection, _HELD, StockItem, {"order_id": order_id})
 
 
 async def names_order(connection: AsyncConnection, order_id: int) -> bool:
@@ -185,7 +184,10 @@ async def add_bought(connection: AsyncConnection, purchase: BoughtItem) -> int:
     Raises (at the latest by way of the transaction):
         DuplicateStock: another item already has this ICCID or code, in whichever spelling.
     """
-    return await _add(connection, purchase, status=StockStatus.RESERVED, reserved_at=func.now())
+    columns = StockColumns(
+        order_id=purchase.order_id, status=StockStatus.RESERVED, reserved_at=func.now()
+    )
+    return await _add(connection, purchase, columns)
 
 
 async def add_unwanted(connection: AsyncConnection, purchase: BoughtItem, *, resell: bool) -> int:
@@ -197,28 +199,34 @@ async def add_unwanted(connection: AsyncConnection, purchase: BoughtItem, *, res
     Raises (at the latest by way of the transaction):
         DuplicateStock: another item already has this ICCID or code, in whichever spelling.
     """
-    fate = (
-        {"status": StockStatus.AVAILABLE}
-        if resell
-        else {"status": StockStatus.RETIRED, "retired_at": func.now()}
-    )
-    return await _add(
-        connection,
-        purchase,
+    columns = StockColumns(
         order_id=None,
         metadata={"bought_for_order": purchase.order_id},
-        **fate,
+        status=StockStatus.AVAILABLE if resell else StockStatus.RETIRED,
+        retired_at=None if resell else func.now(),
     )
+    return await _add(connection, purchase, columns)
 
 
-async def _add(connection: AsyncConnection, purchase: BoughtItem, **columns: object) -> int:
+async def _add(connection: AsyncConnection, purchase: BoughtItem, columns: StockColumns) -> int:
     code, payload = purchase.activation_code, purchase.qr_payload
     if await stock_codes.owner(connection, code, payload, purchase.iccid) is not None:
         raise DuplicateStock("Another item already has this ICCID or activation code.")
-    bought = {name: getattr(purchase, name) for name in BoughtItem.__dataclass_fields__}
-    added = await connection.execute(
-        insert(inventory).values(bought | columns).returning(inventory.c.id)
-    )
+    bought: StockColumns = {
+        **columns,
+        "plan_id": purchase.plan_id,
+        "carrier_id": purchase.carrier_id,
+        "country_id": purchase.country_id,
+        "provider": purchase.provider,
+        "provider_reference": purchase.provider_reference,
+        "iccid": purchase.iccid,
+        "activation_code": purchase.activation_code,
+        "qr_payload": purchase.qr_payload,
+        "instructions": purchase.instructions,
+        "confirmation_code": purchase.confirmation_code,
+        "expires_at": purchase.expires_at,
+    }
+    added = await connection.execute(insert(inventory).values(bought).returning(inventory.c.id))
     item_id: int = added.scalar_one()
     return item_id
 
@@ -226,24 +234,29 @@ async def _add(connection: AsyncConnection, purchase: BoughtItem, **columns: obj
 async def assign(connection: AsyncConnection, item: StockItem) -> None:
     """Give a reserved item to its order for good. Raises as `_move`."""
     check_transition(item.status, StockStatus.ASSIGNED)
-    moved = await connection.execute(_ASSIGN, {"item_id": item.id, "order": item.order_id})
-    if moved.rowcount != 1:
-        raise StaleWrite(f"Stock item {item.id} changed meanwhile.")
+    await changed_one(
+        connection,
+        _ASSIGN,
+        f"Stock item {item.id} changed meanwhile.",
+        {"item_id": item.id, "order": item.order_id},
+    )
 
 
 async def release(connection: AsyncConnection, item: StockItem) -> None:
     """Put a reserved item of our own stock back on the shelf. Raises as `_move`."""
-    await _move(connection, item, StockStatus.AVAILABLE, order_id=None, reserved_at=None)
+    shelved = StockColumns(order_id=None, reserved_at=None)
+    await _move(connection, item, StockStatus.AVAILABLE, shelved)
 
 
 async def retire(connection: AsyncConnection, item: StockItem) -> None:
     """Take an item out of use. One that was bought keeps its order. Raises as `_move`."""
     order_id = None if item.provider is None else item.order_id
-    await _move(connection, item, StockStatus.RETIRED, retired_at=func.now(), order_id=order_id)
+    retired = StockColumns(retired_at=func.now(), order_id=order_id)
+    await _move(connection, item, StockStatus.RETIRED, retired)
 
 
 async def _move(
-    connection: AsyncConnection, item: StockItem, target: StockStatus, **columns: object
+    connection: AsyncConnection, item: StockItem, target: StockStatus, columns: StockColumns
 ) -> None:
     """Move an item along its state machine.
 
@@ -252,14 +265,14 @@ async def _move(
         StaleWrite: the item is not as it was read.
     """
     check_transition(item.status, target)
-    moved = await connection.execute(
+    changed: StockColumns = {**columns, "status": target, "updated_at": func.now()}
+    moved = (
         update(inventory)
         .where(
             inventory.c.id == item.id,
             inventory.c.status == item.status,
             inventory.c.order_id == item.order_id,
         )
-        .values(status=target, updated_at=func.now(), **columns)
+        .values(changed)
     )
-    if moved.rowcount != 1:
-        raise StaleWrite(f"Stock item {item.id} changed meanwhile.")
+    await changed_one(connection, moved, f"Stock item {item.id} changed meanwhile.")
