@@ -15,7 +15,7 @@ PAUSED_RECHECK_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ProviderLimits:
-    """What one provider bears. All figures count the whole fleet, but for `max_concurrent`.
+    """What one provider bears, by the whole fleet together except for `max_concurrent`.
 
     Attributes:
         rate_per_second: calls of any kind; None where calling costs nobody anything.
@@ -83,7 +83,7 @@ class Gate:
 
 
 def pass_through(gate: Gate, limits: ProviderLimits, now: datetime) -> Gate | Hold:
-    """The gate after one more call has left, or why it may not leave."""
+    """Let one more call leave: the gate after it, or why it may not leave."""
     hold = _hold(gate, now)
     if hold is not None:
         return hold
@@ -96,14 +96,14 @@ def pass_through(gate: Gate, limits: ProviderLimits, now: datetime) -> Gate | Ho
 
 
 def after_success(gate: Gate) -> Gate:
-    """The provider answered, if only with a refusal: the breaker closes."""
+    """Close the breaker: the provider answered, if only with a refusal."""
     return replace(gate, failures=0, opened_at=None, probe_at=None)
 
 
 def after_failure(
     gate: Gate, limits: ProviderLimits, now: datetime, retry_after_seconds: float | None
 ) -> Gate:
-    """A call failed. A named wait is kept by everybody; without one the breaker counts it."""
+    """Count a failed call. A wait that the provider named is kept instead, by everybody."""
     if retry_after_seconds is not None:
         until = now + timedelta(seconds=retry_after_seconds)
         return replace(gate, blocked_until=max(until, gate.blocked_until or until))
@@ -146,13 +146,13 @@ class Health(StrEnum):
     """A provider's condition in one word; the first that applies."""
 
     PAUSED = "paused"
-    """By a person."""
+    """A person has paused it."""
     BLOCKED = "blocked"
     """It asked to be left alone for a while (`Retry-After`)."""
     COOLING_DOWN = "cooling_down"
     """It failed several times in a row, and is only probed now and then."""
     FAILING = "failing"
-    """The last calls failed; not yet often enough."""
+    """The last calls failed, not yet often enough to open the breaker."""
     OK = "ok"
     UNKNOWN = "unknown"
     """It was not called yet, or not since its last failure was forgiven."""
@@ -169,7 +169,7 @@ def breaker(gate: Gate, now: datetime) -> BreakerState:
 def health(
     gate: Gate, now: datetime, last_success_at: datetime | None, last_failure_at: datetime | None
 ) -> Health:
-    """A provider's condition."""
+    """Read a provider's condition from its gate."""
     blocked = gate.blocked_until is not None and now < gate.blocked_until
     answers = last_success_at is not None and (
         last_failure_at is None or last_failure_at <= last_success_at

@@ -27,14 +27,14 @@ ADAPTERS: tuple[Adapter, ...] = (CONNECTED_YOU, AIRALO, ESIM_ACCESS, ES2PLUS)
 """Every provider there is an adapter for."""
 
 NAMES = (LocalProvider.name, *(adapter.name for adapter in ADAPTERS))
-"""What `ESIM_PROVIDER` may be."""
+"""The values that `ESIM_PROVIDER` may have."""
 
 ENABLING = frozenset(adapter.name for adapter in ADAPTERS if adapter.enables)
 """The providers whose codes work only once they are enabled."""
 
 
 def build_providers(default: str, configs: Mapping[str, ProviderConfig]) -> dict[str, EsimProvider]:
-    """Every provider this deployment can buy from, by name; the caller closes them.
+    """Build every provider this deployment can buy from, by name. The caller closes them.
 
     LOCAL exists only where it is the default: a shop must not sell made-up codes by accident.
 
@@ -60,7 +60,7 @@ def build_providers(default: str, configs: Mapping[str, ProviderConfig]) -> dict
 
 
 def build_webhook_readers(configs: Mapping[str, ProviderConfig]) -> dict[str, NoticeReader]:
-    """The readers of what configured providers may tell us, by provider name."""
+    """Build the readers of what configured providers tell us, by provider name."""
     return {
         adapter.name: adapter.webhooks(configs[adapter.name])
         for adapter in ADAPTERS

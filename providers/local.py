@@ -19,7 +19,7 @@ class LocalProvider:
     )  # nothing is called, nothing is spent
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
-        """What identifies the purchase; nothing is sent anywhere."""
+        """Describe the purchase. Nothing is sent anywhere."""
         return {
             "orderReference": request.reference,
             "planCode": request.plan_code,
@@ -27,23 +27,23 @@ class LocalProvider:
         }
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedEsim:
-        """The reference's profile. Idempotent; raises nothing."""
+        """Give the reference its profile. Idempotent; raises nothing."""
         return simulated_esim(NAME, request, self.describe_request(request))
 
     async def advance(self, request: ProvisionRequest) -> ProvisionedEsim | None:
-        """The reference's profile: every reference counts as sold. Raises nothing."""
+        """Give the reference its profile: every one counts as sold. Raises nothing."""
         return await self.provision(request)
 
     async def enable(self, bought: Bought) -> None:
-        """Nothing to do."""
+        """Do nothing: the codes open nothing."""
 
     async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - nothing to give back
-        """True: a made-up profile costs nobody anything. Idempotent."""
+        """Answer True: a made-up profile costs nobody anything. Idempotent."""
         return True
 
     async def balance(self) -> Balance | None:
-        """None: there is no money in it."""
+        """Answer None: there is no money in it."""
         return None
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is no connection."""

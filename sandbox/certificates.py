@@ -55,7 +55,7 @@ def _is_too_old(server_file: Path) -> bool:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """For its owner alone: two of them hold keys."""
+    """Write a file that its owner alone can read: two of them hold keys."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(content)

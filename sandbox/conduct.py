@@ -89,7 +89,7 @@ class Conduct:
         )
 
     async def _refuse(self) -> None:
-        """Nothing was booked, and nothing will be."""
+        """Refuse the call: nothing was booked, and nothing will be."""
         outcome = self._outcome
         if outcome in _NOTHING_SAID:
             await self._say_nothing()
@@ -106,7 +106,7 @@ class Conduct:
         return replace(reply, headers={**reply.headers, "retry-after": str(seconds)})
 
     async def _finish(self, answer: Answer) -> None:
-        """Whatever is booked is booked; what is left is what the client hears of it."""
+        """Tell the client of what was booked, or keep it from it, as the rule wants."""
         announce = self._announcement(answer)
         if self.picked.kind(Part.WEBHOOK) is Misbehaviour.WEBHOOK_EARLY:
             with suppress(TimeoutError):
@@ -140,7 +140,7 @@ class Conduct:
                 await self._send(honest)
 
     def _announcement(self, answer: Answer) -> Callable[[], list[asyncio.Task[None]]]:
-        """What schedules the webhook of an answer, if there is one."""
+        """Make what schedules an answer's webhook, if there is one."""
         order = answer.announces
         if order is None:
             return list

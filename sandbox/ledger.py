@@ -166,7 +166,7 @@ class Ledger:
         return self._states.get(iccid)
 
     def states(self) -> Mapping[str, ProfileState]:
-        """The same for every profile of which something was noted."""
+        """The last note about every profile that has one."""
         return self._states
 
     def is_announced(self, order: Order) -> bool:
@@ -199,7 +199,7 @@ class Ledger:
         )
 
     def _append(self, record: Mapping[str, Any]) -> None:
-        """On disk first, then in memory: nobody is told what a crash could forget."""
+        """Write a line to disk, then to memory: nobody is told what a crash could forget."""
         self._file.write(json.dumps(record).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -41,13 +41,13 @@ class Profile:
 
 
 def new_profile(sold: Container[str], *, confirmed: bool = False) -> Profile:
-    """A profile whose ICCID was never sold; `confirmed`: one that asks for a confirmation code."""
+    """Make up a profile whose ICCID was never sold, with a confirmation code if `confirmed`."""
     confirmation_code = _new_code(_CONFIRMATION_CODE_LENGTH) if confirmed else ""
     return Profile(new_iccid(sold), new_matching_id(), confirmation_code)
 
 
 def new_iccid(sold: Container[str]) -> str:
-    """A random ICCID: a sandbox that forgot its ledger must not sell the same ones again."""
+    """Draw an ICCID: a sandbox that forgot its ledger must not sell the same ones again."""
     free_digits = ICCID_DIGITS - len(ICCID_PREFIX) - 1
     while True:
         account = f"{ICCID_PREFIX}{secrets.randbelow(10**free_digits):0{free_digits}d}"
@@ -57,12 +57,12 @@ def new_iccid(sold: Container[str]) -> str:
 
 
 def new_matching_id() -> str:
-    """One that nobody has."""
+    """Make up a matching id that nobody has."""
     return _new_code(_MATCHING_ID_LENGTH)
 
 
 def _new_code(length: int) -> str:
-    """A code that a search through logs and databases finds."""
+    """Make up a code that a search through logs and databases finds."""
     return CODE_PREFIX + "".join(secrets.choice(_CODE_LETTERS) for _ in range(length))
 
 

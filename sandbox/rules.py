@@ -102,7 +102,7 @@ class Rulebook:
 
     @property
     def rules(self) -> list[Rule]:
-        """All of them, used up or not."""
+        """Every rule, used up or not."""
         return list(self._rules)
 
     def add(
@@ -167,7 +167,7 @@ class Rulebook:
     def _by_chance(
         self, provider: str, operation: str, reference: str | None, *, earlier_sale: bool
     ) -> Rule | None:
-        """Depends on the call alone, not on what runs beside it: so a seed repeats a run."""
+        """Draw by the call alone, not by what runs beside it: so a seed repeats a run."""
         if self._settings.seed is None:
             return None
         key = (provider, operation, reference)

@@ -66,7 +66,7 @@ class _Doors:
         self._control = Control(sandbox)
 
     async def plain(self, request: Request, exchange: Exchange) -> None:
-        """Everything, but ES2+ only without TLS."""
+        """Answer control and every contract, ES2+ only without TLS."""
         if request.path == CONTROL_PATH or request.path.startswith(f"{CONTROL_PATH}/"):
             await exchange.send(await self._control.answer(request))
             return
@@ -80,7 +80,7 @@ class _Doors:
             await self._sandbox.serve(contract, request, exchange)
 
     async def guarded(self, request: Request, exchange: Exchange) -> None:
-        """ES2+ alone."""
+        """Answer ES2+ alone."""
         contract = self._sandbox.contract_at(request.path)
         if isinstance(contract, Es2Plus):
             await self._sandbox.serve(contract, request, exchange)

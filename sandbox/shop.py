@@ -166,6 +166,6 @@ class Shop:
 
 
 def trouble_of(plan_code: str) -> Trouble | None:
-    """What the plan's name says."""
+    """Read the plan's name: why it cannot be sold, or None."""
     found = (trouble for prefix, trouble in _BY_NAME.items() if plan_code.startswith(prefix))
     return next(found, None)

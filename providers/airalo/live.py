@@ -70,7 +70,7 @@ class Airalo(Seller):
         self._tokens = Tokens(self.name, token_http, config.client_id, config.secret)
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
-        """The body of the purchase; it holds no secret."""
+        """Describe the purchase by its body, which holds no secret."""
         return order_body(request)
 
     async def provision(self, request: ProvisionRequest) -> Answer:
@@ -123,7 +123,7 @@ class Airalo(Seller):
         return self._delivered(order, request, reply)
 
     async def balance(self) -> Balance | None:
-        """What is left of the credit: `GET balance`.
+        """Ask what is left of the credit: `GET balance`.
 
         Raises:
             ProviderUnavailable, ProviderRefused.
@@ -142,7 +142,7 @@ class Airalo(Seller):
         await self._tokens.aclose()
 
     async def _send(self, call: _Call) -> HttpReply:
-        """Call with a token; with a new one if Airalo does not accept it any more.
+        """Call with a token, and once more with a new one if Airalo does not accept the old one.
 
         A 401 comes before anything is booked, so even an order may be sent once more.
         """
@@ -160,7 +160,7 @@ class Airalo(Seller):
         return (token, self._config.secret)
 
     async def _orders_of(self, reference: str) -> tuple[list[Mapping[str, object]], HttpReply]:
-        """Every order with this description, and a reply that holds nobody else's.
+        """List every order with this description, and make a reply that holds nobody else's.
 
         Airalo finds parts of a description, so `order-4` also finds `order-42`: absent is what is
         on no page. A page with orders that have nothing of our reference answers another question,

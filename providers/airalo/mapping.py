@@ -1,4 +1,4 @@
-"""Our words in Airalo's fields and back (docs/providers/airalo.md)."""
+"""Translates our words into Airalo's fields and back (docs/providers/airalo.md)."""
 
 import html
 import re
@@ -53,7 +53,7 @@ _BLANKS = re.compile(r"\s*\n\s*")
 
 
 def order_body(request: ProvisionRequest) -> dict[str, object]:
-    """The body of `POST orders` and `POST orders-async`."""
+    """Make the body of `POST orders` and `POST orders-async`."""
     return {
         "package_id": request.plan_code,
         "quantity": _QUANTITY,
@@ -63,7 +63,7 @@ def order_body(request: ProvisionRequest) -> dict[str, object]:
 
 
 def judged(status: int, body: object) -> type[ProviderError] | None:
-    """What a failed reply means; None is "as its status says".
+    """Judge a failed reply by its code; None means "by its status".
 
     A code that the reference does not list comes with 422 just as "something unexpected
     happened" does, so it settles nothing either.
@@ -81,7 +81,7 @@ def judged(status: int, body: object) -> type[ProviderError] | None:
 
 
 def data_of(body: object) -> Mapping[str, object]:
-    """What a reply is about: an order, its acceptance, the balances.
+    """Read what a reply is about: an order, its acceptance, the balances.
 
     Raises:
         InvalidInput: there is none.
@@ -90,7 +90,7 @@ def data_of(body: object) -> Mapping[str, object]:
 
 
 def request_id(body: object) -> str:
-    """What Airalo calls an asynchronous order, from the reply to `POST orders-async`.
+    """Read what Airalo calls an asynchronous order, from the reply to `POST orders-async`.
 
     Raises:
         InvalidInput: it does not say.
@@ -102,7 +102,7 @@ def request_id(body: object) -> str:
 
 
 def listed_orders(body: object) -> list[Mapping[str, object]]:
-    """The orders on a page of `GET orders`.
+    """Read the orders on a page of `GET orders`.
 
     Raises:
         InvalidInput: it is no such page.
@@ -111,7 +111,7 @@ def listed_orders(body: object) -> list[Mapping[str, object]]:
 
 
 def is_last_page(body: object, page: int, limit: int) -> bool:
-    """Whether a page of `GET orders` is the last one.
+    """Tell whether a page of `GET orders` is the last one.
 
     Raises:
         InvalidInput: it does not say.
@@ -126,20 +126,20 @@ def is_last_page(body: object, page: int, limit: int) -> bool:
 
 
 def order_status(order: Mapping[str, object]) -> str | None:
-    """A listed order's status."""
+    """Read a listed order's status."""
     status = order.get("status")
     return identifier(status.get("slug") if isinstance(status, dict) else status)
 
 
 def order_name(order: Mapping[str, object]) -> str | None:
-    """What Airalo calls a listed order."""
+    """Read what Airalo calls a listed order."""
     return identifier(order.get("code")) or identifier(str(order.get("id", "")))
 
 
 def without_earlier_failures(
     orders: list[Mapping[str, object]], accepted_id: str | None
 ) -> list[Mapping[str, object]]:
-    """The orders of one description that can be the purchase in question.
+    """Keep of the orders of one description those that can be the purchase in question.
 
     A new attempt has the description of one that failed: only its own name tells them apart.
     """
@@ -155,7 +155,7 @@ def _is_named(order: Mapping[str, object], accepted_id: str | None) -> bool:
 
 
 def profile_of(order: Mapping[str, object], request: ProvisionRequest) -> SoldProfile:
-    """The profile in an order of ours, every field checked.
+    """Read the profile in an order of ours, and check every field.
 
     Raises:
         InvalidInput: not our order, or a code that cannot be used; quotes no code.
@@ -174,7 +174,7 @@ def profile_of(order: Mapping[str, object], request: ProvisionRequest) -> SoldPr
 
 
 def balance_of(body: object) -> Balance | None:
-    """The first account of `GET balance`; None if there is none.
+    """Read the first account of `GET balance`; None if there is none.
 
     Raises:
         InvalidInput: it cannot be read.
@@ -202,7 +202,7 @@ def _check_echo(order: Mapping[str, object], request: ProvisionRequest) -> None:
 
 
 def _lpa_string(sim: Mapping[str, object]) -> str:
-    """What the QR code shows; `lpa` (a host) and `matching_id` must say the same."""
+    """Read what the QR code shows; `lpa` (a host) and `matching_id` must say the same."""
     host, matching_id = optional_text(sim, "lpa"), optional_text(sim, "matching_id")
     qrcode = optional_text(sim, "qrcode")
     if qrcode is None:
@@ -221,7 +221,7 @@ def _instructions(order: Mapping[str, object], sim: Mapping[str, object]) -> str
 
 
 def _plain(markup: object) -> str:
-    """Airalo's instructions are HTML; ours are text."""
+    """Turn Airalo's instructions from HTML into text."""
     if not isinstance(markup, str):
         return ""
     broken = _LINE_END.sub("\n", markup[:_MAX_HTML])
@@ -229,7 +229,7 @@ def _plain(markup: object) -> str:
 
 
 def _access_points(sim: Mapping[str, object]) -> list[str]:
-    """The access points that a customer has to type in."""
+    """List the access points that a customer has to type in."""
     platforms = sim.get("apn")
     if isinstance(platforms, dict):
         named = [(f"APN for {label}", platforms.get(key)) for key, label in _PLATFORMS.items()]

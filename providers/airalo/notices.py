@@ -1,4 +1,4 @@
-"""What Airalo tells by itself: that an asynchronous order is delivered, or never will be."""
+"""Notifications of Airalo: an asynchronous order is delivered, or never will be."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ _SIGNATURE = "airalo-signature"
 
 
 class AiraloWebhooks:
-    """Reads what is signed with the client secret: HMAC-SHA512 of the raw body, in hex."""
+    """Reads what is signed with the client secret (HMAC-SHA512 of the raw body, in hex)."""
 
     name = "AIRALO"
 
@@ -23,7 +23,7 @@ class AiraloWebhooks:
         self._secret = config.secret
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Receipt:
-        """Check, then read. Nothing of the eSIMs in the body leaves here.
+        """Check a notification, then read it. Nothing of the eSIMs in its body leaves here.
 
         Raises:
             NoticeRefused: no signature, a wrong one, or no JSON object.

@@ -28,7 +28,7 @@ class _Token:
 
 
 class Tokens:
-    """The token of one client id.
+    """Keeps the token of one client id.
 
     Args:
         clock: seconds that never run backwards.
@@ -54,11 +54,11 @@ class Tokens:
 
     @property
     def held(self) -> str:
-        """The token as it is, to be masked; empty if there is none."""
+        """The token to be masked in what is kept; empty if there is none."""
         return self._token.text if self._token else ""
 
     async def current(self) -> str:
-        """A token that is good for the next call.
+        """Return a token that is good for the next call, and fetch one if need be.
 
         Raises:
             ProviderHeld: Airalo must not be asked for one yet.
@@ -78,7 +78,7 @@ class Tokens:
             return self._token.text
 
     def forget(self, text: str) -> None:
-        """Airalo did not accept this token."""
+        """Drop a token that Airalo did not accept."""
         if self._token is not None and self._token.text == text:
             self._token = None
 

@@ -15,7 +15,7 @@ __all__ = [
 
 
 def build_connected_you(config: ConnectedYouConfig) -> ConnectedYou | ConnectedYouDryRun:
-    """The provider that `CONNECTED_YOU_DRY_RUN` asks for.
+    """Build the provider that `CONNECTED_YOU_DRY_RUN` asks for.
 
     Raises:
         Misconfigured: names the variable.

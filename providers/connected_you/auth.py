@@ -1,4 +1,4 @@
-"""How we prove to ConnectedYou who we are: an API key in a header (draft contract, section 2).
+"""Proves to ConnectedYou who we are, by an API key in a header (draft contract, section 2).
 
 The live platform's public pages show client credentials instead; if the partner asks for those,
 this is the file to replace.
@@ -9,7 +9,7 @@ from providers.kit.config import HEADER_VALUE
 
 
 def auth_headers(api_key: str | None) -> dict[str, str]:
-    """The headers that go with every request.
+    """Make the headers that go with every request.
 
     Raises:
         Misconfigured: no key, or one that no header can carry.

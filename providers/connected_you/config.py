@@ -1,4 +1,4 @@
-"""What must be known of this deployment to buy from ConnectedYou."""
+"""The settings with which a deployment buys from ConnectedYou."""
 
 from dataclasses import dataclass, field
 

@@ -27,7 +27,7 @@ class ConnectedYouDryRun:
         self._partner_id = config.partner_id
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
-        """The body that a live purchase would have, without the customer."""
+        """Describe the purchase by the body that a live one would have, without the customer."""
         return described_body(request, self._partner_id)
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedEsim:
@@ -37,19 +37,19 @@ class ConnectedYouDryRun:
         return simulated_esim(self.name, request, payload)
 
     async def advance(self, request: ProvisionRequest) -> ProvisionedEsim | None:
-        """The reference's profile: every reference counts as sold. Raises nothing."""
+        """Give the reference its profile: every one counts as sold. Raises nothing."""
         return simulated_esim(self.name, request, self.describe_request(request))
 
     async def enable(self, bought: Bought) -> None:
-        """Nothing to do."""
+        """Do nothing, as live."""
 
     async def cancel(self, bought: Bought) -> bool:  # noqa: ARG002 - as the live contract
-        """False, as live: the contract has no cancellation."""
+        """Answer False, as live: the contract has no cancellation."""
         return False
 
     async def balance(self) -> Balance | None:
-        """None: there is no money in it."""
+        """Answer None: there is no money in it."""
         return None
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is no connection."""

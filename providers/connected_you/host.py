@@ -1,4 +1,4 @@
-"""Where ConnectedYou is: sandbox and production hosts come from settings, paths from the draft."""
+"""Host and paths of ConnectedYou: the host comes from settings, the paths from the draft."""
 
 import httpx
 

@@ -47,7 +47,7 @@ class ConnectedYou(Seller):
         self._partner_id = config.partner_id
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
-        """The body of the purchase without the customer's address and name."""
+        """Describe the purchase by its body, without the customer's address and name."""
         return described_body(request, self._partner_id)
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedEsim:

@@ -1,4 +1,4 @@
-"""Our words in ConnectedYou's fields and back (draft contract, section 2)."""
+"""Translates our words into ConnectedYou's fields and back (draft contract, section 2)."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ _OUT_OF_STOCK_TEXT = "out of stock"
 
 
 def order_body(request: ProvisionRequest, partner_id: str) -> dict[str, object]:
-    """The body of `POST /partners/orders`; what we do not know is left out."""
+    """Make the body of `POST /partners/orders`. What we do not know is left out."""
     customer = {"email": request.customer_email, "name": request.customer_name}
     body = {
         "partnerId": partner_id,
@@ -31,13 +31,13 @@ def order_body(request: ProvisionRequest, partner_id: str) -> dict[str, object]:
 
 
 def described_body(request: ProvisionRequest, partner_id: str) -> dict[str, object]:
-    """The body of a purchase without the customer's address and name, for ops."""
+    """Make the body of a purchase without the customer's address and name, for ops."""
     body = order_body(request, partner_id)
     return {**body, "customer": dict.fromkeys(mapping(body["customer"]), REDACTED)}
 
 
 def sold_order(body: object) -> Mapping[str, object]:
-    """The order in the reply to a purchase.
+    """Read the order in the reply to a purchase.
 
     Raises:
         InvalidInput: there is none.
@@ -46,7 +46,7 @@ def sold_order(body: object) -> Mapping[str, object]:
 
 
 def found_order(body: object, reference: str) -> Mapping[str, object] | None:
-    """The order with this reference in the reply to a look-up; None if the list is empty.
+    """Find the order with this reference in a look-up's reply; None if the list is empty.
 
     Only an empty list says "absent": any other surprise must not lead to a second purchase.
 
@@ -64,7 +64,7 @@ def found_order(body: object, reference: str) -> Mapping[str, object] | None:
 
 
 def profile_of(order: Mapping[str, object], request: ProvisionRequest) -> SoldProfile:
-    """The profile in an order of ours, every field checked.
+    """Read the profile in an order of ours, and check every field.
 
     Raises:
         InvalidInput: not our order, or a code that cannot be used; quotes no code.
@@ -79,7 +79,7 @@ def profile_of(order: Mapping[str, object], request: ProvisionRequest) -> SoldPr
 
 
 def says_out_of_stock(body: object) -> bool:
-    """Whether an error body says that the plan is sold out (unverified, see above)."""
+    """Tell whether an error body says that the plan is sold out (unverified, see above)."""
     if isinstance(body, dict):
         return any(map(says_out_of_stock, body.values()))
     text = body if isinstance(body, str) else ""

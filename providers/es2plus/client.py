@@ -36,20 +36,20 @@ class Function(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a function call came to; `failure` is None if it was carried out."""
+    """The outcome of a function call; `failure` is None if it was carried out."""
 
     function: Function
     reply: HttpReply
     failure: Failure | None
 
     def error(self, kind: type[ProviderError]) -> ProviderError:
-        """An error that names function and codes, and nothing else of the reply."""
+        """Make an error that names function and codes, and nothing else of the reply."""
         return kind(
             f"{NAME} failed to carry out {self.function}: {self.failure}.", reply=self.reply.kept
         )
 
     def unusable(self, fault: str) -> ProviderReplyUnusable:
-        """The error for what was carried out, and not as we asked."""
+        """Make the error for a function that was carried out otherwise than we asked."""
         return ProviderReplyUnusable(
             f"{NAME} answered {self.function}, but its reply cannot be used. {fault}",
             raw=self.reply.raw,
@@ -75,7 +75,7 @@ class SmdpClient:
         self._http = http
 
     def described(self, reference: str, fields: Mapping[str, object]) -> dict[str, object]:
-        """A request as it is kept: without what is new at each call."""
+        """Make a request as it is kept, without what is new at each call."""
         return request_body(self._requester_id, reference, fields)
 
     async def send(

@@ -34,32 +34,32 @@ class ConfirmFailure(Enum):
     DONE_BEFORE = auto()
     """An earlier ConfirmOrder of ours went through."""
     DONE_OR_BROKEN = auto()
-    """Either that, or the profile cannot be confirmed any more."""
+    """An earlier ConfirmOrder went through, or the profile cannot be confirmed any more."""
     NOT_OURS = auto()
-    """The SM-DP+ does not have the profile for us any more: a person's matter."""
+    """The SM-DP+ does not have the profile for us any more: a person must look."""
     LATER = auto()
-    """Nothing about the order: it is still there."""
+    """It says nothing about the order, which is still there."""
 
 
 def confirm_failure(failure: Failure) -> ConfirmFailure:
-    """What to make of a failed ConfirmOrder; by default, that trying again later may help."""
+    """Say what a failed ConfirmOrder means: by default, that trying again may help."""
     return _CONFIRM.get((failure.subject, failure.reason), ConfirmFailure.LATER)
 
 
 def download_error(failure: Failure) -> type[ProviderError]:
-    """What a failed DownloadOrder means for money."""
+    """Say which error a failed DownloadOrder is: whether a profile may be reserved."""
     if (failure.subject, failure.reason) in _DOWNLOAD:
         return _DOWNLOAD[failure.subject, failure.reason]
     return ProviderRefused if _was_checked_first(failure) else ProviderOutcomeUnknown
 
 
 def release_error(failure: Failure) -> type[ProviderError]:
-    """What a failed ReleaseProfile means; it may be repeated, so nothing about it is unknown."""
+    """Say which error a failed ReleaseProfile is. It may be repeated, so none is "unknown"."""
     return ProviderRefused if _was_checked_first(failure) else ProviderUnavailable
 
 
 def cancel_result(failure: Failure) -> bool | type[ProviderError]:
-    """Whether a failed CancelOrder was done before, or cannot be done, or what to raise."""
+    """Say of a failed CancelOrder that it was done before, or cannot be done, or what to raise."""
     if (failure.subject, failure.reason) in _CANCEL:
         return _CANCEL[failure.subject, failure.reason]
     return ProviderRefused if _was_checked_first(failure) else ProviderOutcomeUnknown

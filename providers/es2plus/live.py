@@ -67,7 +67,10 @@ class Es2Plus(Seller):
         self._cancelled: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
-        """The body of DownloadOrder; each call's own identifier begins with our reference."""
+        """Describe the purchase by the body of DownloadOrder.
+
+        What is sent also has an identifier for each call, which begins with our reference.
+        """
         return self._smdp.described(request.reference, {"profileType": request.plan_code})
 
     async def provision(self, request: ProvisionRequest) -> AcceptedOrder:
@@ -156,7 +159,10 @@ class Es2Plus(Seller):
         return meaning
 
     async def _confirm(self, reference: str, iccid: str, matching_id: str) -> Result:
-        """The reply after which the profile has our matching id, whichever call of ours did it."""
+        """Confirm the order: return the reply after which the profile has our matching id.
+
+        Whether this call gave it, or an earlier one of ours, makes no difference.
+        """
         fields = {"iccid": wire_iccid(iccid), "matchingId": matching_id, "releaseFlag": False}
         try:
             result = await self._smdp.ask(Function.CONFIRM_ORDER, reference, fields, matching_id)

@@ -1,4 +1,4 @@
-"""The secret part of a code, which we choose ourselves and can always work out again."""
+"""The secret part of a code. We choose it ourselves and can always work it out again."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ _GROUP = 8
 
 
 class MatchingIds:
-    """A matching id follows from secret, reference and ICCID, and from nothing else.
+    """Makes matching ids, which follow from secret, reference and ICCID and from nothing else.
 
     So nobody else can know or choose it, and a repeated ConfirmOrder carries the same one.
 
@@ -29,7 +29,7 @@ class MatchingIds:
         self._key = secret.encode()
 
     def of(self, reference: str, iccid: str) -> str:
-        """160 bits in A-Z, 2-7 and hyphens (SGP.22 allows 0-9, A-Z and hyphens)."""
+        """Work out 160 bits in A-Z, 2-7 and hyphens (SGP.22 allows 0-9, A-Z and hyphens)."""
         digest = hmac.digest(self._key, f"{reference}/{iccid}".encode(), hashlib.sha256)
         text = base64.b32encode(digest[:_BYTES]).decode()
         return "-".join(text[start : start + _GROUP] for start in range(0, len(text), _GROUP))

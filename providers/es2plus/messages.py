@@ -34,7 +34,7 @@ class Failure:
 def request_body(
     requester_id: str, call_identifier: str, fields: Mapping[str, object]
 ) -> dict[str, object]:
-    """A request of ours."""
+    """Make a request of ours."""
     return {
         "header": {
             "functionRequesterIdentifier": requester_id,
@@ -45,17 +45,17 @@ def request_body(
 
 
 def new_call_identifier(reference: str) -> str:
-    """A name for one call: new each time, and an operator finds our reference in it."""
+    """Make a name for one call. It is new each time, and an operator finds our reference in it."""
     return f"{reference}:{secrets.token_hex(6)}"
 
 
 def wire_iccid(iccid: str) -> str:
-    """An ICCID as ES2+ carries it: padded with F to 20 characters."""
+    """Write an ICCID as ES2+ carries it, padded with F to 20 characters."""
     return iccid.ljust(_WIRE_ICCID_LENGTH, "F")
 
 
 def wire_iccid_of(message: object) -> str:
-    """The ICCID that a message names, padded or not.
+    """Read the ICCID that a message names, padded or not.
 
     Raises:
         InvalidInput: there is none that can be used. A JSON number is none: writers round them.
@@ -67,7 +67,7 @@ def wire_iccid_of(message: object) -> str:
 
 
 def wrong_echo(reply: object, matching_id: str, smdp_address: str) -> str | None:
-    """What a carried-out ConfirmOrder says against the code we would make; None if nothing."""
+    """Find what a carried-out ConfirmOrder says against the code we would make; None if nothing."""
     fields = _mapping(reply)
     if fields.get("matchingId") not in (None, matching_id):
         return "It names another matching id than ours."
@@ -78,7 +78,7 @@ def wrong_echo(reply: object, matching_id: str, smdp_address: str) -> str | None
 
 
 def failure_of(reply: object) -> Failure | None:
-    """Why the function failed; None if it was carried out.
+    """Read why the function failed; None if it was carried out.
 
     Raises:
         InvalidInput: the reply says neither.
@@ -87,7 +87,7 @@ def failure_of(reply: object) -> Failure | None:
 
 
 def status_failure(execution_status: object) -> Failure | None:
-    """Why an execution status, which notifications have too, says "Failed"; None if it does not.
+    """Read why an execution status says "Failed"; None if it does not. Notifications have one too.
 
     Raises:
         InvalidInput: it says neither done nor failed.
@@ -103,7 +103,7 @@ def status_failure(execution_status: object) -> Failure | None:
 
 
 def checked_version(protocol_version: str) -> str:
-    """`ES2PLUS_PROTOCOL_VERSION`, as the header wants it.
+    """Check `ES2PLUS_PROTOCOL_VERSION`, as the header wants it.
 
     Raises:
         Misconfigured: it is no version of SGP.22 v2.

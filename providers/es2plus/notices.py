@@ -32,7 +32,7 @@ class Es2PlusNotifications:
         self._secret = (config.notification_secret or "").encode()
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Receipt:
-        """One notice, trusted if the proxy vouches for it. Header names are lower case.
+        """Read one notice, trusted if the proxy vouches for it. Header names are lower case.
 
         Raises:
             NoticeRefused: the proxy's header is wrong or missing, or the body is none of ES2+.
@@ -67,7 +67,7 @@ class Es2PlusNotifications:
 
 
 def _event_id(message: Mapping[str, object], body: bytes, failure: Failure | None) -> str:
-    """The same for a repetition: which call, of which point, with which end.
+    """Name a notification by its call, point and end: a repetition has the same name.
 
     Some senders give all their calls one identifier, so the profile belongs to it.
     """

@@ -19,7 +19,7 @@ _CA = "ES2PLUS_CA_FILE"
 
 
 def tls_context(config: Es2PlusConfig) -> ssl.SSLContext:
-    """Our certificate, and theirs checked down to its host name.
+    """Make a context that shows our certificate and checks theirs, host name included.
 
     Raises:
         Misconfigured: names the variable whose file does not serve, and quotes nothing of it.

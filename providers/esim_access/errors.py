@@ -1,4 +1,4 @@
-"""What eSIM Access's error codes mean. They come in HTTP 200, with `success: false`."""
+"""Error codes of eSIM Access and what they mean. They come in HTTP 200, with `success: false`."""
 
 import re
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ _CODE = re.compile(r"[0-9]{1,8}")
 
 
 def error_code(body: object) -> str | None:
-    """The code of a failure; None for a success.
+    """Read the code of a failure; None for a success.
 
     Raises:
         InvalidInput: the reply is neither.
@@ -56,13 +56,13 @@ def failure(
     unsure: type[ProviderError],
     reply: Mapping[str, object],
 ) -> ProviderError:
-    """The error that a code stands for; `unsure` where it settles nothing."""
+    """Make the error that a code stands for. A code that settles nothing becomes `unsure`."""
     kind = _MEANINGS.get(code, unsure)
     return kind(f"{provider} answered with error code {code}.", reply=reply)
 
 
 def judged(status: int, body: object) -> type[ProviderError] | None:
-    """What a failed HTTP reply means, if it has a code that we know; None is "as its status"."""
+    """Judge a failed HTTP reply by its code; None means "by its status"."""
     if not isinstance(body, dict) or status not in _CLIENT_ERRORS:
         return None
     return _MEANINGS.get(str(body.get("errorCode")))

@@ -64,7 +64,7 @@ class EsimAccess(Seller):
         self._config = config  # which hides its access code from every repr
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
-        """The body of the purchase; it holds no secret."""
+        """Describe the purchase by its body, which holds no secret."""
         return order_body(request)
 
     async def provision(self, request: ProvisionRequest) -> Answer:
@@ -142,7 +142,7 @@ class EsimAccess(Seller):
         raise failure(self.name, code, ProviderOutcomeUnknown, reply.kept)
 
     async def balance(self) -> Balance | None:
-        """What is left to spend: `POST balance/query`.
+        """Ask what is left to spend: `POST balance/query`.
 
         Raises:
             ProviderUnavailable, ProviderRefused.
@@ -156,7 +156,7 @@ class EsimAccess(Seller):
             raise ProviderUnavailable(f"{self.name} answered without a balance.") from None
 
     def _query_code(self, reply: HttpReply) -> str | None:
-        """The code of a query that says something of our order without listing it."""
+        """Read the code with which a query says something of our order without listing it."""
         with reply.read_as_look_up():
             code = error_code(reply.body)
         if code is None or code in _SAYING_OF_AN_ORDER:
@@ -166,7 +166,7 @@ class EsimAccess(Seller):
     def _not_delivered(
         self, code: str | None, accepted_id: str | None, reply: HttpReply
     ) -> AcceptedOrder | None:
-        """What a query without a profile of ours says of the order; None if there is none.
+        """Say what a query without a profile of ours means; None if there is no order.
 
         Of an order that eSIM Access has accepted, "no such order" is not believed.
         """
@@ -183,7 +183,7 @@ class EsimAccess(Seller):
         return None
 
     async def _iccid(self, bought: Bought) -> str | None:
-        """The ICCID of a purchase that we know by its names only; None if there is none."""
+        """Find the ICCID of a purchase that we know by its names only; None if there is none."""
         order_id = bought.provider_order_id
         key = ("orderNo", order_id) if order_id else ("transactionId", bought.reference)
         for profile in await self._profiles(*key):
@@ -193,7 +193,7 @@ class EsimAccess(Seller):
         return None
 
     async def _is_cancelled(self, iccid: str) -> bool:
-        """Whether a profile that cannot be cancelled was cancelled before."""
+        """Ask whether a profile that cannot be cancelled was cancelled before."""
         profiles = await self._profiles("iccid", iccid)
         statuses = {each.get("esimStatus") for each in profiles if each.get("iccid") == iccid}
         return statuses == {CANCELLED}

@@ -1,4 +1,4 @@
-"""Our words in eSIM Access's fields and back (docs/providers/esim-access.md)."""
+"""Translates our words into eSIM Access's fields and back (docs/providers/esim-access.md)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from providers.kit.base import SoldProfile
 from providers.kit.fields import decimal_of, identifier, mapping, mappings, text
 
 MAX_REFERENCE = 50
-"""Characters of a transactionId."""
+"""How many characters a transactionId may have."""
 
 CANCELLED = "CANCEL"
 _ENDED = frozenset({CANCELLED, "REVOKED", "DELETED", "USED_UP", "USED_EXPIRED", "UNUSED_EXPIRED"})
@@ -19,7 +19,7 @@ _UNITS_PER_DOLLAR = Decimal(10_000)
 
 
 def order_body(request: ProvisionRequest) -> dict[str, object]:
-    """The body of `POST esim/order`."""
+    """Make the body of `POST esim/order`."""
     return {
         "transactionId": request.reference,
         "packageInfoList": [{"packageCode": request.plan_code, "count": 1}],
@@ -27,12 +27,12 @@ def order_body(request: ProvisionRequest) -> dict[str, object]:
 
 
 def query_body(key: str, value: str) -> dict[str, object]:
-    """The body of `POST esim/query`; the pager is mandatory."""
+    """Make the body of `POST esim/query`, whose pager is mandatory."""
     return {key: value, "pager": {"pageNum": 1, "pageSize": 20}}
 
 
 def order_no(body: object) -> str:
-    """What eSIM Access calls a new order.
+    """Read what eSIM Access calls a new order.
 
     Raises:
         InvalidInput: it does not say.
@@ -44,13 +44,13 @@ def order_no(body: object) -> str:
 
 
 def named_order(body: object) -> str | None:
-    """The orderNo in a reply, if there is one."""
+    """Read the orderNo in a reply; None if there is none."""
     obj = mapping(body).get("obj")
     return identifier(obj.get("orderNo")) if isinstance(obj, dict) else None
 
 
 def listed_profiles(body: object) -> list[Mapping[str, object]]:
-    """The profiles in the reply to `POST esim/query`.
+    """Read the profiles in the reply to `POST esim/query`.
 
     Raises:
         InvalidInput: there is no list.
@@ -59,7 +59,10 @@ def listed_profiles(body: object) -> list[Mapping[str, object]]:
 
 
 def is_ours(profile: Mapping[str, object], request: ProvisionRequest) -> bool:
-    """By either name: a profile that carries only one of them is ours, and cannot be used."""
+    """Tell whether a profile carries our reference or the name of our order.
+
+    One that carries only one of the two is ours as well, and cannot be used.
+    """
     if profile.get("transactionId") == request.reference:
         return True
     accepted_id = request.provider_order_id
@@ -67,7 +70,7 @@ def is_ours(profile: Mapping[str, object], request: ProvisionRequest) -> bool:
 
 
 def profile_of(profiles: Sequence[Mapping[str, object]], request: ProvisionRequest) -> SoldProfile:
-    """The one profile of our order, every field checked.
+    """Read the one profile of our order, and check every field.
 
     Raises:
         InvalidInput: several, another order's, or a code that cannot be used; quotes no code.
@@ -87,7 +90,7 @@ def profile_of(profiles: Sequence[Mapping[str, object]], request: ProvisionReque
 
 
 def balance_of(body: object) -> Balance:
-    """What `POST balance/query` tells.
+    """Read what `POST balance/query` tells.
 
     Raises:
         InvalidInput: it cannot be read.
@@ -114,7 +117,7 @@ def _package_names(packages: object) -> set[object]:
 
 
 def _moment(value: object) -> datetime | None:
-    """Until when the profile can be used; what cannot be read never spoils a purchase."""
+    """Read until when the profile can be used. An unreadable date never spoils a purchase."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

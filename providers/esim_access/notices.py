@@ -1,4 +1,4 @@
-"""What eSIM Access tells by itself. Nothing is signed, so a notice only ever makes us look."""
+"""Notifications of eSIM Access. None is signed, so a notice only ever makes us look."""
 
 import re
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ _SMDP_EVENTS = {"DOWNLOAD": NoticeKind.DOWNLOADED, "INSTALLATION": NoticeKind.IN
 
 
 class EsimAccessWebhooks:
-    """Reads any sender's notifications, hence none is trusted."""
+    """Reads notifications, and trusts none: anybody could have sent them."""
 
     name = "ESIM_ACCESS"
 
     def __init__(self, config: EsimAccessConfig) -> None:
-        """Needs no setting: there is no key to check anything with."""
+        """Take no setting: there is no key to check a notification with."""
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Receipt:  # noqa: ARG002 - none is signed
         """Read a notification. Nothing but names of orders and profiles leaves here.

@@ -62,7 +62,7 @@ class Seller(ABC):
 
     @abstractmethod
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:
-        """The body of the purchase without secrets. Sends nothing."""
+        """Describe the purchase by its body, without secrets. Sends nothing."""
 
     async def enable(self, bought: Bought) -> None:  # noqa: B027 - most providers need no call
         """Do nothing: a code works once it is sold."""
@@ -80,7 +80,7 @@ class Seller(ABC):
         await self._http.aclose()
 
     def _plan_code(self, request: ProvisionRequest) -> str:
-        """The provider's name of the plan.
+        """Return the provider's name of the plan.
 
         Raises:
             ProviderRefused: we know none; nothing is sent.
@@ -92,7 +92,7 @@ class Seller(ABC):
     def _esim(
         self, profile: SoldProfile, request: ProvisionRequest, reply: HttpReply
     ) -> ProvisionedEsim:
-        """What was sold, with its ICCID checked, and what is kept of request and reply.
+        """Make the answer to a sale: the checked profile, and what is kept of both bodies.
 
         Raises:
             InvalidInput: it is no ICCID; quotes nothing of it.

@@ -16,7 +16,7 @@ from domain.provider import EsimProvider
 from domain.purchase import Ambiguity
 
 HEADER_VALUE = re.compile(r"[!-~]+")
-"""What a credential must be like to travel in a header: no space, no line break, ASCII only."""
+"""A credential that a header can carry: no space, no line break, ASCII only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class ProviderConfig:
 
     @property
     def limits(self) -> ProviderLimits:
-        """What of this the gate in front of the provider enforces."""
+        """The part that the gate in front of the provider enforces."""
         return ProviderLimits(
             rate_per_second=self.rate_per_second,
             max_concurrent=self.max_concurrent,
@@ -58,7 +58,7 @@ class ProviderConfig:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """How a provider joins the deployment: one of these a file, one line in `ADAPTERS`.
+    """Tells how a provider joins the deployment, by one line in `ADAPTERS`.
 
     Attributes:
         name: also the prefix of its variables.

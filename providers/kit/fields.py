@@ -16,7 +16,7 @@ _IDENTIFIER = re.compile(r"[0-9A-Za-z._:-]{1,64}")
 
 
 def mapping(value: object) -> Mapping[str, object]:
-    """A JSON object.
+    """Take a value for a JSON object.
 
     Raises:
         InvalidInput: it is none.
@@ -27,7 +27,7 @@ def mapping(value: object) -> Mapping[str, object]:
 
 
 def mappings(value: object) -> list[Mapping[str, object]]:
-    """A list of JSON objects.
+    """Take a value for a list of JSON objects.
 
     Raises:
         InvalidInput: it is none.
@@ -38,7 +38,7 @@ def mappings(value: object) -> list[Mapping[str, object]]:
 
 
 def text(fields: Mapping[str, object], key: str) -> str:
-    """A field that must be text: a number is none, since JSON writers round long ones.
+    """Read a field that must be text. A number is none, since JSON writers round long ones.
 
     Raises:
         InvalidInput: it is not.
@@ -50,7 +50,7 @@ def text(fields: Mapping[str, object], key: str) -> str:
 
 
 def optional_text(fields: Mapping[str, object], key: str) -> str | None:
-    """A field that must be text where it is there at all; None if missing, null or empty.
+    """Read a field that is text, or None if it is missing, null or empty.
 
     Raises:
         InvalidInput: it is something else than text.
@@ -59,12 +59,12 @@ def optional_text(fields: Mapping[str, object], key: str) -> str | None:
 
 
 def identifier(value: object) -> str | None:
-    """A name that the provider gave or echoes; None for anything that is not like one."""
+    """Take a value for a name that the provider gave or echoes; None if it is not like one."""
     return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
 
 
 def checked_iccid(digits: str, request: ProvisionRequest, strict_luhn: bool) -> str:
-    """The ICCID of a sold profile. A wrong check digit is logged.
+    """Check the ICCID of a sold profile, and log a wrong check digit.
 
     Raises:
         InvalidInput: it is none, or with `strict_luhn` its check digit is wrong.
@@ -76,7 +76,7 @@ def checked_iccid(digits: str, request: ProvisionRequest, strict_luhn: bool) -> 
 
 
 def decimal_of(value: object) -> Decimal:
-    """An amount as its digits say it, not as a binary fraction.
+    """Read an amount as its digits say it, not as a binary fraction.
 
     Raises:
         InvalidInput: it is no finite number.
@@ -90,7 +90,7 @@ def decimal_of(value: object) -> Decimal:
 
 
 def printable(value: object) -> str | None:
-    """Free text for the customer, without what Postgres and screens cannot show; None if none."""
+    """Keep of a text what Postgres and screens can show; None if nothing is left."""
     if not isinstance(value, str):
         return None
     return "".join(one for one in value if one.isprintable() or one in "\n\t").strip() or None

@@ -79,7 +79,7 @@ _MEANINGS: Mapping[type[ProviderError], str] = {
 }
 
 Judge: TypeAlias = Callable[[int, object], type[ProviderError] | None]
-"""What a failed reply's status and parsed body mean to this provider; None is "as the table"."""
+"""Says what a failed reply's status and parsed body mean here; None means "as the table says"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class _RawReply:
 
 
 class ProviderHttp:
-    """One provider's client: one host, no redirects, bounded time and reply size.
+    """Calls one provider: one host, no redirects, bounded time and reply size.
 
     Proxies and netrc of the environment are ignored. Connecting has its own, shorter limits, so
     that the end of the whole budget always means "sent".
@@ -163,7 +163,7 @@ class ProviderHttp:
         secrets: Collection[str] = (),
         headers: Mapping[str, str] | None = None,
     ) -> HttpReply:
-        """As `post`, for what books nothing and is safe to repeat.
+        """Send what books nothing and is safe to repeat. Arguments as `post`.
 
         Raises:
             ProviderUnavailable, ProviderRefused.
@@ -175,7 +175,7 @@ class ProviderHttp:
     async def ask_form(
         self, path: str, form: Mapping[str, str], secrets: Collection[str] = ()
     ) -> HttpReply:
-        """As `ask`, with the fields of a form in place of JSON.
+        """Send a form in place of JSON. It books nothing and is safe to repeat.
 
         Raises:
             ProviderUnavailable, ProviderRefused.
@@ -329,7 +329,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _parsed(raw: _RawReply) -> tuple[object, bool]:
-    """The JSON of a whole body and True, or None and False."""
+    """Parse a whole body: its JSON and True, or None and False."""
     if not raw.whole:
         return None, False
     try:
@@ -339,7 +339,7 @@ def _parsed(raw: _RawReply) -> tuple[object, bool]:
 
 
 def _retry_after_seconds(headers: httpx.Headers) -> float | None:
-    """`Retry-After` as seconds (RFC 9110 section 10.2.3), bounded; None if absent or unreadable.
+    """Read `Retry-After` as seconds (RFC 9110 section 10.2.3), bounded; None if it says nothing.
 
     A date counts from the reply's own `Date`, so a skewed clock does no harm.
     """

@@ -11,7 +11,7 @@ _ICCID = re.compile(r"[0-9]{18,20}")
 
 
 def json_object(provider: str, body: bytes) -> Mapping[str, object]:
-    """The notification's JSON.
+    """Parse a notification's JSON.
 
     Raises:
         NoticeRefused: it is no JSON object; quotes nothing of it.
@@ -26,10 +26,10 @@ def json_object(provider: str, body: bytes) -> Mapping[str, object]:
 
 
 def digest(body: bytes) -> str:
-    """An event id for a provider that gives none: the same body has the same."""
+    """Make an event id for a provider that gives none. A repeated body gets the same id."""
     return hashlib.sha256(body).hexdigest()
 
 
 def iccid(value: object) -> str | None:
-    """The ICCID that a notification names; None for anything else."""
+    """Read the ICCID that a notification names; None if it is none."""
     return value if isinstance(value, str) and _ICCID.fullmatch(value) else None

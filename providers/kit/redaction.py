@@ -43,7 +43,7 @@ _CODE_LIKE = re.compile(r"(?=[\w-]{6,})(?=[\w-]*[0-9]|[A-Z0-9]+-[A-Z0-9-]+\b)[\w
 
 
 def redacted(body: object, secrets: Collection[str] = ()) -> object:
-    """A reply's JSON with only what ops may read.
+    """Keep of a reply's JSON only what ops may read.
 
     Args:
         body: parsed JSON.
@@ -53,7 +53,7 @@ def redacted(body: object, secrets: Collection[str] = ()) -> object:
 
 
 def masked(text: str, secrets: Collection[str] = ()) -> str:
-    """One line of foreign text without anything that looks like a code or an address."""
+    """Mask in a line of foreign text whatever looks like a code or an address."""
     clean = "".join(character for character in text if character.isprintable())
     for secret in filter(None, secrets):
         clean = re.sub(re.escape(secret), REDACTED, clean, flags=re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""A provider's reply, and which error it is once it cannot be read."""
+"""A provider's reply, and the errors for one that cannot be read."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -26,7 +26,7 @@ class HttpReply:
     raw: str = field(default="", repr=False)
 
     def holding(self, body: object, secrets: Collection[str] = ()) -> "HttpReply":
-        """This reply with another body: what of a list is ours, and nobody else's."""
+        """Return this reply with another body, such as the part of a list that is ours."""
         kept = {"status": self.kept["status"], "body": redacted(body, secrets)}
         return HttpReply(self.provider, body, kept, json.dumps(body))
 
@@ -55,7 +55,7 @@ class HttpReply:
             raise self.unsettling(fault.message) from None
 
     def unusable(self, fault: str) -> ProviderReplyUnusable:
-        """The error for a profile that was sold and cannot be delivered; `fault` quotes nothing."""
+        """Make the error for a sale that cannot be delivered. `fault` quotes nothing of it."""
         return ProviderReplyUnusable(
             f"{self.provider} took the order, but its reply cannot be used. {fault}",
             raw=self.raw,
@@ -63,7 +63,7 @@ class HttpReply:
         )
 
     def unsettling(self, fault: str) -> ProviderRefused:
-        """The error for a look-up that does not say what became of the order."""
+        """Make the error for a look-up that does not say what became of the order."""
         return ProviderRefused(
             f"{self.provider} answered the look-up, but its reply cannot be used. {fault}",
             reply=self.kept,

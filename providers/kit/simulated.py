@@ -1,4 +1,4 @@
-"""Made-up profiles that look real: what LOCAL sells and what a dry run answers."""
+"""Made-up profiles that look real. LOCAL sells them, and a dry run answers with them."""
 
 import hashlib
 
@@ -14,7 +14,7 @@ _ACCOUNT_DIGITS = 14
 def simulated_esim(
     provider: str, request: ProvisionRequest, sent: dict[str, object]
 ) -> ProvisionedEsim:
-    """The profile that `provider` always gives to this reference. Sells nothing, sends nothing."""
+    """Make up the profile that `provider` always gives to this reference. Sends nothing."""
     digest = hashlib.sha256(f"{provider}/{request.reference}".encode()).hexdigest().upper()
     account = int(digest, 16) % 10**_ACCOUNT_DIGITS
     digits = f"{_ICCID_PREFIX}{account:0{_ACCOUNT_DIGITS}d}"

@@ -14,20 +14,20 @@ _APPLE = "https://esimsetup.apple.com/esim_qrcode_provisioning?carddata="
 
 
 def full_order(order: Order) -> dict[str, Any]:
-    """With the sims; an order that failed has none."""
+    """Tell an order with its sims. An order that failed has none."""
     places = range(0 if order.failed else len(order.profiles))
     return {**summary(order), "sims": [_sim(order, place) for place in places]}
 
 
 def listed_order(order: Order, included: Collection[str]) -> dict[str, Any]:
-    """With what a list was asked to include: `sims`, `status`."""
+    """Tell an order with what a list was asked to include: `sims`, `status`."""
     slug = "failed" if order.failed else "completed"
     status = {"status": {"name": slug.title(), "slug": slug}} if "status" in included else {}
     return {**(full_order(order) if "sims" in included else summary(order)), **status}
 
 
 def summary(order: Order) -> dict[str, Any]:
-    """Without the sims."""
+    """Tell an order without its sims."""
     number = _FIRST_ID + order.number
     day = time.strftime("%Y%m%d", time.gmtime(order.booked_at))
     return {

@@ -76,7 +76,7 @@ class ConnectedYou(Contract):
         return _error(*_REFUSALS[trouble])
 
     def failure(self, status: int) -> Reply:
-        """The same with the status alone."""
+        """Answer an error object that holds the status alone."""
         return _error(status, "ERROR", f"The request failed with status {status}.")
 
     def _fault(self, request: Request, operation: str, fields: Mapping[str, Any]) -> Reply | None:

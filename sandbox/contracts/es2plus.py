@@ -107,7 +107,7 @@ class Es2Plus(Contract):
         return failed(of_trouble(trouble))
 
     def failure(self, status: int) -> Reply:
-        """What a gateway before the SM-DP+ says."""
+        """Fail as a gateway in front of the SM-DP+ would."""
         return json_reply(status, {"error": f"HTTP {status}"})
 
     def wrapped(self, body: bytes, url: str) -> Webhook:
@@ -227,7 +227,7 @@ def _fault(fields: Mapping[str, Any]) -> Reply | None:
 
 
 def _iccid(fields: Mapping[str, Any]) -> str:
-    """Without the padding to 20 characters."""
+    """Strip the padding to 20 characters."""
     return text(fields, "iccid").removesuffix(_PADDING)
 
 

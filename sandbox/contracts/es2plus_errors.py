@@ -48,7 +48,7 @@ _TROUBLES = {
 
 
 def of_trouble(trouble: Trouble) -> Failure:
-    """The failure that says so."""
+    """Make the failure that says why."""
     return _TROUBLES[trouble]
 
 

@@ -96,11 +96,11 @@ class EsimAccess(Contract):
         return _failure(*_ERRORS[trouble], status=status)
 
     def failure(self, status: int) -> Reply:
-        """The same with an HTTP status."""
+        """Fail with an HTTP status and `success: false`."""
         return _failure(*_ERRORS[Trouble.RATE_LIMITED], status=status)
 
     def webhook(self, order: Order, told: Order) -> Webhook | None:
-        """Tells that the profiles are there; nothing is told of a failure."""
+        """Announce that the profiles are there. A failure is announced to nobody."""
         url = order.webhook_url
         if url is None or order.failed:
             return None
