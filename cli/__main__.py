@@ -14,7 +14,6 @@ from cli import (
     providers,
     resolve,
     reviews,
-    sandbox,
     seed,
     status,
     token,
@@ -25,6 +24,7 @@ from domain.errors import EsimError
 app = typer.Typer(
     name="esimctl",
     help="Operate eSIM activation. Each command's --help has an example.",
+    epilog="./dev esimctl sandbox ... steers the providers of ./dev up --sandbox.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # they show local variables, and those hold codes
@@ -44,7 +44,6 @@ app.command("import-stock", epilog=import_stock.EXAMPLE)(import_stock.import_sto
 app.command("token", epilog=token.EXAMPLE)(token.token)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("seed", epilog=seed.EXAMPLE)(seed.seed)
-app.add_typer(sandbox.app, name="sandbox")
 
 
 def run() -> int:

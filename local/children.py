@@ -91,7 +91,7 @@ def sandbox(address: SandboxAddress, api_port: int, around: Surroundings) -> Chi
     return Child(
         name="sandbox",
         command=around.python(
-            "sandbox", "-m", "cli", *address.serve_arguments(f"http://127.0.0.1:{api_port}")
+            "sandbox", "-m", "sandbox", *address.serve_arguments(f"http://127.0.0.1:{api_port}")
         ),
         is_ready=lambda _pid: answers(f"{address.url}/_sandbox"),
         stop_round=3,  # after the worker, whose last calls go there

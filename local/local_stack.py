@@ -104,7 +104,6 @@ class LocalStack:
         """What stack.json says."""
         return {
             "api_url": self._api_url,
-            "console_url": f"{self._api_url}/console",
             "temporal_address": self._engine.address,
             "temporal_ui_url": self._engine.ui_url,
             "database_url": self._database.url,

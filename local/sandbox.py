@@ -33,10 +33,10 @@ class SandboxAddress:
         return {**adapters, "ESIM_SANDBOX_URL": self.url}
 
     def serve_arguments(self, api_url: str) -> list[str]:
-        """The arguments of esimctl that start it."""
+        """The arguments of `python -m sandbox` that start it."""
         where = ["--folder", str(self.folder), "--port", str(self.port)]
         tls = [] if self.tls_port is None else ["--tls", "--tls-port", str(self.tls_port)]
-        return ["sandbox", "serve", *where, *tls, "--webhooks-to", api_url]
+        return ["serve", *where, *tls, "--webhooks-to", api_url]
 
 
 def sandbox_ports(kind: str | None) -> dict[str, int]:

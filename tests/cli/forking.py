@@ -48,10 +48,10 @@ class Fork:
 
 
 @contextmanager
-def forking(folder: Path, environment: Mapping[str, str]) -> Iterator[Fork]:
+def forking(folder: Path, environment: Mapping[str, str], program: str = PROGRAM) -> Iterator[Fork]:
     """The process, ended when its stdin is closed."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.cli.forking"],
+        [sys.executable, "-m", "tests.cli.forking", program],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.PIPE,
@@ -61,19 +61,21 @@ def forking(folder: Path, environment: Mapping[str, str]) -> Iterator[Fork]:
         yield Fork(process, folder)
 
 
-def _serve() -> None:
-    __import__(f"{PROGRAM}.__main__")
-    del sys.modules[f"{PROGRAM}.__main__"]  # each command executes it anew
+def _serve(program: str) -> None:
+    __import__(f"{program}.__main__")
+    del sys.modules[f"{program}.__main__"]  # each command executes it anew
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            _become(**json.loads(line))
+            _become(program, **json.loads(line))
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
 
 
-def _become(arguments: list[str], environment: dict[str, str], printed: list[str]) -> None:
+def _become(
+    program: str, arguments: list[str], environment: dict[str, str], printed: list[str]
+) -> None:
     """Be the command, in this process; never returns."""
     try:
         signal.alarm(_PATIENCE_SECONDS)
@@ -82,11 +84,14 @@ def _become(arguments: list[str], environment: dict[str, str], printed: list[str
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
         os.environ.clear()
         os.environ.update(environment)
-        sys.argv = ["esimctl", *arguments]
-        runpy.run_module(PROGRAM, run_name="__main__", alter_sys=True)
+        sys.argv = [program, *arguments]
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    except SystemExit as leaving:
+        sys.stdout.flush()
+        os._exit(int(leaving.code or 0))
     finally:
         os._exit(70)  # the program ends by itself: this must not go on serving
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(sys.argv[1])

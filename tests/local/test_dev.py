@@ -67,6 +67,21 @@ def test_esimctl_without_a_stack_says_what_to_start(
     assert not list(tmp_path.iterdir())
 
 
+def test_the_sandbox_has_a_command_line_of_its_own(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`./dev esimctl sandbox` runs it with the words behind `sandbox`; others reach esimctl."""
+
+    def become(_path: object, argv: list[str], _env: object) -> None:
+        raise SystemExit(" ".join(argv[1:]))
+
+    monkeypatch.setattr(dev.os, "execve", become)
+    with pytest.raises(SystemExit, match=r"^-m sandbox rule --help$"):
+        dev.esimctl("sandbox", "--data-dir", str(tmp_path), "rule", "--help")
+    with pytest.raises(SystemExit, match=r"^-m cli status --help$"):
+        dev.esimctl("status", "--data-dir", str(tmp_path), "--help")
+
+
 def test_the_dev_lock_holds_all_of_the_local_lock(dev: ModuleType) -> None:
     """So `./dev up` after `./dev test` installs nothing."""
     local, everything = (_pins(ROOT / lock) for lock in (dev.LOCAL, dev.DEV))

@@ -17,7 +17,7 @@ from sandbox.ledger import LEDGER_FILE
 from sandbox.misbehaviours import Misbehaviour
 from tests.cli.forking import ROOT, Fork, forking
 
-_PROGRAM = [sys.executable, "-m", "cli", "sandbox"]
+_PROGRAM = [sys.executable, "-m", "sandbox"]
 _HEADERS = {"x-api-key": "sandbox-connected-you-key"}
 
 
@@ -94,7 +94,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def fork(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fork]:
     """Where the commands come from: each is a process, none imports everything anew."""
-    with forking(tmp_path_factory.mktemp("esimctl"), os.environ) as fork:
+    with forking(tmp_path_factory.mktemp("sandbox-commands"), os.environ, "sandbox") as fork:
         yield fork
 
 
@@ -104,7 +104,7 @@ def run(served: Served, fork: Fork) -> Run:
 
     def run(*arguments: str, url: str = served.url) -> Ran:
         variables = {**os.environ, "ESIM_SANDBOX_URL": url, "COLUMNS": "200"}
-        return Ran(*fork.run(["sandbox", *arguments], variables))
+        return Ran(*fork.run(arguments, variables))
 
     return run
 

@@ -9,9 +9,8 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import note, say
-from domain.errors import InvalidInput
 from sandbox.adapter_variables import adapter_variables
+from sandbox.command_line.printing import note, say
 from sandbox.faults import SandboxFault
 from sandbox.running import running_sandbox
 from sandbox.sandbox import PROVIDERS, Sandbox, base_urls
@@ -50,13 +49,10 @@ def serve(
 ) -> None:
     """Be ConnectedYou, Airalo, eSIM Access and an SM-DP+ until Ctrl-C. Needs no database."""
     if unknown := set(deduplicate or []) - set(PROVIDERS):
-        raise InvalidInput(f"--deduplicate {unknown.pop()}: it must be one of {_KNOWN}.")
+        raise SandboxFault(f"--deduplicate {unknown.pop()}: it must be one of {_KNOWN}.")
     settings = SandboxSettings(seed=seed, rate=rate)
     wishes = _Wishes(folder, port, tls, tls_port, settings, webhooks_to, deduplicate or [])
-    try:
-        asyncio.run(_run(wishes))
-    except SandboxFault as fault:
-        raise InvalidInput(fault.message) from None
+    asyncio.run(_run(wishes))
 
 
 _KNOWN = ", ".join(PROVIDERS)

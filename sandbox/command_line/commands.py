@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.sandbox_client import SandboxUrl, ask
-from cli.sandbox_serve import EXAMPLE as SERVE_EXAMPLE
-from cli.sandbox_serve import serve
-from cli.terminal import console, say
-from domain.errors import InvalidInput
+from sandbox.command_line.client import SandboxUrl, ask
+from sandbox.command_line.printing import console, say
+from sandbox.command_line.serve import EXAMPLE as SERVE_EXAMPLE
+from sandbox.command_line.serve import serve
+from sandbox.faults import SandboxFault
 from sandbox.misbehaviours import MEANINGS, Misbehaviour
 from sandbox.sandbox import CONTRACTS, PROVIDERS
 
@@ -22,6 +22,8 @@ MISBEHAVIOURS_EXAMPLE = "Example: esimctl sandbox misbehaviours"
 app = typer.Typer(
     help="Providers on this machine that misbehave on request, and the books they keep.",
     no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they show local variables, and those hold codes
     rich_markup_mode=None,
 )
 
@@ -91,7 +93,7 @@ def ledger(
     """Show what was charged: one line per purchase, and the sum."""
     name = provider and provider.upper()
     if name and name not in PROVIDERS:
-        raise InvalidInput(f"The sandbox has no provider {name}. It has: {', '.join(PROVIDERS)}.")
+        raise SandboxFault(f"The sandbox has no provider {name}. It has: {', '.join(PROVIDERS)}.")
     filters = {"provider": name, "reference": reference}
     books = ask(url, "GET", "/ledger", query={key: to for key, to in filters.items() if to})
     table = Table("provider", "reference", "plan", "charges", "voids", "net", "sum USD")
@@ -155,7 +157,7 @@ def _sums(sums: dict[str, int]) -> list[str]:
 def _pair(option: str) -> tuple[str, str]:
     name, equals, value = option.partition("=")
     if not equals:
-        raise InvalidInput("--option must be name=value, such as --option seconds=2.")
+        raise SandboxFault("--option must be name=value, such as --option seconds=2.")
     return name, value
 
 
@@ -163,4 +165,4 @@ def _whole_number(times: str) -> int:
     try:
         return int(times)
     except ValueError:
-        raise InvalidInput("--times must be a whole number, or always.") from None
+        raise SandboxFault("--times must be a whole number, or always.") from None

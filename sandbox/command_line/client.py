@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from domain.errors import EsimError, InvalidInput
+from sandbox.faults import SandboxFault
 
 DEFAULT_URL = "http://127.0.0.1:8600"
 _TIMEOUT_SECONDS = 30.0
@@ -22,10 +22,8 @@ SandboxUrl = Annotated[
 ]
 
 
-class SandboxUnavailable(EsimError):
-    """No sandbox answers."""
-
-    code = "sandbox-unavailable"
+class SandboxUnavailable(SandboxFault):
+    """No sandbox answers there."""
 
 
 def ask(
@@ -35,10 +33,10 @@ def ask(
     body: Mapping[str, Any] | None = None,
     query: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """One call of the control API.
+    """Call the control API of a running sandbox once.
 
     Raises:
-        InvalidInput: it refuses; in its own words.
+        SandboxFault: it refuses; in its own words.
         SandboxUnavailable: none answers there.
     """
     at = (url or DEFAULT_URL).rstrip("/")
@@ -60,5 +58,5 @@ def ask(
     if not isinstance(told, dict):
         raise nobody
     if answer.is_client_error:
-        raise InvalidInput(str(told.get("error", answer.status_code)))
+        raise SandboxFault(str(told.get("error", answer.status_code)))
     return told
