@@ -4,11 +4,13 @@ Airalo repeats a webhook 20 times, 15 minutes apart; here it is a few times, a m
 """
 
 import asyncio
+import ssl
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 
 import httpx
 
@@ -58,6 +60,12 @@ class SentWebhook:
         return isinstance(last, int) and httpx.codes.is_success(last)
 
 
+@cache
+def _public_authorities() -> ssl.SSLContext:
+    """Trust the public authorities. Reading them is slow, so a process does it once."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Webhooks:
     """Everything that is sent to the operator's side."""
 
@@ -68,7 +76,9 @@ class Webhooks:
         self._held: dict[str, list[Due]] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._hurry = asyncio.Event()
-        self._client = httpx.AsyncClient(timeout=_ANSWER_WITHIN_SECONDS, trust_env=False)
+        self._client = httpx.AsyncClient(
+            timeout=_ANSWER_WITHIN_SECONDS, trust_env=False, verify=_public_authorities()
+        )
         self.sent: list[SentWebhook] = []
 
     def schedule(self, due: Due) -> "asyncio.Task[None]":

@@ -56,7 +56,7 @@ class Es2Plus(Seller):
             base_url,
             auth_headers={},
             timeout_seconds=config.timeout_seconds,
-            verify=tls_context(config) if base_url.scheme == "https" else True,
+            tls=tls_context(config) if base_url.scheme == "https" else None,
             transport=transport,
         )
         super().__init__(config, http)

@@ -23,6 +23,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TypeAlias
 
 import httpx
@@ -104,7 +105,7 @@ class ProviderHttp:
     Args:
         auth_headers: go with every request; their values are masked in whatever is kept.
         judge: what the provider's own error codes mean.
-        verify: for mutual TLS, a context with our certificate; else the system's authorities.
+        tls: for mutual TLS, a context with our certificate; None for the public authorities.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class ProviderHttp:
         auth_headers: Mapping[str, str],
         timeout_seconds: float,
         judge: Judge | None = None,
-        verify: ssl.SSLContext | bool = True,
+        tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._provider = provider
@@ -130,7 +131,7 @@ class ProviderHttp:
             timeout=httpx.Timeout(timeout_seconds, connect=turn, pool=turn),
             follow_redirects=False,
             trust_env=False,
-            verify=verify,
+            verify=tls or _public_authorities(),
             transport=transport,
         )
 
@@ -294,6 +295,12 @@ _PLAIN_HEADERS = {
     "connection": "close",  # a kept one that the server drops looks like a lost purchase
     "user-agent": "esim-activation",
 }
+
+
+@cache
+def _public_authorities() -> ssl.SSLContext:
+    """Trust the public authorities. Reading them takes longer than a call, so it is done once."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def checked_base_url(variable: str, text: str) -> httpx.URL:
