@@ -273,6 +273,8 @@ QUERIES = (
     Query("purchases.bought_for", lambda c, at: purchases.bought_for(c, at.bought)),
     Query("purchases.unsettled_for", lambda c, at: purchases.unsettled_for(c, at.bought)),
     Query("purchases.was_given_up", lambda c, at: purchases.was_given_up(c, at.bought)),
+    Query("purchases.unwanted_for", lambda c, at: purchases.unwanted_for(c, at.bought)),
+    Query("catalogue.find", lambda c, at: catalogue.find(c, 1 + at.number % 100)),
     Query("catalogue.route", lambda c, at: catalogue.route(c, 1 + at.number % 100)),
     Query("catalogue.provision_request", _provision_request),
     # Providers
