@@ -15,6 +15,7 @@ class Plan:
         parked: memory is read whenever so many activations wait.
         depths: how many AVAILABLE items are on each shelf.
         reservations: of one shelf in one round.
+        crowd: reservations of one plan in one round, from one connection and from many.
         drained: items taken off each shelf before it counts as drained.
         worn: items taken off the deepest one since its last vacuum, at last.
         orders: how many are loaded before every query is asked.
@@ -29,6 +30,7 @@ class Plan:
     parked: tuple[int, ...]
     depths: tuple[int, ...]
     reservations: int
+    crowd: int
     drained: int
     worn: int
     orders: int
@@ -51,8 +53,9 @@ def full(parts: frozenset[str]) -> Plan:
         parked=(500, 1000, 2000),
         depths=(10_000, 1_000_000, 5_000_000),
         reservations=200,
+        crowd=1_280,
         drained=5_000,
-        worn=20_000,
+        worn=25_000,
         orders=1_000_000,
         repetitions=100,
     )
@@ -69,6 +72,7 @@ def quick(parts: frozenset[str]) -> Plan:
         parked=(5, 10),
         depths=(1_000, 5_000),
         reservations=50,
+        crowd=128,
         drained=200,
         worn=1_500,
         orders=5_000,

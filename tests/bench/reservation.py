@@ -103,6 +103,7 @@ async def compare(
     *,
     rounds: int,
     number: int,
+    crowd: int,
     drained: int,
     worn: int,
     say: Callable[[str], None],
@@ -116,7 +117,7 @@ async def compare(
     deepest = shelves[max(shelves)]
     for turn in range(-1, rounds):  # the first one warms up
         for connections in (ALONE, CROWD):
-            cpu_ms = await deepest.reserve(2 * number, connections)
+            cpu_ms = await deepest.reserve(crowd, connections)
             if turn >= 0:
                 hot[connections].append(cpu_ms)
                 say(f"round {turn + 1}/{rounds}  {connections:>2} connections {cpu_ms:.3f} ms")

@@ -154,6 +154,7 @@ class Session:
                 shelves,
                 rounds=self._plan.rounds,
                 number=self._plan.reservations,
+                crowd=self._plan.crowd,
                 drained=self._plan.drained,
                 worn=self._plan.worn,
                 say=self._say,
