@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.engine import transaction
+from db.engine import committing_each, transaction
 
 ResultT = TypeVar("ResultT")
 
@@ -20,8 +20,7 @@ class SharedReads:
     """Reads outside of any transaction, shared by key."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        # A statement is its own transaction: BEGIN and COMMIT would be two more round trips.
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = committing_each(engine)
         self._joinable: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def read(

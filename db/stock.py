@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import product
 
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -83,25 +84,21 @@ def _probe(plan: str, carrier: str, country: str) -> str:
         LIMIT 1 FOR UPDATE SKIP LOCKED)"""  # noqa: S608 - the parts are the constants below
 
 
-def _by_specificity() -> str:
-    """The eight probes, most specific first: plan, then carrier, then country; NULL is "any"."""
-    exact_or_any = {
-        "plan": ("= :plan_id", "IS NULL"),
-        "carrier": ("= :carrier_id", "IS NULL"),
-        "country": ("= :country_id", "IS NULL"),
-    }
+def by_specificity(plan: str, carrier: str, country: str) -> str:
+    """The eight probes, most specific first: plan, then carrier, then country; NULL is "any".
+
+    The arguments are SQL for what the order asks for.
+    """
     return ",\n".join(
-        _probe(plan, carrier, country)
-        for plan in exact_or_any["plan"]
-        for carrier in exact_or_any["carrier"]
-        for country in exact_or_any["country"]
+        _probe(*wanted)
+        for wanted in product(*((f"= {each}", "IS NULL") for each in (plan, carrier, country)))
     )
 
 
 TAKE = text(f"""
     UPDATE esim_inventory
     SET status = 'RESERVED', order_id = :order_id, reserved_at = now(), updated_at = now()
-    WHERE id = (SELECT COALESCE({_by_specificity()}))
+    WHERE id = (SELECT COALESCE({by_specificity(":plan_id", ":carrier_id", ":country_id")}))
     RETURNING id
 """)  # noqa: S608 - built from the constants above
 """Takes the most specific AVAILABLE item that has not expired, oldest first.

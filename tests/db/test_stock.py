@@ -4,10 +4,10 @@ import asyncio
 import json
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import stock
+from db import good_path, stock
 from db.engine import transaction
 from db.stock import BoughtItem
 from domain.errors import DuplicateStock, StaleWrite
@@ -106,12 +106,14 @@ async def _fill(engine: AsyncEngine, count: int) -> None:
         await raw.execute(text("VACUUM ANALYZE esim_inventory"))
 
 
-async def _rows_walked(engine: AsyncEngine, order_id: int) -> tuple[float, str]:
+async def _rows_walked(engine: AsyncEngine, statement: TextClause) -> tuple[float, str]:
     """How many rows one reservation touches, by EXPLAIN ANALYZE, rolled back."""
-    values = {"order_id": order_id, "plan_id": PLAN_ID, "carrier_id": 1, "country_id": 1}
+    order = {"order_id": await paid_order(engine)}
+    place = {"plan_id": PLAN_ID, "carrier_id": 1, "country_id": 1}
+    origin = {"actor": "test", "attempt": 1, "workflow_id": "w", "run_id": "r"}
     async with engine.connect() as connection:
-        explain = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {stock.TAKE.text}")
-        [plan] = (await connection.execute(explain, values)).scalar_one()
+        explain = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}")
+        [plan] = (await connection.execute(explain, order | place | origin)).scalar_one()
         await connection.rollback()
     walked = 0.0
     nodes = [plan["Plan"]]
@@ -123,8 +125,11 @@ async def _rows_walked(engine: AsyncEngine, order_id: int) -> tuple[float, str]:
     return walked, json.dumps(plan)
 
 
+@pytest.mark.parametrize("statement", [stock.TAKE, good_path.RESERVE], ids=["take", "reserve"])
 @pytest.mark.parametrize("drained", [0, 18_000], ids=["fresh", "drained"])
-async def test_a_reservation_uses_the_stock_index(engine: AsyncEngine, drained: int) -> None:
+async def test_a_reservation_uses_the_stock_index(
+    engine: AsyncEngine, drained: int, statement: TextClause
+) -> None:
     """On fresh and on drained stock alike it touches a handful of rows, not the table."""
     await _fill(engine, 20_000)
     if drained:
@@ -135,7 +140,7 @@ async def test_a_reservation_uses_the_stock_index(engine: AsyncEngine, drained: 
             drained=drained,
         )
         await run(engine, "ANALYZE esim_inventory")
-    walked, plan = await _rows_walked(engine, await paid_order(engine))
+    walked, plan = await _rows_walked(engine, statement)
     assert "ix_esim_inventory_stock" in plan
     assert "Seq Scan" not in plan
     assert walked < 30
