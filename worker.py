@@ -29,6 +29,7 @@ from activities.purchase.gate import ProviderGate
 from activities.reserve import InventoryActivities
 from activities.routes import Routes, RoutingActivities
 from db.engine import create_engine
+from domain.delivery import Delivery
 from domain.errors import EsimError
 from domain.gate import SpendLimits
 from domain.provider import EsimProvider, resellable
@@ -53,7 +54,7 @@ log = structlog.get_logger("worker")
 _SANDBOX = SandboxedWorkflowRunner()
 
 
-def build_workers(
+def build_workers(  # noqa: PLR0913 - what a worker is made of
     client: Client,
     engine: AsyncEngine,
     providers: Mapping[str, EsimProvider],
@@ -62,6 +63,7 @@ def build_workers(
     default_provider: str,
     settings: WorkerSettings,
     purchases: PurchaseRules = PurchaseRules(),  # noqa: B008 - frozen
+    delivery: Delivery = AnswerDelivery(),  # noqa: B008 - holds nothing
     workflow_runner: WorkflowRunner = _SANDBOX,
 ) -> list[Worker]:
     """One worker for the workflow and its database steps, and one for each provider's calls.
@@ -73,8 +75,8 @@ def build_workers(
     routes = Routes(default_provider, providers)
     routing = RoutingActivities(engine, routes)
     inventory = InventoryActivities(engine, pause, routes, providers)
-    profile = ProfileActivities(engine, pause)
-    delivery = DeliveryActivities(engine, pause, AnswerDelivery())
+    profile = ProfileActivities(engine, pause, delivery)
+    handing_over = DeliveryActivities(engine, pause, delivery)
     progress = ProgressActivities(engine, resellable(providers))
     purchase = ProviderActivities(engine, pause, providers, purchases)
     grace = timedelta(seconds=settings.worker_graceful_shutdown_seconds)
@@ -87,11 +89,12 @@ def build_workers(
             inventory.reserve_inventory,
             inventory.release_inventory,
             profile.apply_profile,
-            delivery.deliver_instructions,
+            handing_over.deliver_instructions,
             progress.record_failed_round,
             progress.record_request,
             progress.cancel_activation,
             routing.choose_provider,
+            routing.check_provider,
             routing.find_unsettled,
         ],
         interceptors=[FailureEdge()],

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
+from activities.deliver import activate
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
-from db import profiles, stock
-from db.engine import transaction
+from db import good_path, profiles, stock
+from db.engine import committing_each, transaction
+from db.profiles import Profile
 from db.stock import StockItem
 from domain.codes import install_codes
+from domain.delivery import Delivery
 from domain.errors import FaultyStock, InvalidActivationCode, NeedsReview, OrderNotPaid, StaleWrite
 from domain.event import EventKind
 from domain.order import OrderStatus
@@ -25,18 +28,32 @@ class Assignment:
     item_id: int
 
 
-class ProfileActivities:
-    """Apply, in one transaction with its audit event."""
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What is left to do once the customer's profile has its code.
 
-    def __init__(self, engine: AsyncEngine, pause: PausePoints) -> None:
+    Attributes:
+        handed_over: nothing is: this deployment's delivery sends no message.
+    """
+
+    handed_over: bool
+
+
+class ProfileActivities:
+    """Apply, in one transaction with its audit events."""
+
+    def __init__(self, engine: AsyncEngine, pause: PausePoints, delivery: Delivery) -> None:
         self._engine = engine
+        self._committing_each = committing_each(engine)
         self._pause = pause
+        self._delivery = delivery
 
     @activity.defn(name="apply_profile")
-    async def apply_profile(self, assignment: Assignment) -> None:
+    async def apply_profile(self, assignment: Assignment) -> Applied:
         """Copy the reserved item's codes to the profile and mark both assigned.
 
-        Whether the order is paid is checked again in the same transaction, so that a refund
+        A delivery that sends nothing has its part done here as well: the profile is activated in
+        the same transaction. Whether the order is paid is checked again in it, so that a refund
         and an assignment cannot both win. Idempotent: a second call finds it done.
 
         Raises:
@@ -45,25 +62,54 @@ class ProfileActivities:
             FaultyStock: the item's code is unusable; it was retired.
             NeedsReview: the same, of an item that was bought: it is kept as it is.
         """
-        try:
-            async with transaction(self._engine) as connection:
-                await self._apply(connection, assignment)
-                await self._pause.reach(PausePoint.BEFORE_APPLY_COMMIT, assignment.order_id)
-        except InvalidActivationCode:
-            await self._retire_faulty(assignment)
-            raise FaultyStock(f"StockItem {assignment.item_id} holds no usable code.") from None
+        if not await self._assign(assignment):
+            try:
+                await self._judge_and_assign(assignment)
+            except InvalidActivationCode:
+                await self._retire_faulty(assignment)
+                sentence = f"StockItem {assignment.item_id} holds no usable code."
+                raise FaultyStock(sentence) from None
         await self._pause.reach(PausePoint.AFTER_APPLY, assignment.order_id)
+        if not self._delivery.sends:
+            await self._delivery.deliver(assignment.order_id)
+            await self._pause.reach(PausePoint.AFTER_DELIVERY, assignment.order_id)
+        return Applied(handed_over=not self._delivery.sends)
 
-    async def _apply(self, connection: AsyncConnection, assignment: Assignment) -> None:
-        profile = await profiles.lock(connection, assignment.order_id)
-        if profile.status in READY and profile.inventory_item_id == assignment.item_id:
-            return
+    async def _assign(self, assignment: Assignment) -> bool:
+        """Assign an item with a plain code, in one round trip; False leaves it to the long way."""
+        held = self._pause.holds(PausePoint.BEFORE_APPLY_COMMIT, assignment.order_id)
+        engine = self._engine if held else self._committing_each
+        async with transaction(engine) as connection:
+            assigned = await good_path.assign(
+                connection,
+                assignment.order_id,
+                assignment.item_id,
+                origin(),
+                handed_over=not self._delivery.sends,
+            )
+            if assigned:
+                await self._pause.reach(PausePoint.BEFORE_APPLY_COMMIT, assignment.order_id)
+        return assigned
+
+    async def _judge_and_assign(self, assignment: Assignment) -> None:
+        """Assign an item whatever its code looks like, or say why not."""
+        async with transaction(self._engine) as connection:
+            profile = await profiles.lock(connection, assignment.order_id)
+            if not (profile.status in READY and profile.inventory_item_id == assignment.item_id):
+                profile = await self._give(connection, profile, assignment)
+            if profile.status is ProfileStatus.ASSIGNED and not self._delivery.sends:
+                await activate(connection, profile)
+            await self._pause.reach(PausePoint.BEFORE_APPLY_COMMIT, assignment.order_id)
+
+    async def _give(
+        self, connection: AsyncConnection, profile: Profile, assignment: Assignment
+    ) -> Profile:
         if profile.order_status is not OrderStatus.PAID:
             raise OrderNotPaid("Order was refunded before its eSIM was assigned.")
         item = await _held(connection, assignment)
         codes = install_codes(item.activation_code, item.qr_payload)
         await stock.assign(connection, item)
-        await profiles.move(
+        return await profiles.move(
             connection,
             profile,
             ProfileStatus.ASSIGNED,

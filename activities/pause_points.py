@@ -31,13 +31,18 @@ class PausePoints:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
 
+    def holds(self, point: PausePoint, order_id: int) -> bool:
+        """Whether a test means to stop this order at this point."""
+        return self._folder is not None and self._hold(point, order_id).exists()
+
     async def reach(self, point: PausePoint, order_id: int) -> None:
         """Return at once, unless a test holds this order at this point."""
-        if self._folder is None:
+        if not self.holds(point, order_id):
             return
-        hold = self._folder / f"{point}.{order_id}.hold"
-        if not hold.exists():
-            return
+        hold = self._hold(point, order_id)
         hold.with_suffix(".reached").touch()
         while hold.exists():  # noqa: ASYNC110 - the other side is another process
             await asyncio.sleep(self._POLL_SECONDS)
+
+    def _hold(self, point: PausePoint, order_id: int) -> Path:
+        return (self._folder or Path()) / f"{point}.{order_id}.hold"

@@ -91,6 +91,15 @@ class RoutingActivities:
             route = await self._routes.of(connection, profile)
         return next((name for name in route if name not in request.tried), None)
 
+    @activity.defn(name="check_provider")
+    async def check_provider(self, name: str) -> None:
+        """Refuse a provider that this deployment does not have, before a retry begins with it.
+
+        Raises:
+            UnknownProvider: names those that it has.
+        """
+        self._routes.check(name)
+
     @activity.defn(name="find_unsettled")
     async def find_unsettled(self, order_id: int) -> str | None:
         """The provider with a purchase of an ended order to settle or to give back, if any.

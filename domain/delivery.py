@@ -4,7 +4,14 @@ from typing import Protocol
 
 
 class Delivery(Protocol):
-    """One way of handing over the instructions."""
+    """One way of handing over the instructions.
+
+    Attributes:
+        sends: whether a message leaves this service, which can fail or take its time. If none
+            does, an eSIM is handed over as soon as it is assigned.
+    """
+
+    sends: bool
 
     async def deliver(self, order_id: int) -> None:
         """Tell the owner of an order that the eSIM is ready.

@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.deliver import AnswerDelivery
 from activities.purchase.buy import PurchaseRules
 from db.engine import create_engine
+from domain.delivery import Delivery
 from domain.provider import EsimProvider
 from local.postgres import run_postgres
 from local.temporal import TemporalServer, run_temporal
@@ -119,6 +121,12 @@ def purchase_rules() -> PurchaseRules:
 
 
 @pytest.fixture
+def delivery() -> Delivery:
+    """The API's answer alone, as in every deployment so far; tests override it."""
+    return AnswerDelivery()
+
+
+@pytest.fixture
 def pause_points_dir(tmp_path: Path) -> Path:
     """Where a test puts `<point>.hold` files."""
     folder = tmp_path / "pause"
@@ -135,6 +143,7 @@ async def worker(
     task_queue: str,
     pause_points_dir: Path,
     purchase_rules: PurchaseRules,
+    delivery: Delivery,
 ) -> AsyncIterator[None]:
     """A running worker on the test's own queue and database."""
     workers = build_workers(
@@ -147,6 +156,7 @@ async def worker(
             pause_points_dir=str(pause_points_dir), worker_graceful_shutdown_seconds=0.1
         ),
         purchases=purchase_rules,
+        delivery=delivery,
     )
     async with running(workers):
         yield

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.apply import Assignment
+    from activities.apply import Applied, Assignment
     from activities.progress import Ending, FailedRound, Request
     from activities.reserve import Release, ReservationRequest
     from domain.errors import NotWaiting, OnFailure
@@ -28,10 +28,7 @@ from workflows.messages import (
 from workflows.outcome import classify, kind_of, parked_state
 from workflows.purchase import Buyer
 from workflows.rounds import Rounds
-from workflows.waits import BY_THE_CLOCK, woken_within
-
-_SETTLE_PURCHASES = "settle-purchases"
-"""Patch: a run ends when its purchase is settled, not before."""
+from workflows.waits import woken_within
 
 
 class _Cancelled(Exception):
@@ -85,8 +82,9 @@ class ActivateEsimWorkflow:
         """One attempt at the whole path; False if it failed and was undone and recorded."""
         try:
             item_id = await self._reserve() or await self._buy()
-            await self._apply(item_id)
-            await self._deliver()
+            applied = await self._apply(item_id)
+            if not applied.handed_over:
+                await self._deliver()
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
@@ -117,10 +115,11 @@ class ActivateEsimWorkflow:
         )
         return self._item_id
 
-    async def _apply(self, item_id: int) -> None:
+    async def _apply(self, item_id: int) -> Applied:
         await self._check_requests(Step.APPLYING)
-        await steps.apply_profile(Assignment(self._order_id, item_id))
+        applied = await steps.apply_profile(Assignment(self._order_id, item_id))
         self._undo.forget()
+        return applied
 
     async def _deliver(self) -> None:
         self._step = Step.DELIVERING
@@ -162,11 +161,9 @@ class ActivateEsimWorkflow:
         if failure is None or failure.parks_as is not None:
             await self._wait_for_a_person(failure)
         else:
-            ran_out = await self._pause(failure, self._delay)
-            by_the_clock = workflow.patched(BY_THE_CLOCK)
-            if ran_out or not by_the_clock:
+            if await self._pause(failure, self._delay):
                 self._rounds.pass_one()
-            if by_the_clock and not self._requests:
+            if not self._requests:
                 self._continue_if_long()
         self._failure = None
         self._next_round_at = None
@@ -201,7 +198,10 @@ class ActivateEsimWorkflow:
         return bool(self._requests) or self._purchase.has_news
 
     def _continue_if_long(self) -> None:
+        """Go on as a new run once the history is long, unless somebody is being answered."""
         if workflow.info().get_current_history_length() < policies.MAXIMUM_HISTORY_EVENTS:
+            return
+        if not workflow.all_handlers_finished():
             return
         parked = self._failure if self._step is Step.PARKED else None
         workflow.continue_as_new(
@@ -274,21 +274,26 @@ class ActivateEsimWorkflow:
         ended_with_an_esim = self._item_id is not None and self._step is not Step.ENDED
         if ended_with_an_esim and not self._purchase.open_at:
             return
-        if workflow.patched(_SETTLE_PURCHASES):
-            await shielded(self._purchase.settle)
+        await shielded(self._purchase.settle)
 
     async def _end(self, status: ProfileStatus) -> ActivationResult:
         self._step = Step.ENDED
+        await workflow.wait_condition(workflow.all_handlers_finished)
         for _, request in self._drain():
             await self._record(EventKind.REQUEST_IGNORED, request)
-        await workflow.wait_condition(workflow.all_handlers_finished)
         details.ended(self._state(), status)
         return ActivationResult(self._order_id, status, self._item_id)
 
     @workflow.signal(name=messages.RETRY)
-    def retry(self, request: Intervention | None = None) -> None:
-        """Try again now; without effect unless the activation waits."""
-        self._requests.append((messages.RETRY, request or Intervention()))
+    async def retry(self, request: Intervention | None = None) -> None:
+        """Try again now; ignored unless the activation waits and has the provider asked for."""
+        request = request or Intervention()
+        refusal = await self._unknown(request.provider)
+        if refusal is None:
+            self._requests.append((messages.RETRY, request))
+        else:
+            ignored = Intervention(request.actor, refusal.reason)
+            await self._record(EventKind.REQUEST_IGNORED, ignored)
 
     @workflow.signal(name=messages.PURCHASE_NEWS)
     def hear_of_purchase(self) -> None:
@@ -301,15 +306,37 @@ class ActivateEsimWorkflow:
         self._requests.append((messages.CANCEL, request or Intervention()))
 
     @workflow.update(name=messages.RETRY)
-    def retry_now(self, request: Intervention | None = None) -> ActivationState:
+    async def retry_now(self, request: Intervention | None = None) -> ActivationState:
         """As the signal, but a caller learns why not."""
-        self._requests.append((messages.RETRY, request or Intervention()))
+        request = request or Intervention()
+        # Looked at again: the activation may have gone on while the provider was looked up.
+        refusal = await self._unknown(request.provider) or self._not_waiting()
+        if refusal is not None:
+            raise ApplicationError(refusal.reason, type=refusal.code)
+        self._requests.append((messages.RETRY, request))
         return self._state()
 
     @retry_now.validator
     def _may_retry(self, request: Intervention | None = None) -> None:  # noqa: ARG002 - same shape
-        if self._step not in {Step.WAITING, Step.PARKED}:
-            raise NotWaiting(f"The activation is {self._step}: there is nothing to retry.")
+        refusal = self._not_waiting()
+        if refusal is not None:
+            raise NotWaiting(refusal.reason)
+
+    def _not_waiting(self) -> Failure | None:
+        if self._step in {Step.WAITING, Step.PARKED}:
+            return None
+        reason = f"The activation is {self._step}: there is nothing to retry."
+        return Failure(NotWaiting.code, reason)
+
+    async def _unknown(self, provider: str | None) -> Failure | None:
+        """Why nobody here buys from a provider; None if somebody does, or if none was named."""
+        if not provider:
+            return None
+        try:
+            await steps.check_provider(provider)
+        except FailureError as error:
+            return classify(error)
+        return None
 
     @workflow.query(name=messages.STATE)
     def state(self) -> ActivationState:

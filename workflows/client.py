@@ -15,10 +15,10 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import EngineUnavailable, NotWaiting
+from domain.errors import EngineUnavailable, EsimError, NotWaiting, UnknownProvider
 from domain.profile import ProfileStatus
 from domain.redaction import as_note
 from workflows import messages
@@ -55,14 +55,14 @@ class Activations:
 
         Raises:
             NotWaiting: it is not waiting for a retry, with the reason why.
+            UnknownProvider: nobody here buys from the provider asked for.
         """
         try:
             await self._handle(order_id).execute_update(
                 messages.RETRY, _clean(request), result_type=ActivationState
             )
         except WorkflowUpdateFailedError as error:
-            reason = error.cause.message if isinstance(error.cause, FailureError) else ""
-            raise NotWaiting(reason or "The activation does not wait for a retry.") from None
+            raise _refusal(error.cause) from None
         except WorkflowUpdateRPCTimeoutOrCancelledError:
             raise _unavailable() from None
         except RPCError as error:
@@ -167,6 +167,13 @@ def _search_attributes(order_id: int, plan_id: int | None) -> TypedSearchAttribu
 def _clean(request: Intervention) -> Intervention:
     """Histories are read by ops: no pasted code may get there."""
     return Intervention(as_note(request.actor), as_note(request.reason), request.provider)
+
+
+def _refusal(cause: BaseException) -> EsimError:
+    reason = cause.message if isinstance(cause, FailureError) else ""
+    if isinstance(cause, ApplicationError) and cause.type == UnknownProvider.code:
+        return UnknownProvider(reason)
+    return NotWaiting(reason or "The activation does not wait for a retry.")
 
 
 def _unavailable() -> EngineUnavailable:

@@ -1,6 +1,9 @@
 """What ops read in Temporal's UI: search attributes, and details that say what to do."""
 
+from typing import Any
+
 from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
     from domain.profile import ProfileStatus
@@ -24,14 +27,20 @@ _WHAT_TO_DO = {
 }
 
 
+def _show(*updates: SearchAttributeUpdate[Any]) -> None:
+    """Set the search attributes that would say something new: to set them costs a command."""
+    shown = workflow.info().typed_search_attributes
+    news = [update for update in updates if shown.get(update.key) != update.value]
+    if news:
+        workflow.upsert_search_attributes(news)
+
+
 def waiting(state: ActivationState, failure: Failure) -> None:
     """Another round comes by itself."""
-    workflow.upsert_search_attributes(
-        [
-            messages.ESIM_STATUS.value_set(ProfileStatus.PENDING_ACTIVATION.value),
-            messages.FAILURE_CODE.value_set(failure.code),
-            messages.PROVIDER.value_set(state.provider or "stock"),
-        ]
+    _show(
+        messages.ESIM_STATUS.value_set(ProfileStatus.PENDING_ACTIVATION.value),
+        messages.FAILURE_CODE.value_set(failure.code),
+        messages.PROVIDER.value_set(state.provider or "stock"),
     )
     workflow.set_current_details(
         f"**Round {state.failed_rounds} failed** (`{failure.code}`): {failure.reason}\n\n"
@@ -44,12 +53,10 @@ def parked(state: ActivationState, failure: Failure | None) -> None:
     """Nothing comes by itself any more."""
     failure = failure or Failure("unknown", "The cause is not known.")
     status = failure.parks_as or ProfileStatus.PROVISIONING_FAILED
-    workflow.upsert_search_attributes(
-        [
-            messages.ESIM_STATUS.value_set(status.value),
-            messages.FAILURE_CODE.value_set(failure.code),
-            messages.PROVIDER.value_set(state.provider or "stock"),
-        ]
+    _show(
+        messages.ESIM_STATUS.value_set(status.value),
+        messages.FAILURE_CODE.value_set(failure.code),
+        messages.PROVIDER.value_set(state.provider or "stock"),
     )
     workflow.set_current_details(
         f"**Waiting for a person** after {state.failed_rounds} failed rounds "
@@ -60,23 +67,19 @@ def parked(state: ActivationState, failure: Failure | None) -> None:
 
 def trying_again(state: ActivationState) -> None:
     """A wait is over."""
-    workflow.upsert_search_attributes(
-        [
-            messages.ESIM_STATUS.value_set(ProfileStatus.PENDING_ACTIVATION.value),
-            messages.FAILURE_CODE.value_unset(),
-        ]
+    _show(
+        messages.ESIM_STATUS.value_set(ProfileStatus.PENDING_ACTIVATION.value),
+        messages.FAILURE_CODE.value_unset(),
     )
     workflow.set_current_details(f"Trying again after {state.failed_rounds} failed rounds.")
 
 
 def ended(state: ActivationState, status: ProfileStatus) -> None:
     """The activation is over."""
-    workflow.upsert_search_attributes(
-        [
-            messages.ESIM_STATUS.value_set(status.value),
-            messages.PROVIDER.value_set(state.provider or "stock"),
-            messages.FAILURE_CODE.value_unset(),
-        ]
+    _show(
+        messages.ESIM_STATUS.value_set(status.value),
+        messages.PROVIDER.value_set(state.provider or "stock"),
+        messages.FAILURE_CODE.value_unset(),
     )
     item = f" with item {state.item_id}" if state.item_id else ""
     workflow.set_current_details(f"**Ended** as `{status.value}`{item}.")

@@ -14,12 +14,9 @@ from workflows import policies, steps
 from workflows.outcome import classify, kind_of
 from workflows.waits import Waits
 
-FAILOVER = "failover"
-"""Patch: a definite refusal goes on to the route's next provider."""
-
 
 class Buyer:
-    """One order's purchase, wherever it is made.
+    """Buys for one order, at whichever provider.
 
     Attributes:
         seller: who is asked, or was asked last; empty if nobody was.
@@ -43,7 +40,7 @@ class Buyer:
         return self._news and self._heard < policies.MAXIMUM_NEWS
 
     def take_news(self) -> bool:
-        """The same, and whoever asks looks into it."""
+        """Whether there is such news; it counts as looked into from now on."""
         news = self.has_news
         self._heard += news
         self._news = False
@@ -56,13 +53,13 @@ class Buyer:
         interrupted: Callable[[], bool],
         check_requests: Callable[[], Awaitable[None]],
     ) -> int:
-        """The id of the item that the first provider of the route which sells one has sold.
+        """Ask the route's providers in turn until one sells; return the id of what it sold.
 
         Nobody else is asked while anybody may have booked: only a definite refusal, or a call that
         never left, leads to the next provider.
 
         Raises:
-            FailureError: of those who were asked, the failure that leaves most hope.
+            FailureError: nobody sold; of all failures, the one that leaves most hope.
         """
         failures: list[FailureError] = []
         tried: list[str] = []
@@ -80,7 +77,7 @@ class Buyer:
             self.seller = following
 
     async def settle(self) -> None:
-        """After the end: learn what became of an open purchase, give back what nobody needs."""
+        """Learn what became of an ended order's purchase, and give back what nobody needs."""
         waits = Waits(policies.SETTLEMENT_WAITS, afterwards=policies.UNSETTLED_RECHECK)
         while (provider := await steps.find_unsettled(self._order_id)) is not None:
             order = PurchaseOrder(self._order_id, provider, overdue=waits.are_over)
@@ -93,7 +90,7 @@ class Buyer:
         interrupted: Callable[[], bool],
         check_requests: Callable[[], Awaitable[None]],
     ) -> int:
-        """Buy, and wait for an accepted order: for the provider's word, asking now and then."""
+        """Buy from the present seller; if it delivers later, wait for that and ask now and then."""
         item_id = await steps.call_provider(PurchaseOrder(self._order_id, self.seller))
         waits = Waits(policies.DELIVERY_WAITS, afterwards=policies.UNSETTLED_RECHECK)
         while item_id is None:
@@ -104,7 +101,7 @@ class Buyer:
         return item_id
 
     async def _following(self, error: FailureError, tried: list[str]) -> str | None:
-        if not kind_of(classify(error)).fails_over or not workflow.patched(FAILOVER):
+        if not kind_of(classify(error)).fails_over:
             return None
         return await steps.choose_provider(RouteRequest(self._order_id, tried))
 
@@ -117,19 +114,21 @@ class Buyer:
             return False  # it was not to be had now; the next wait is longer
 
     async def _hear_during(self, waits: Waits, interrupted: Callable[[], bool]) -> None:
-        """Wait for the provider's word, for a person's, or for the time to ask.
+        """Wait until the provider or a person says something, or until it is time to ask.
 
-        Neither moves the clock, and beyond some news that alone is heeded: who floods us with
-        notifications must not hurry an order into a review, or lengthen a history.
+        Neither moves that time. After `MAXIMUM_NEWS` notifications only the clock counts, so that
+        a flood of them neither hurries an order into a review nor lengthens its history.
         """
         if await waits.woken(lambda: self.has_news or interrupted(), "Ask the provider"):
             self.take_news()
 
 
 def _most_hopeful(failures: list[FailureError]) -> FailureError:
-    """One that waiting may mend, else one that stock may: the order must not park for the others.
+    """Choose the failure that decides what the order waits for.
 
-    The last one, if it is no plain refusal: it may have been booked there.
+    The last provider may have booked unless it plainly refused: then its failure decides. Among
+    plain refusals one that passes with time comes first, then one that stock would cure, so that
+    the order is not parked for a person while either may help.
     """
     last = failures[-1]
     if not kind_of(classify(last)).fails_over:

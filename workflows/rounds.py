@@ -8,9 +8,6 @@ from workflows import policies
 from workflows.messages import Failure
 from workflows.outcome import kind_of
 
-PATIENT_ROUNDS = "patient-rounds"
-"""Patch: an outage is waited out in further rounds."""
-
 _SHORT_ROUNDS = len(policies.ROUND_DELAYS)
 _SHORTEST_PAUSE = timedelta(seconds=1)
 
@@ -39,13 +36,10 @@ class Rounds:
 
     def are_left(self, failure: Failure) -> bool:
         """Whether another comes by itself; an outage gets many more than anything else."""
-        if self._passed < _SHORT_ROUNDS:
-            return True
-        return (
-            kind_of(failure).is_outage
-            and self._passed < _SHORT_ROUNDS + policies.OUTAGE_ROUNDS
-            and workflow.patched(PATIENT_ROUNDS)
-        )
+        allowed = _SHORT_ROUNDS
+        if kind_of(failure).is_outage:
+            allowed += policies.OUTAGE_ROUNDS
+        return self._passed < allowed
 
     def plan(self, failure: Failure) -> timedelta:
         """The pause after a failed round: what is left of the present one, or a new one.

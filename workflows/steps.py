@@ -9,7 +9,7 @@ from temporalio.exceptions import TimeoutError as StepTimeout
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
-    from activities.apply import Assignment, ProfileActivities
+    from activities.apply import Applied, Assignment, ProfileActivities
     from activities.deliver import DeliveryActivities
     from activities.progress import Ending, FailedRound, ProgressActivities, Request
     from activities.purchase.buy import ProviderActivities, PurchaseOrder
@@ -52,6 +52,11 @@ async def find_unsettled(order_id: int) -> str | None:
     )
 
 
+async def check_provider(name: str) -> None:
+    """Refuse a provider that this deployment does not have."""
+    await _database_step(RoutingActivities.check_provider, name, f"Look for the provider {name}")
+
+
 async def call_provider(order: PurchaseOrder) -> int | None:
     """Buy one profile; the id of the item it became, None if it is delivered later."""
     return await _provider_call(ProviderActivities.call_provider, order, "Buy from")
@@ -83,9 +88,9 @@ async def _provider_call(
     )
 
 
-async def apply_profile(assignment: Assignment) -> None:
+async def apply_profile(assignment: Assignment) -> Applied:
     """Give the held item to the customer."""
-    await _database_step(
+    return await _database_step(
         ProfileActivities.apply_profile, assignment, f"Assign item {assignment.item_id}"
     )
 

@@ -5,12 +5,9 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-BY_THE_CLOCK = "by-the-clock"
-"""Patch: who wakes an activation moves none of its pauses."""
-
 
 class Waits:
-    """Pauses one after the other; once all have run out, the one of afterwards, again and again."""
+    """A row of pauses; once all have run out, `afterwards` is the pause each time."""
 
     def __init__(self, pauses: Sequence[timedelta], *, afterwards: timedelta) -> None:
         self._left = list(pauses)
@@ -23,12 +20,13 @@ class Waits:
         return not self._left
 
     async def woken(self, condition: Callable[[], bool], summary: str) -> bool:
-        """Wait for something, and go on with the same pause next time; False if it has run out."""
+        """Wait for something; False if the pause runs out first.
+
+        A wait that is woken leaves the pause as it is: the next one goes on with it.
+        """
         if self._ends is None:
             self._ends = workflow.now() + (self._left[0] if self._left else self._afterwards)
         if await woken_within(self._ends - workflow.now(), condition, summary):
-            if not workflow.patched(BY_THE_CLOCK):
-                self._ends = None
             return True
         del self._left[:1]
         self._ends = None

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import ActivityEnvironment
 
 from activities.apply import Assignment, ProfileActivities
+from activities.deliver import AnswerDelivery
 from activities.pause_points import PausePoints
 from tests.rows import paid_order, rows, run, stock_item
 
@@ -31,17 +32,19 @@ async def _reserved(engine: AsyncEngine) -> Assignment:
 async def test_the_confirmation_code_goes_with_the_activation_code(engine: AsyncEngine) -> None:
     """Both are on the profile, a second call changes nothing, and the trail has neither."""
     assignment = await _reserved(engine)
-    steps = ProfileActivities(engine, PausePoints())
+    steps = ProfileActivities(engine, PausePoints(), AnswerDelivery())
     for _ in range(2):
         await ActivityEnvironment().run(steps.apply_profile, assignment)
     [profile] = await rows(
         engine, "SELECT status, activation_code, confirmation_code FROM esim_profiles"
     )
     assert profile == {
-        "status": "ASSIGNED",
+        "status": "ACTIVATED",
         "activation_code": "1$smdp.example.com$STOCK-1",
         "confirmation_code": CANARY,
     }
-    [event] = await rows(engine, "SELECT e::text AS line FROM esim_provisioning_events AS e")
-    assert "profile_assigned" in event["line"]
-    assert CANARY not in event["line"]
+    events = await rows(
+        engine, "SELECT kind, e::text AS line FROM esim_provisioning_events AS e ORDER BY id"
+    )
+    assert [event["kind"] for event in events] == ["profile_assigned", "profile_activated"]
+    assert all(CANARY not in event["line"] for event in events)

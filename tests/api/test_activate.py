@@ -14,6 +14,7 @@ from local.temporal import TemporalServer
 from tests.api.asking import DOWN, activate, parked
 from tests.api.server import app_settings, serving
 from tests.api.tokens import bearer
+from tests.deliveries import Message
 from tests.holds import Hold
 from tests.partners.connected_you import PartnerServer
 from tests.rows import paid_order, rows, run, stock_item, value
@@ -163,6 +164,7 @@ async def test_a_slow_activation_is_accepted(
     assert (await customer.get(answer.headers["location"])).json()["status"] == "activated"
 
 
+@pytest.mark.parametrize("delivery", [Message()])
 async def test_slow_delivery_does_not_keep_the_code_from_its_owner(
     customer: httpx.AsyncClient, engine: AsyncEngine, pause_points_dir: Path
 ) -> None:
@@ -212,6 +214,7 @@ async def test_a_terminated_run_is_started_again(
     assert len({answer.text for answer in answers}) == 1
 
 
+@pytest.mark.parametrize("delivery", [Message()])
 async def test_a_post_during_the_delivery_answers_as_every_later_one(
     customer: httpx.AsyncClient, engine: AsyncEngine, pause_points_dir: Path
 ) -> None:

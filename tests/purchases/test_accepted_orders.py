@@ -62,6 +62,7 @@ def scene(engine: AsyncEngine, sandbox: Sandbox, shop: Shop, driver: Driver, wat
     return Scene(engine, sandbox, shop, driver, watch)
 
 
+@pytest.mark.history("accepted-then-delivered")
 async def test_news_make_an_accepted_order_be_looked_at_at_once(scene: Scene) -> None:
     """It waits in BUYING; news that come too early change nothing, later ones bring the eSIM."""
     await scene.accepted()
@@ -230,6 +231,7 @@ async def test_what_is_not_signed_or_not_of_this_order_ends_nothing(
 
 
 @pytest.mark.parametrize("changes", [{}, {"resale": True}], ids=["", "resale"])
+@pytest.mark.history("cancelled-while-accepted-then-returned")
 async def test_an_order_cancelled_while_accepted_ends_at_once_and_is_settled_on_delivery(
     scene: Scene, activations: Activations, changes: dict[str, Any]
 ) -> None:

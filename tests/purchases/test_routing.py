@@ -70,6 +70,7 @@ async def _activated_at(
         ("NOCREDIT-5GB", "purchase_refused"),
     ],
 )
+@pytest.mark.history("failed-over")
 async def test_what_one_does_not_sell_the_next_one_does(
     engine: AsyncEngine, sandbox: Sandbox, driver: Driver, code: str, event: str
 ) -> None:

@@ -1,5 +1,7 @@
 """Store the history of an activation, so that later code must still replay it.
 
+Paths that a test takes are stored by `recording.py`. For one that happened elsewhere:
+
     ./dev esimctl status 42            # an activation that took the path worth keeping
     .venv/bin/python -m tests.replay.record activate-esim-42 refunded-while-buying
 
@@ -19,13 +21,18 @@ ROOT = Path(__file__).parents[2]
 HISTORIES = Path(__file__).parent / "histories"
 
 
-async def record(client: Client, workflow_id: str, name: str) -> Path:
-    """Write one history; refuse to replace one."""
+async def record(client: Client, workflow_id: str, name: str, *, first_run: bool = False) -> Path:
+    """Write one history, of the latest run or of the first; refuse to replace one."""
     path = HISTORIES / f"{name}.json"
     if path.exists():
         raise SystemExit(f"{path} exists: histories are added, never replaced.")
     history = await client.get_workflow_handle(workflow_id).fetch_history()
+    if first_run:
+        begun = history.events[0].workflow_execution_started_event_attributes
+        run_id = begun.first_execution_run_id
+        history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
     # Stack traces name files: where they lay on one machine is nobody else's business.
+    HISTORIES.mkdir(exist_ok=True)
     path.write_text(history.to_json().replace(f"{ROOT}/", "") + "\n")
     return path
 

@@ -10,8 +10,9 @@ from temporalio.client import WorkflowFailureError
 
 from activities.pause_points import PausePoint
 from db.engine import create_engine
-from domain.errors import NotWaiting
+from domain.errors import NotWaiting, UnknownProvider
 from domain.purchase import Ambiguity
+from tests.deliveries import Message
 from tests.holds import Hold
 from tests.partners.connected_you import PartnerServer
 from tests.partners.scripted import answering
@@ -48,6 +49,7 @@ async def test_stock_comes_before_any_provider(
     ]
 
 
+@pytest.mark.history("stock-hit")
 async def test_a_stock_hit_needs_one_workflow_task(
     engine: AsyncEngine, activations: Activations, watch: Watch
 ) -> None:
@@ -58,9 +60,12 @@ async def test_a_stock_hit_needs_one_workflow_task(
     await watch.ended(order_id)
     types = await watch.history_types(order_id)
     assert types.count("workflow_task_started_event_attributes") == 1
+    assert types.count("marker_recorded_event_attributes") == 2
+    assert types.count("upsert_workflow_search_attributes_event_attributes") == 1
     assert "activity_task_scheduled_event_attributes" not in types
 
 
+@pytest.mark.history("bought")
 async def test_without_stock_the_provider_sells_one(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
@@ -77,6 +82,7 @@ async def test_without_stock_the_provider_sells_one(
     assert "purchase_confirmed" in await watch.kinds(order_id)
 
 
+@pytest.mark.history("failed-then-retried")
 async def test_an_outage_fails_the_round_and_a_bare_signal_completes_it(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
@@ -99,6 +105,7 @@ async def test_an_outage_fails_the_round_and_a_bare_signal_completes_it(
     assert (await rows(engine, "SELECT * FROM esim_profiles"))[0]["failure_code"] is None
 
 
+@pytest.mark.history("parked-then-retried")
 async def test_a_definite_refusal_parks_at_once(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
@@ -168,6 +175,7 @@ async def test_an_idempotent_provider_is_sent_the_same_reference_again(
     assert await value(engine, "SELECT count(*) FROM provider_intents") == 1
 
 
+@pytest.mark.history("exhausted-then-stocked")
 async def test_an_exhausted_activation_takes_stock_that_arrives(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
@@ -194,26 +202,90 @@ async def test_a_retry_of_what_does_not_wait_says_why(
         await activations.retry(order_id, ANA)
 
 
-async def test_a_provider_that_nobody_serves_costs_a_round_and_no_more(
+@pytest.mark.history("asked-for-an-unknown-provider")
+async def test_a_retry_with_a_provider_that_nobody_serves_begins_nothing(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
-    """The reason says which ones there are; the order stays on its way, to the default again."""
+    """A caller is told which ones there are, a signal is noted as ignored; the order waits on."""
     partner.answer = DOWN
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
-    await watch.step(order_id, Step.WAITING)
-    await activations.retry(order_id, Intervention("ana", "try", provider="AIRALO"))
-    await watch.until(order_id, "failure_code = 'unknown-provider'")
-    assert await watch.status(order_id) == "PENDING_ACTIVATION"
-    reason = await value(engine, "SELECT failure_reason FROM esim_profiles")
-    assert "AIRALO" in reason
-    assert "CONNECTED_YOU" in reason
+    before = await watch.step(order_id, Step.WAITING)
+    elsewhere = Intervention("ana", "try", provider="AIRALO")
+    with pytest.raises(UnknownProvider, match="AIRALO here; there is: CONNECTED_YOU"):
+        await activations.retry(order_id, elsewhere)
+    await activations.nudge(order_id, elsewhere)
+    async with asyncio.timeout(30):
+        while "request_ignored" not in await watch.kinds(order_id):
+            await asyncio.sleep(0.02)
+    [ignored] = await rows(
+        engine,
+        "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'request_ignored'",
+    )
+    assert ignored["actor"] == "ana"
+    assert "AIRALO here; there is: CONNECTED_YOU" in ignored["payload"]["reason"]
+    assert await watch.step(order_id, Step.WAITING) == before
+    assert "retry_requested" not in await watch.kinds(order_id)
     partner.answer = partner.sell
-    await watch.step(order_id, Step.WAITING)
-    await activations.retry(order_id, ANA)
+    await activations.retry(order_id, Intervention("ana", "try", provider="CONNECTED_YOU"))
     assert await watch.ended(order_id) == "activated"
 
 
+async def test_a_signal_with_a_provider_that_somebody_serves_is_a_retry(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """It is looked up and then heard as any other."""
+    partner.answer = answering(401, {})
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.step(order_id, Step.PARKED)
+    partner.answer = partner.sell
+    await activations.nudge(order_id, Intervention("ana", "try", provider="CONNECTED_YOU"))
+    assert await watch.ended(order_id) == "activated"
+
+
+@pytest.mark.history("sent-to-the-customer")
+@pytest.mark.parametrize("delivery", [Message()])
+async def test_a_delivery_that_sends_something_is_a_step_of_its_own(
+    engine: AsyncEngine, activations: Activations, watch: Watch
+) -> None:
+    """Assigned first, activated once it was sent."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    assert await watch.ended(order_id) == "activated"
+    assert await watch.kinds(order_id) == [
+        "activation_started",
+        "inventory_reserved",
+        "profile_assigned",
+        "profile_activated",
+    ]
+    assert (await watch.history_types(order_id)).count("marker_recorded_event_attributes") == 3
+
+
+@pytest.mark.history("needs-review-then-cancelled")
+async def test_an_order_in_review_that_is_cancelled_ends_once_a_person_has_decided(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """The customer's part is over at once; the run stays for the purchase that is in doubt."""
+    partner.answer = partner.book_then_hang
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "status = 'NEEDS_REVIEW'")
+    await watch.step(order_id, Step.PARKED)
+    await activations.cancel(order_id, ANA)
+    await watch.until(order_id, "status = 'CANCELLED'")
+    assert (await watch.handle(order_id).describe()).close_time is None
+    await run(
+        engine,
+        "UPDATE provider_intents SET state = 'RESOLVED', resolution = 'ABSENT',"
+        " resolved_by = 'ana', resolved_reason = 'not booked', closed_at = now()",
+    )
+    await activations.tell_of_purchase(order_id)
+    assert await watch.ended(order_id) == "cancelled"
+
+
+@pytest.mark.history("not-paid-yet-then-restarted")
 async def test_an_order_that_is_not_paid_yet_can_be_activated_later(
     engine: AsyncEngine, activations: Activations, watch: Watch
 ) -> None:
@@ -318,6 +390,7 @@ async def test_a_terminated_activation_can_be_restarted(
     assert await watch.ended(order_id) == "activated"
 
 
+@pytest.mark.history("faulty-stock-then-retried")
 async def test_faulty_stock_is_retired_and_the_next_item_taken(
     engine: AsyncEngine, activations: Activations, watch: Watch
 ) -> None:

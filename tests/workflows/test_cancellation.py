@@ -27,6 +27,7 @@ async def _free(engine: AsyncEngine) -> bool:
     return (item["status"], item["order_id"]) == ("AVAILABLE", None)
 
 
+@pytest.mark.history("cancelled-while-reserved")
 async def test_a_refund_while_reserved_puts_the_item_back(
     engine: AsyncEngine, activations: Activations, watch: Watch, pause_points_dir: Path
 ) -> None:
@@ -64,6 +65,7 @@ async def test_a_cancel_that_races_the_assignment_wins_whole_or_changes_nothing(
         assert (await watch.kinds(order_id))[-1] == "request_ignored"
 
 
+@pytest.mark.history("cancelled-in-temporal-while-buying")
 async def test_a_cancel_in_temporal_while_buying_ends_as_canceled(
     engine: AsyncEngine, activations: Activations, watch: Watch, pause_points_dir: Path
 ) -> None:
@@ -86,6 +88,7 @@ async def test_a_cancel_in_temporal_while_buying_ends_as_canceled(
     )
 
 
+@pytest.mark.history("cancelled-while-bought")
 async def test_what_was_bought_for_a_cancelled_order_is_kept_and_held_for_nobody(
     engine: AsyncEngine,
     activations: Activations,
@@ -109,7 +112,13 @@ async def test_what_was_bought_for_a_cancelled_order_is_kept_and_held_for_nobody
     assert await value(engine, "SELECT state FROM provider_intents") == "CONFIRMED"
 
 
-@pytest.mark.parametrize(("status", "step"), [(503, Step.WAITING), (401, Step.PARKED)])
+@pytest.mark.parametrize(
+    ("status", "step"),
+    [
+        pytest.param(503, Step.WAITING, marks=pytest.mark.history("cancelled-while-waiting")),
+        pytest.param(401, Step.PARKED, marks=pytest.mark.history("cancelled-while-parked")),
+    ],
+)
 async def test_a_cancel_ends_a_waiting_activation(
     engine: AsyncEngine,
     activations: Activations,
@@ -131,6 +140,7 @@ async def test_a_cancel_ends_a_waiting_activation(
     assert (event["actor"], event["payload"]) == ("ana", {"reason": ANA.reason})
 
 
+@pytest.mark.history("cancelled-before-the-start")
 async def test_a_cancel_of_what_never_started_ends_it(
     engine: AsyncEngine, activations: Activations, watch: Watch
 ) -> None:

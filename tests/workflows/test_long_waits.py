@@ -42,6 +42,7 @@ async def test_an_outage_of_days_is_tried_in_rounds_and_then_parked(
     assert len(await watch.history_types(order_id)) < 200
 
 
+@pytest.mark.history("waited-an-outage-out")
 async def test_an_outage_that_ends_needs_nobody(
     engine: AsyncEngine,
     activations: Activations,
@@ -61,6 +62,7 @@ async def test_an_outage_that_ends_needs_nobody(
     assert "retry_requested" not in kinds
 
 
+@pytest.mark.history("asked-again-and-again-by-the-clock", first_run=True)
 async def test_who_asks_again_and_again_does_not_use_the_rounds_up(
     engine: AsyncEngine,
     task_queue: str,
@@ -110,6 +112,7 @@ async def test_stock_that_arrived_unheard_is_found_within_hours(
     assert len(partner.requests) == 1
 
 
+@pytest.mark.history("parked-for-half-a-year")
 async def test_a_wait_of_half_a_year_stays_short_and_still_hears_a_retry(
     engine: AsyncEngine,
     activations: Activations,
