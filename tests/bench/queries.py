@@ -14,6 +14,7 @@ from db import (
     catalogue,
     events,
     gates,
+    good_path,
     notices,
     nudges,
     orders,
@@ -31,6 +32,7 @@ from db import (
 from db.spend_guard import Spending
 from db.stock_import import StockRow
 from domain.errors import ProviderUnavailable
+from domain.event import Origin
 from domain.gate import ProviderLimits, SpendLimits
 from domain.notice import Notice, NoticeKind
 from domain.payment import PaymentStatus
@@ -44,6 +46,7 @@ WAKEN_AT_MOST = 1000
 
 _PROVIDER = PROVIDERS[0]
 _STRIDE = 7919
+_ORIGIN = Origin("worker", "activate-esim-1", "00000000-0000-0000-0000-000000000000", 1)
 _LIMITS = ProviderLimits(rate_per_second=1000, purchases_per_hour=1_000_000)
 _ALLOWANCE = SpendLimits(purchases_per_hour=1_000_000, purchases_per_hour_per_user=1_000_000)
 
@@ -73,7 +76,17 @@ class Place:
     @property
     def unpaid(self) -> int:
         """An order that nobody has paid for."""
-        return self.order_id // 10 * 10 + 9
+        return (self.order_id - 1) // 10 * 10 + 9
+
+    @property
+    def begins(self) -> int:
+        """A paid order whose activation has not begun."""
+        return (self.order_id - 1) // 1000 * 1000 + 7
+
+    @property
+    def reserved(self) -> int:
+        """An order that holds an item, and is to have it."""
+        return (self.order_id - 1) // 5000 * 5000 + 53
 
     @property
     def in_doubt(self) -> int:
@@ -114,6 +127,19 @@ async def _take(connection: AsyncConnection, at: Place) -> object:
     return await stock.take(
         connection, order_id=at.unpaid, plan_id=plan_id, carrier_id=None, country_id=None
     )
+
+
+async def _reserve(connection: AsyncConnection, at: Place) -> object:
+    if (item_id := await good_path.reserve(connection, at.begins, _ORIGIN)) is None:
+        raise RuntimeError(f"nothing was reserved for order {at.begins}")
+    return item_id
+
+
+async def _assign(connection: AsyncConnection, at: Place) -> object:
+    item_id = at.reserved
+    if not await good_path.assign(connection, at.reserved, item_id, _ORIGIN, handed_over=True):
+        raise RuntimeError(f"nothing was assigned to order {at.reserved}")
+    return item_id
 
 
 async def _claim(connection: AsyncConnection, at: Place) -> object:
@@ -300,6 +326,8 @@ QUERIES = (
     # Stock, and who takes it first
     Query("nudges.claim", _claim),
     Query("stock.take", _take),
+    Query("good_path.reserve", _reserve),
+    Query("good_path.assign", _assign),
     Query("stock.held_by", lambda c, at: stock.held_by(c, at.order_id)),
     Query("stock.names_order", lambda c, at: stock.names_order(c, at.order_id)),
     Query(
