@@ -10,7 +10,7 @@ from db.tables import provider_intents as intents
 from domain.gate import Hold, HoldReason, ProviderLimits, SpendLimits
 from domain.purchase import PurchaseState, Resolution
 
-_RECHECK_SECONDS = 300.0
+RECHECK_SECONDS = 300.0
 
 LAST_HOUR: ColumnElement[bool] = intents.c.sent_at > func.now() - literal_column(
     "interval '1 hour'"
@@ -50,7 +50,7 @@ async def spend(
         (counted.by_user, allowance.purchases_per_hour_per_user),
     )
     if any(limit is not None and sent >= limit for sent, limit in guards):
-        return Hold(HoldReason.SPEND, _RECHECK_SECONDS)
+        return Hold(HoldReason.SPEND, RECHECK_SECONDS)
     return None
 
 

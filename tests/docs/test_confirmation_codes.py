@@ -1,4 +1,4 @@
-"""The runbook's way to a missing confirmation code: its SQL is run as written."""
+"""The way of docs/operating.md to a missing confirmation code: its SQL is run as written."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ from tests.rows import paid_order, rows, run, stock_item
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
-RUNBOOK = (Path(__file__).parent.parent / "docs" / "runbook.md").read_text()
-_SECTION = RUNBOOK.split("### A confirmation code is missing")[1].split("\n### ")[0]
+PAGE = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+_SECTION = PAGE.split("### A confirmation code is missing")[1].split("\n### ")[0]
 MISSING, COPY, BRING = re.findall(r"```sql\n(.*?)```", _SECTION, re.DOTALL)
 HANDED_OUT = "SELECT order_id, confirmation_code FROM esim_profiles ORDER BY order_id"
 

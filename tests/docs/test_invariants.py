@@ -1,4 +1,4 @@
-"""The runbook's invariants are queries that run, and an untouched database breaks none."""
+"""The invariants in docs/operating.md run, and an untouched database breaks none."""
 
 import re
 from pathlib import Path
@@ -8,12 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.rows import rows
 
-RUNBOOK = (Path(__file__).parent.parent / "docs" / "runbook.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
 
 
 def queries() -> list[str]:
     """Each query of the section, with the number it is listed under."""
-    section = RUNBOOK[RUNBOOK.index("## Invariants") :]
+    section = PAGE[PAGE.index("## Invariants") :]
     block = re.search(r"```sql\n(.*?)```", section, re.DOTALL)
     assert block
     return [each.strip() for each in block[1].split(";\n") if each.strip()]
