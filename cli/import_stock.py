@@ -42,7 +42,7 @@ class Luhn(StrEnum):
 
 
 def import_stock(
-    file: Annotated[Path, typer.Argument(help="A CSV file; see docs/stock-import.md.")],
+    file: Annotated[Path, typer.Argument(help="A CSV file; see docs/operating.md.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, import nothing.")] = False,
     actor: ActorOption = operating_user(),
     luhn: Annotated[

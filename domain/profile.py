@@ -1,7 +1,7 @@
 """The life of an eSIM profile: one table of states and legal edges.
 
 The database mirrors `TRANSITIONS` in a trigger; a test compares the two. Picture:
-docs/state-machines.md.
+docs/guide.md.
 """
 
 from collections.abc import Mapping

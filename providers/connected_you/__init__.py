@@ -1,4 +1,4 @@
-"""ConnectedYou, the partner whose draft contract docs/providers.md describes."""
+"""ConnectedYou, the partner whose draft contract docs/providers/connected-you.md describes."""
 
 from providers.connected_you.config import ConnectedYouConfig
 from providers.connected_you.dry_run import ConnectedYouDryRun

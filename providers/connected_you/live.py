@@ -1,4 +1,4 @@
-"""ConnectedYou's partner API over HTTP, as the draft contract has it (docs/providers.md)."""
+"""ConnectedYou over HTTP, as the draft contract has it (docs/providers/connected-you.md)."""
 
 import httpx
 

@@ -12,7 +12,7 @@ The question behind every line is whether a purchase may have been booked:
 | 2xx with a body that is cut off, too long or not JSON     | `ProviderReplyUnusable`  |
 
 An adapter may know better what a refusal's body means (`judge`). Where nothing can be booked
-(`get`, `ask`), "unknown" is "unavailable". Reasons: docs/providers.md.
+(`get`, `ask`), "unknown" is "unavailable". Reasons: docs/providers/README.md.
 """
 
 import asyncio

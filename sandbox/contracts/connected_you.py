@@ -1,7 +1,7 @@
 """CONNECTED_YOU: the draft contract of 2025-11-20 (`POST /partners/orders`).
 
 The draft has no error codes and no look-up: those here are the sandbox's own, as
-docs/providers.md hopes for them.
+docs/providers/connected-you.md hopes for them.
 """
 
 from collections.abc import Mapping
