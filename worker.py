@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
+import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
@@ -198,7 +199,7 @@ async def main() -> None:
 if __name__ == "__main__":
     code = 0
     try:
-        asyncio.run(main())
+        uvloop.run(main())
     except EsimError as error:
         print(f"worker: {error.message}", file=sys.stderr)  # noqa: T201 - may precede logging
         code = 1

@@ -1,7 +1,7 @@
 """Reaching Temporal: one client per process, made after any fork."""
 
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import GrpcCompression, RPCError
 
 from domain.errors import EngineUnavailable
 
@@ -26,6 +26,8 @@ async def connect(
             tls=tls or api_key is not None,
             api_key=api_key,
             lazy=lazy,
+            # Ids and states are sent: to pack them costs more than their way.
+            grpc_compression=GrpcCompression.NONE,
         )
     except (RPCError, RuntimeError):
         raise EngineUnavailable(

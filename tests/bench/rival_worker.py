@@ -3,10 +3,11 @@
 Run it with `python -m tests.bench.rival_worker no-op|normal`.
 """
 
-import asyncio
 import os
 import sys
 from unittest.mock import patch
+
+import uvloop
 
 import worker
 from tests.bench.no_op import NoOpWorkflow
@@ -16,7 +17,7 @@ RIVALS = {"no-op": NoOpWorkflow, "normal": NormalStepsWorkflow}
 
 if __name__ == "__main__":
     with patch.object(worker, "ActivateEsimWorkflow", RIVALS[sys.argv[1]]):
-        asyncio.run(worker.main())
+        uvloop.run(worker.main())
     sys.stdout.flush()
     # temporalio can abort while the interpreter unwinds (sdk-python#300).
     os._exit(0)
