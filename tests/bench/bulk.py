@@ -21,6 +21,9 @@ RESELLER = 1
 PLANS = 200
 PROVIDERS = ("AIRALO", "CONNECTED_YOU", "ESIM_ACCESS")
 
+_USER = f"""
+    CASE WHEN n % 50 = 0 THEN {RESELLER} ELSE 1 + n::bigint * 7919 % (:orders / {USERS_SHARE}) END
+"""
 _PLAN = f"(1 + n % {PLANS})"
 _PROVIDER = f"(ARRAY{list(PROVIDERS)})[1 + n / 5 % 3]"
 _WHEN = f"(now() - interval '{DAYS} days' * ((:orders - n)::float / :orders))"
@@ -90,9 +93,7 @@ _TABLES: Sequence[tuple[str, str]] = (
         "orders",
         f"""(user_id, plan_id, status, currency, amount_minor_units, plan_snapshot, paid_at,
             idempotency_key, created_at)
-        SELECT CASE WHEN n % 50 = 0 THEN {RESELLER}
-                   ELSE 1 + n::bigint * 7919 % (:orders / {USERS_SHARE}) END,
-            {_PLAN}, CASE WHEN n % 10 = 9 THEN 'CREATED' ELSE 'PAID' END, 'USD', 1000,
+        SELECT {_USER}, {_PLAN}, CASE WHEN n % 10 = 9 THEN 'CREATED' ELSE 'PAID' END, 'USD', 1000,
             '{{"name": "Spain 5GB", "external_id": "ES-5GB", "data_gb": 5, "duration_days": 30}}',
             CASE WHEN n % 10 <> 9 THEN {_WHEN} END, CASE WHEN n % 2 = 0 THEN 'key-' || n END,
             {_WHEN}
@@ -123,12 +124,13 @@ _TABLES: Sequence[tuple[str, str]] = (
         f"""(order_id, user_id, plan_id, country_id, carrier_id, status, inventory_item_id,
             activation_code, iccid, qr_payload, failure_code, failure_reason, failed_rounds,
             created_at, updated_at, started_at, provisioned_at, activated_at)
-        SELECT n, orders.user_id, {_PLAN}, 1 + n % 100, 1 + n % 20, told.status,
+        SELECT n, {_USER}, {_PLAN}, 1 + n % 100, 1 + n % 20, told.status,
             CASE WHEN {_HAS_AN_ITEM} THEN n END, CASE WHEN {_HAS_AN_ITEM} THEN {_CODE} END,
             CASE WHEN {_HAS_AN_ITEM} THEN {_ICCID} END,
             CASE WHEN {_HAS_AN_ITEM} THEN 'LPA:' || {_CODE} END,
-            failure.code, failure.code || ' at ' || {_PROVIDER}, CASE WHEN code > '' THEN 3 ELSE 0
-            END, {_WHEN}, {_WHEN}, CASE WHEN n % 1000 <> 7 THEN {_WHEN} END, {_WHEN}, {_WHEN}
+            failure.code, failure.code || ' at ' || {_PROVIDER},
+            CASE WHEN code > '' THEN 3 ELSE 0 END, {_WHEN}, {_WHEN},
+            CASE WHEN n % 1000 <> 7 THEN {_WHEN} END, {_WHEN}, {_WHEN}
         FROM (SELECT n, {_STATUS} AS status FROM generate_series(1, :orders) n) told
         CROSS JOIN LATERAL (SELECT CASE status
             WHEN 'PROVISIONING_FAILED' THEN 'provider-unavailable'
@@ -136,9 +138,7 @@ _TABLES: Sequence[tuple[str, str]] = (
             WHEN 'NEEDS_REVIEW' THEN 'provider-outcome-unknown'
             WHEN 'PENDING_ACTIVATION' THEN
                 CASE WHEN n % 10 <> 9 AND n % 1000 <> 7 THEN 'provider-held' END
-            END AS code) failure
-        JOIN LATERAL (SELECT CASE WHEN n % 50 = 0 THEN {RESELLER}
-            ELSE 1 + n::bigint * 7919 % (:orders / {USERS_SHARE}) END AS user_id) orders ON true""",
+            END AS code) failure""",
     ),
     (
         "provider_intents",

@@ -12,7 +12,7 @@ from tests.bench.bulk import load_orders
 from tests.bench.queries import QUERIES, Place
 from tests.rows import rows, value
 
-ORDERS = 20_000
+ORDERS = 10_000
 SMALL = ("carriers", "countries", "plans", "plan_codes", "provider_gates")
 
 # Nobody asks by these: they keep two orders from having one eSIM, or one payment from counting
