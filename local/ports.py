@@ -10,6 +10,8 @@ from typing import Self
 # one of these, nor connect to itself while a server restarts.
 _QUIET_PORTS = range(20_000, 32_000)
 _LAST_PORT = 65_535
+# Not the generator that others may seed: two test processes would choose the same port.
+_CHOICE = random.SystemRandom()
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -25,7 +27,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 def free_port() -> int:
     """Any free port, for a test's server."""
-    while not is_free(port := random.choice(_QUIET_PORTS)):  # noqa: S311 - not a secret
+    while not is_free(port := _CHOICE.choice(_QUIET_PORTS)):
         pass
     return port
 

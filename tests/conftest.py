@@ -7,11 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine as create_sync_engine
-from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -21,52 +18,47 @@ from activities.purchase.buy import PurchaseRules
 from db.engine import create_engine
 from domain.delivery import Delivery
 from domain.provider import EsimProvider
-from local.postgres import run_postgres
-from local.temporal import TemporalServer, run_temporal
+from local.temporal import TemporalServer
 from providers.local import LocalProvider
 from settings import WorkerSettings
+from tests import parallel
+from tests.databases import connect, create_database, database, drop_database
+from tests.parallel import Servers
 from tests.rows import seed_catalogue
 from worker import build_workers, running
 
-ROOT = Path(__file__).parent.parent
-_TEMPLATE = "esim_template"
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let several processes share the servers."""
+    config.pluginmanager.register(parallel)
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Postgres for the whole run, with a migrated template database."""
-    with run_postgres(tmp_path_factory.mktemp("postgres")) as url:
-        _admin(url, f"CREATE DATABASE {_TEMPLATE}")
-        migrate(_database(url, _TEMPLATE))
-        yield url
+def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
+    """A real Postgres and a real Temporal dev server for the whole run."""
+    with parallel.servers_of(pytestconfig) as servers:
+        yield servers
 
 
-def migrate(url: str, revision: str = "head") -> None:
-    """Bring a database to a revision, as `alembic upgrade` does."""
-    before = os.environ.get("DATABASE_URL")
-    os.environ["DATABASE_URL"] = url
-    try:
-        command.upgrade(Config(ROOT / "alembic.ini"), revision)
-    finally:
-        if before is None:
-            del os.environ["DATABASE_URL"]
-        else:
-            os.environ["DATABASE_URL"] = before
+@pytest.fixture(scope="session")
+def postgres_url(servers: Servers) -> str:
+    """That Postgres, with a migrated template database."""
+    return servers.postgres_url
 
 
-_databases = iter(range(1, 100_000))
+@pytest.fixture(scope="session")
+def admin(postgres_url: str) -> Iterator[psycopg.Connection]:
+    """Makes and drops databases; one connection for the whole run."""
+    with connect(postgres_url) as connection:
+        yield connection
 
 
 @pytest.fixture
-def database_url(postgres_url: str) -> Iterator[str]:
+def database_url(postgres_url: str, admin: psycopg.Connection) -> Iterator[str]:
     """A fresh migrated database; its order ids are used by no other test of this run."""
-    number = next(_databases)
-    name = f"esim_{number}"
-    _admin(postgres_url, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-    url = _database(postgres_url, name)
-    _admin(url, f"ALTER SEQUENCE orders_id_seq RESTART WITH {number * 10_000}")
-    yield url
-    _admin(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    name = create_database(admin, postgres_url)
+    yield database(postgres_url, name)
+    drop_database(admin, name)
 
 
 @pytest.fixture
@@ -84,10 +76,9 @@ async def catalogue(engine: AsyncEngine) -> None:
 
 
 @pytest.fixture(scope="session")
-def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    """A real Temporal dev server for the whole run, with our search attributes."""
-    with run_temporal(tmp_path_factory.mktemp("temporal")) as server:
-        yield server
+def temporal_server(servers: Servers) -> TemporalServer:
+    """That Temporal, with our search attributes."""
+    return TemporalServer(servers.temporal_address, ui_url=None)
 
 
 @pytest.fixture(scope="session")
@@ -171,17 +162,6 @@ async def _terminate_leftovers(client: Client, task_queue: str) -> None:
             handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
             with suppress(RPCError):  # the list lags: it may have ended meanwhile
                 await handle.terminate("the test is over")
-
-
-def _database(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-def _admin(url: str, statement: str) -> None:
-    engine = create_sync_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
 
 
 _exit_status = 0

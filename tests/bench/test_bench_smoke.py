@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.stack
 def test_a_quick_run_reports_every_contender(tmp_path: Path) -> None:
     """Each way of activating has its rate and CPU, each shelf its cost, each process its memory.
 

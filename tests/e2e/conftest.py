@@ -1,11 +1,13 @@
-"""One running stack for all end-to-end tests, buying from a partner on loopback."""
+"""One running stack for the tests of this folder, buying from a partner on loopback.
+
+A folder below has a stack of its own: see `tests.parallel`.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.purchase_stack import Market, running_market
 from tests.e2e.stack import Customer, Stack, running_stack
 from tests.partners.connected_you import API_KEY, PARTNER_ID, PartnerServer
 
@@ -13,7 +15,7 @@ CANARY_STOCK = "CANARY-STOCK-5Z8Q"
 CANARY_CONFIRMATION = "CANARY-CONFIRMATION-7K2M"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def partner() -> AsyncIterator[PartnerServer]:
     """A partner that speaks the contract and keeps its own ledger."""
     server = PartnerServer()
@@ -22,13 +24,13 @@ async def partner() -> AsyncIterator[PartnerServer]:
     await server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pause_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a test puts holds for the stack's worker."""
     return tmp_path_factory.mktemp("holds")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stack(
     tmp_path_factory: pytest.TempPathFactory, partner: PartnerServer, pause_folder: Path
 ) -> AsyncIterator[Stack]:
@@ -49,16 +51,9 @@ async def stack(
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def customer(stack: Stack) -> AsyncIterator[Customer]:
     """Ana, with a token."""
     ana = await stack.customer()
     yield ana
     await ana.leave()
-
-
-@pytest.fixture(scope="session")
-async def market(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Market]:
-    """A second stack, which buys from four providers in a sandbox."""
-    async with running_market(tmp_path_factory.mktemp("market")) as running:
-        yield running

@@ -2,11 +2,15 @@
 
 import asyncio
 
+import pytest
+
 from tests.e2e.invariants import broken
 from tests.e2e.stack import Customer, Stack
 from tests.partners.connected_you import PartnerServer
 from tests.partners.scripted import answering
 from tests.rows import rows, run, value
+
+pytestmark = pytest.mark.stack
 
 RUNBOOK = """
 INSERT INTO esim_inventory (plan_id, carrier_id, country_id, activation_code, iccid, qr_payload,

@@ -16,6 +16,8 @@ from tests.partners.connected_you import PartnerServer
 from tests.rows import value
 from workflows.messages import workflow_id
 
+pytestmark = pytest.mark.stack
+
 FROM_STOCK = [
     PausePoint.BEFORE_RESERVE_COMMIT,
     PausePoint.AFTER_RESERVE,

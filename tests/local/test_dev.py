@@ -1,5 +1,6 @@
 """`./dev`, the script itself; what it becomes is tested where that lives."""
 
+import os
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -92,3 +93,22 @@ def test_the_dev_lock_holds_all_of_the_local_lock(dev: ModuleType) -> None:
 def _pins(lock: Path) -> set[str]:
     lines = lock.read_text().splitlines()
     return {line.removesuffix(" \\") for line in lines if line and not line.startswith((" ", "#"))}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-n", "2"], ["-n0"], ["-p", "no:xdist"], ["tests/test_settings.py::test_x"], ["--pdb"]],
+)
+def test_the_tests_run_in_as_many_processes_as_one_says(
+    dev: ModuleType, arguments: list[str]
+) -> None:
+    """One test by its name needs no others, and a debugger needs the terminal."""
+    assert dev.pytest_arguments(*arguments) == arguments
+
+
+def test_the_tests_run_in_parallel_and_quick_ones_leave_the_dear_ones_out(dev: ModuleType) -> None:
+    """What else is asked for goes to pytest as it is."""
+    processes = ["-n", str((os.cpu_count() or 1) + 2)]
+    assert dev.pytest_arguments("-x", "tests/db") == [*processes, "-x", "tests/db"]
+    dear = ["-m", "not stack and not slow"]
+    assert dev.pytest_arguments("--quick", "-x") == [*processes, *dear, "-x"]

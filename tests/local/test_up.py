@@ -11,6 +11,8 @@ import pytest
 from local.loopback import answers
 from tests.local.running import RunningStack, running
 
+pytestmark = pytest.mark.stack
+
 _UP = "local.up"
 
 

@@ -23,6 +23,8 @@ from sandbox.sandbox import PROVIDERS
 from tests.e2e.invariants import broken
 from tests.e2e.purchase_stack import Market
 
+pytestmark = pytest.mark.stack
+
 # Less than the time-out of a call, and long enough for four of them to be under way together.
 _SLOW_SECONDS = 4.0
 

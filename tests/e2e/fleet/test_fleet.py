@@ -16,6 +16,8 @@ from tests.e2e.purchase_stack import LOOKUP, Market, purchase_calls, running_mar
 from tests.rows import value
 from workflows.messages import workflow_id
 
+pytestmark = pytest.mark.stack
+
 # Time enough for a slow machine to ask for all of them twice.
 RETRY_AFTER_SECONDS = 12
 CROWD = 30
