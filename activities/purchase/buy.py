@@ -86,7 +86,7 @@ class ProviderActivities:
         self._providers = providers
         self._lock = PurchaseLock(engine)
         self._gate = ProviderGate(engine, rules.allowance, rules.clock)
-        items = BoughtItems(engine, resellable(providers))
+        items = BoughtItems(engine, self._gate, resellable(providers))
         self._record = PurchaseRecord(engine, pause, self._gate, items)
         self._preparation = Preparation(engine, self._gate, rules.reference_prefix)
         self._settlement = Settlement(engine, self._gate, self._record)
@@ -163,7 +163,8 @@ class ProviderActivities:
         #    delivers later, or why there is none.
         question = Question(purchase, Asked.SENT, again=again)
         outcome = await self._record.conclude(question, provider, reply)
-        await self._gate.report(provider, reply.error)
+        if outcome.then is not Then.KEEP:  # what was kept has told the gate
+            await self._gate.report(provider, reply.error)
         if outcome.then is Then.WAIT and await self._may_go_on(outcome.purchase, provider):
             return await self._settlement.look_up(
                 begun.as_of(outcome.purchase), provider, overdue=False

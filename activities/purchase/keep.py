@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.let_go import release_held
 from activities.origin import origin
+from activities.purchase.gate import ProviderGate
 from db import events, profiles, purchases, stock
 from db.engine import transaction
 from db.profiles import Profile
@@ -13,19 +14,24 @@ from db.purchases import Purchase
 from db.stock import BoughtItem
 from domain.event import EventKind
 from domain.profile import ENDED, READY, ProfileStatus
-from domain.provider import ProvisionedEsim
+from domain.provider import EsimProvider, ProvisionedEsim
 from domain.purchase import PurchaseState
 
 
 class BoughtItems:
     """Stores what providers sold, each in one transaction with its audit event."""
 
-    def __init__(self, engine: AsyncEngine, resellable: AbstractSet[str]) -> None:
+    def __init__(
+        self, engine: AsyncEngine, gate: ProviderGate, resellable: AbstractSet[str]
+    ) -> None:
         self._engine = engine
+        self._gate = gate
         self._resellable = resellable
 
-    async def keep(self, purchase: Purchase, esim: ProvisionedEsim) -> int | None:
-        """Confirm a purchase and store its item. Repeating it finds it done.
+    async def keep(
+        self, purchase: Purchase, provider: EsimProvider, esim: ProvisionedEsim
+    ) -> int | None:
+        """Confirm a purchase, store its item and tell the gate. Repeating it finds it done.
 
         Returns the item's id if its order is RESERVED with it now; None if whoever hands it over
         must look first: the order was served otherwise, is over, or waits for a person.
@@ -54,6 +60,7 @@ class BoughtItems:
                     ending=True,
                     resellable=self._resellable,
                 )
+            await self._gate.answered(connection, provider)
             return item_id if waits else None
 
     async def _store(

@@ -94,7 +94,7 @@ class PurchaseRecord:
         purchase = question.purchase
         await self._pause.reach(PausePoint.AFTER_REPLY, purchase.order_id)
         try:
-            item_id = await _patiently(lambda: self._items.keep(purchase, esim))
+            item_id = await _patiently(lambda: self._items.keep(purchase, provider, esim))
         except DuplicateStock:
             fault = "an ICCID or code that is already in stock."
         except StorageFault as refusal:

@@ -39,8 +39,9 @@ async def _keep(engine: AsyncEngine, order_id: int, **changes: Any) -> Outcome:
         "reply": {"status": 200},
         "raw": RAW,
     }
-    items = BoughtItems(engine, frozenset({PROVIDER}))
-    record = PurchaseRecord(engine, PausePoints(), ProviderGate(engine, SpendLimits()), items)
+    gate = ProviderGate(engine, SpendLimits())
+    items = BoughtItems(engine, gate, frozenset({PROVIDER}))
+    record = PurchaseRecord(engine, PausePoints(), gate, items)
     reply = Reply(ProvisionedEsim(**(sold | changes)))
     question = Question(purchase, Asked.SENT)
     outcome: Outcome = await ActivityEnvironment().run(
