@@ -127,3 +127,13 @@ def test_error_classes_that_pages_name_exist() -> None:
         named = set(re.findall(r"`(Provider[A-Z]\w+)`", page.read_text()))
         missing = {name for name in named if not hasattr(errors, name)}
         assert missing <= {"ProviderConfig", "ProviderHttp", "ProviderLimits"}, page.name
+
+
+def test_statuses_of_the_api_are_those_of_the_errors() -> None:
+    """A code beside a status on the page is answered with that status."""
+    answered = {kind.code: kind.http_status for kind in EsimError.kinds()}
+    rows = re.findall(r"^\| (\d{3}) \| (.*)$", (DOCS / "api.md").read_text(), re.MULTILINE)
+    told = {(code, int(status)) for status, text in rows for code in codes(text)}
+    known = {(code, status) for code, status in told if code in answered}
+    assert known
+    assert known == {(code, answered[code]) for code, _ in known}
