@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
 from temporalio.testing import ActivityEnvironment
 
 from activities.apply import Assignment, ProfileActivities
@@ -33,8 +34,12 @@ async def test_the_confirmation_code_goes_with_the_activation_code(engine: Async
     """Both are on the profile, a second call changes nothing, and the trail has neither."""
     assignment = await _reserved(engine)
     steps = ProfileActivities(engine, PausePoints(), AnswerDelivery())
-    for _ in range(2):
-        await ActivityEnvironment().run(steps.apply_profile, assignment)
+    with capture_logs() as log:
+        for _ in range(2):
+            await ActivityEnvironment().run(steps.apply_profile, assignment)
+    assert [(line["event"], line["esim_provisioning"]) for line in log] == (
+        [("esim_ready", "success")] * 2
+    )
     [profile] = await rows(
         engine, "SELECT status, activation_code, confirmation_code FROM esim_profiles"
     )

@@ -4,6 +4,7 @@ import asyncio
 from itertools import product
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import good_path
@@ -143,6 +144,27 @@ async def test_what_is_not_so_plain_is_not_assigned(engine: AsyncEngine, otherwi
     await run(engine, otherwise)
     before = await rows(engine, SNAPSHOT)
     assert not await _assign(engine, order_id, item_id)
+    assert await rows(engine, SNAPSHOT) == before
+
+
+@pytest.mark.parametrize("reserved", [False, True], ids=["reserve", "assign"])
+async def test_a_refund_that_is_about_to_commit_is_waited_for_and_wins(
+    engine: AsyncEngine, reserved: bool
+) -> None:
+    """Order and profile are locked before anything is read of them: nothing changes hands."""
+    item_id, order_id = await stock_item(engine), await paid_order(engine)
+    if reserved:
+        await _reserve(engine, order_id)
+    before = await rows(engine, SNAPSHOT)
+    async with engine.begin() as refund:
+        await refund.execute(text("UPDATE orders SET status = 'REFUNDED'"))
+        step = asyncio.create_task(
+            _assign(engine, order_id, item_id) if reserved else _reserve(engine, order_id)
+        )
+        async with asyncio.timeout(5):
+            while not await value(engine, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+    assert not await step
     assert await rows(engine, SNAPSHOT) == before
 
 
