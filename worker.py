@@ -132,13 +132,13 @@ async def running(workers: list[Worker]) -> AsyncIterator[None]:
 
 
 def purchase_rules(settings: ProviderSettings) -> PurchaseRules:
-    """What the settings say of every purchase, wherever it is made."""
+    """Read what the settings say of every purchase, wherever it is made."""
     allowance = SpendLimits(settings.purchases_per_hour, settings.purchases_per_hour_per_user)
     return PurchaseRules(allowance, settings.purchase_reference_prefix)
 
 
 def _told_to_stop() -> asyncio.Event:
-    """Set by SIGINT or SIGTERM."""
+    """Return an event that SIGINT or SIGTERM sets."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,4 +1,4 @@
-"""Giving the held item to the customer's profile. There is no undo: assigned is assigned."""
+"""Gives the held item to the customer's profile. There is no undo: assigned is assigned."""
 
 from dataclasses import dataclass
 

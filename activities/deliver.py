@@ -1,4 +1,4 @@
-"""Handing the eSIM over. Nothing undoes an assignment because a hand-over failed."""
+"""Hands the eSIM over. Nothing undoes an assignment because a hand-over failed."""
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine

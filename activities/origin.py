@@ -1,4 +1,4 @@
-"""Who an activity's audit events are attributed to."""
+"""Says whom an activity's audit events are attributed to."""
 
 from temporalio import activity
 
@@ -6,7 +6,7 @@ from domain.event import Origin
 
 
 def origin(actor: str = "activation") -> Origin:
-    """The running activity as an audit origin; `actor` where a person stands behind it."""
+    """Describe the running activity; name the `actor` if a person stands behind it."""
     info = activity.info()
     return Origin(
         actor=actor,

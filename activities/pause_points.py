@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class PausePoint(StrEnum):
-    """Every instant between two effects that a crash must not tear apart."""
+    """The instants between two effects, at each of which a crash is tried."""
 
     BEFORE_RESERVE_COMMIT = "before-reserve-commit"
     AFTER_RESERVE = "after-reserve"
@@ -32,7 +32,7 @@ class PausePoints:
         self._folder = folder
 
     def holds(self, point: PausePoint, order_id: int) -> bool:
-        """Whether a test means to stop this order at this point."""
+        """Tell whether a test wants to stop this order at this point."""
         return self._folder is not None and self._hold(point, order_id).exists()
 
     async def reach(self, point: PausePoint, order_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Writing down what the workflow decided: a failed round, a wait, a request, the end."""
+"""Writes down what the workflow has decided: a failed round, a wait, a request, the end."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Ending:
 
 
 class ProgressActivities:
-    """Every write is one transaction with its audit event."""
+    """Makes each write in one transaction with its audit event."""
 
     def __init__(self, engine: AsyncEngine, resellable: AbstractSet[str]) -> None:
         self._engine = engine

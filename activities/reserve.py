@@ -1,4 +1,4 @@
-"""Taking an item from stock for an order, and putting it back."""
+"""Takes an item from stock for an order, and puts it back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -158,14 +158,14 @@ class InventoryActivities:
         return item_id
 
     async def _ready_to_assign(self, connection: AsyncConnection, profile: Profile) -> int | None:
-        """The item that an earlier run has reserved, unless its code does not work yet."""
+        """Find the item that an earlier run has reserved; None if its code does not work yet."""
         held = await stock.held_by(connection, profile.order_id)
         if held is not None and await self._waits_for_release(connection, held):
             return None  # its provider is called first, and will find it held
         return profile.inventory_item_id
 
     async def _waits_for_release(self, connection: AsyncConnection, item: stock.StockItem) -> bool:
-        """Whether the held item's code does not work yet, which only its provider can change."""
+        """Tell whether only its provider can make the held item's code work."""
         if item.provider not in self._enabling or item.order_id is None:
             return False
         bought = await purchases.bought_for(connection, item.order_id)

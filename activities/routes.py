@@ -14,21 +14,24 @@ from domain.errors import OrderNotFound, UnknownProvider
 
 @dataclass(frozen=True, slots=True)
 class RouteRequest:
-    """Which order looks for another provider, and which ones it has tried in this round."""
+    """An order that looks for another provider, and those it has asked in this round."""
 
     order_id: int
     tried: list[str]
 
 
 class Routes:
-    """The routes of every plan, as far as this deployment's providers go."""
+    """Knows in which order this deployment's providers are asked for a plan."""
 
     def __init__(self, default_provider: str, providers: Collection[str]) -> None:
         self._default = default_provider
         self._providers = frozenset(providers)
 
     async def first(self, connection: AsyncConnection, profile: Profile, chosen: str | None) -> str:
-        """Where to buy first. A purchase that is still open comes before anybody's choice."""
+        """Name the provider to ask first.
+
+        Where a purchase was begun its provider is asked again, whoever was chosen since.
+        """
         earlier = await purchases.open_for(connection, profile.order_id)
         held = await purchases.bought_for(connection, profile.order_id)
         begun = earlier or held
@@ -37,7 +40,7 @@ class Routes:
         return chosen or (await self.of(connection, profile))[0]
 
     async def of(self, connection: AsyncConnection, profile: Profile) -> list[str]:
-        """The plan's providers that this deployment has, in order; never empty.
+        """List the plan's providers that this deployment has, in order; never empty.
 
         Among equal priorities the default goes first. A plan without a known one is asked of the
         default, by the plan's own `external_id`.
@@ -50,7 +53,7 @@ class Routes:
         return [name for _, _, name in sorted(sellers)] or [self._default]
 
     def has(self, name: str) -> bool:
-        """Whether this deployment buys from a provider."""
+        """Tell whether this deployment buys from a provider."""
         return name in self._providers
 
     def check(self, name: str) -> None:
@@ -65,7 +68,7 @@ class Routes:
 
 
 class RoutingActivities:
-    """Where to go on: at the next provider of a route, or where something was left open."""
+    """Finds where an order goes on: at the next provider, or where its purchase was left open."""
 
     def __init__(self, engine: AsyncEngine, routes: Routes) -> None:
         self._engine = engine
@@ -73,7 +76,7 @@ class RoutingActivities:
 
     @activity.defn(name="choose_provider")
     async def choose_provider(self, request: RouteRequest) -> str | None:
-        """The next provider of the plan's route that was not tried; None if there is none.
+        """Name the plan's next provider that was not asked; None if there is none.
 
         None too while a purchase of the order is open anywhere, or was made: nobody else may be
         asked then. Reads only.
@@ -102,9 +105,10 @@ class RoutingActivities:
 
     @activity.defn(name="find_unsettled")
     async def find_unsettled(self, order_id: int) -> str | None:
-        """The provider with a purchase of an ended order to settle or to give back, if any.
+        """Name the provider with an ended order's purchase that is to be settled or given back.
 
-        One that this deployment does not have is left to people. Reads only.
+        None if there is no such purchase, or if this deployment does not have its provider: then
+        people settle it. Reads only.
         """
         async with transaction(self._engine) as connection:
             begun = await purchases.unsettled_for(connection, order_id)

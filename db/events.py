@@ -72,7 +72,7 @@ async def append(
 async def timeline(
     connection: AsyncConnection, order_id: int, *, after_id: int = 0, limit: int = 500
 ) -> list[Event]:
-    """An order's events, oldest first, those after `after_id` only."""
+    """List an order's events, oldest first; only those after `after_id`."""
     later = (
         TIMELINE.where(events.c.order_id == order_id, events.c.id > after_id)
         .order_by(events.c.id)
@@ -84,7 +84,7 @@ async def timeline(
 async def newest(
     connection: AsyncConnection, order_id: int, *, limit: int = 500
 ) -> tuple[list[Event], int]:
-    """An order's newest events, oldest of them first, and how many earlier ones are left out."""
+    """List an order's newest events, oldest of them first, and count the earlier ones."""
     rows = await connection.execute(
         TIMELINE.add_columns(func.count().over().label("total"))
         .where(events.c.order_id == order_id)

@@ -91,7 +91,7 @@ async def ensure(connection: AsyncConnection, order_id: int) -> None:
 async def find(
     connection: AsyncConnection, order_id: int, *, user_id: int | None = None
 ) -> Profile | None:
-    """An order's profile; with `user_id`, only if that user owns the order."""
+    """Find an order's profile; with `user_id`, only if that user owns the order."""
     statement = READ.where(profiles.c.order_id == order_id)
     if user_id is not None:
         statement = statement.where(orders.c.user_id == user_id)
@@ -101,7 +101,7 @@ async def find(
 async def find_by_id(
     connection: AsyncConnection, profile_id: int, *, user_id: int
 ) -> Profile | None:
-    """A profile by its own id, only if that user owns it."""
+    """Find a profile by its own id, only if that user owns it."""
     statement = READ.where(profiles.c.id == profile_id, orders.c.user_id == user_id)
     return _one(await _rows(connection, statement))
 
@@ -109,13 +109,13 @@ async def find_by_id(
 async def owned_by(
     connection: AsyncConnection, user_id: int, *, before_id: int | None = None, limit: int = 100
 ) -> list[Profile]:
-    """A user's profiles, newest first, those with a smaller id than `before_id` only."""
+    """List a user's profiles, newest first; only those with a smaller id than `before_id`."""
     statement = READ.where(profiles.c.user_id == user_id)
     return await _rows(connection, _page(statement, before_id, limit))
 
 
 async def of_orders(connection: AsyncConnection, order_ids: Sequence[int]) -> dict[int, Profile]:
-    """The profiles of several orders, by order id; orders without one are left out."""
+    """Find the profiles of several orders, by order id; orders without one are left out."""
     found = await _rows(connection, READ.where(profiles.c.order_id.in_(order_ids)))
     return {profile.order_id: profile for profile in found}
 
@@ -127,7 +127,7 @@ async def with_status(
     before_id: int | None = None,
     limit: int = 100,
 ) -> list[Profile]:
-    """Profiles in any of these states, newest first: for ops. Callers must not show codes."""
+    """List profiles in any of these states, newest first, for ops: callers must not show codes."""
     # Each state's own page: the index has several states in no order, and Postgres would rather
     # walk the newest profiles of all states, for as long as none of these is among them.
     pages = [
@@ -141,7 +141,7 @@ async def with_status(
 
 
 async def lock(connection: AsyncConnection, order_id: int) -> Profile:
-    """An order's profile, locked until the transaction ends: every writer begins with this.
+    """Lock an order's profile until the transaction ends: every writer begins with this.
 
     The order's row is locked with it, so that a refund and an assignment cannot cross.
 
@@ -155,7 +155,7 @@ async def lock(connection: AsyncConnection, order_id: int) -> Profile:
 
 
 async def lock_or_add(connection: AsyncConnection, order_id: int) -> Profile:
-    """As `lock`; an order that was written by hand gets its profile first.
+    """Lock an order's profile; an order that was written by hand gets one first.
 
     Raises:
         OrderNotFound: there is no such order.
@@ -232,7 +232,7 @@ async def note_failed_round(
 
 
 async def forget_failure(connection: AsyncConnection, profile: Profile) -> None:
-    """A pending profile's order is under way again, whatever the last round failed with.
+    """Clear the failure of a pending profile whose order is under way again.
 
     Idempotent. The failed round stays counted, and in the audit trail.
 

@@ -26,7 +26,7 @@ class SharedReads:
     async def read(
         self, key: Hashable, question: Callable[[AsyncConnection], Awaitable[ResultT]]
     ) -> ResultT:
-        """The answer to a question; callers with equal keys must ask equal questions.
+        """Answer a question; callers with equal keys must ask equal questions.
 
         Raises:
             StorageUnavailable: Postgres is away.

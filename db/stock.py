@@ -71,7 +71,7 @@ _ASSIGN = (
 
 
 def _probe(plan: str, carrier: str, country: str) -> str:
-    """One exact probe of the stock index.
+    """Write one exact probe of the stock index.
 
     Every index column is named in ORDER BY because `IS NULL` does not count as equality for
     ordering; `stock_seq` is in no other index, so the planner has no other way to sort.
@@ -85,7 +85,7 @@ def _probe(plan: str, carrier: str, country: str) -> str:
 
 
 def by_specificity(plan: str, carrier: str, country: str) -> str:
-    """The eight probes, most specific first: plan, then carrier, then country; NULL is "any".
+    """Write the eight probes, most specific first: plan, then carrier, then country; NULL is "any".
 
     The arguments are SQL for what the order asks for.
     """
@@ -115,7 +115,7 @@ async def take(
     carrier_id: int | None,
     country_id: int | None,
 ) -> int | None:
-    """Reserve the most specific AVAILABLE item for an order: its id, or None without stock.
+    """Reserve the most specific AVAILABLE item for an order; return its id, None without stock.
 
     What has expired is no stock; it stays AVAILABLE until somebody retires it.
 
@@ -135,7 +135,7 @@ async def take(
 
 
 async def iccid_of(connection: AsyncConnection, item_id: int) -> str | None:
-    """An item's ICCID, whatever its state."""
+    """Read an item's ICCID, whatever its state."""
     iccid: str | None = await connection.scalar(
         select(inventory.c.iccid).where(inventory.c.id == item_id)
     )
@@ -163,12 +163,12 @@ async def give_up_iccid(connection: AsyncConnection, item_id: int) -> None:
 
 
 async def held_by(connection: AsyncConnection, order_id: int) -> StockItem | None:
-    """The item reserved for or assigned to an order."""
+    """Find the item that is reserved for or assigned to an order."""
     return await one(connection, _HELD, StockItem, {"order_id": order_id})
 
 
 async def names_order(connection: AsyncConnection, order_id: int) -> bool:
-    """Whether an item has this order, in whatever state: there is no room for a second one."""
+    """Tell whether an item has this order, in whatever state: a second one would be refused."""
     found = await connection.scalar(
         select(inventory.c.id).where(inventory.c.order_id == order_id).limit(1)
     )

@@ -79,7 +79,7 @@ class ActivateEsimWorkflow:
         return await self._end(status)
 
     async def _round(self) -> bool:
-        """One attempt at the whole path; False if it failed and was undone and recorded."""
+        """Try the whole path once; False if it failed, and then it is undone and recorded."""
         try:
             item_id = await self._reserve() or await self._buy()
             applied = await self._apply(item_id)
@@ -307,7 +307,7 @@ class ActivateEsimWorkflow:
 
     @workflow.update(name=messages.RETRY)
     async def retry_now(self, request: Intervention | None = None) -> ActivationState:
-        """As the signal, but a caller learns why not."""
+        """Try again now, or tell the caller why not."""
         request = request or Intervention()
         # Looked at again: the activation may have gone on while the provider was looked up.
         refusal = await self._unknown(request.provider) or self._not_waiting()
@@ -340,7 +340,7 @@ class ActivateEsimWorkflow:
 
     @workflow.query(name=messages.STATE)
     def state(self) -> ActivationState:
-        """Where the activation stands."""
+        """Say where the activation stands."""
         return self._state()
 
     def _state(self) -> ActivationState:

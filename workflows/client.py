@@ -1,4 +1,4 @@
-"""Starting, steering and asking an activation from outside: used by the API and the CLI."""
+"""Starts, steers and asks an activation from outside: for the API and the command line."""
 
 from enum import StrEnum
 from typing import Any
@@ -96,7 +96,7 @@ class Activations:
         )
 
     async def state(self, order_id: int) -> ActivationState | None:
-        """Where a running activation stands; None if none is known. Costly: for ops only."""
+        """Ask where a running activation stands; None if none is known. Costly: for ops only."""
         try:
             state: ActivationState = await self._handle(order_id).query(
                 messages.STATE, result_type=ActivationState

@@ -1,4 +1,4 @@
-"""Undoing what an activation did, in reverse, whatever ends it."""
+"""Undoes what an activation did, in reverse, whatever ends it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

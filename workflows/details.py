@@ -1,4 +1,4 @@
-"""What ops read in Temporal's UI: search attributes, and details that say what to do."""
+"""Writes what ops read in Temporal's UI: search attributes, and details that say what to do."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def _show(*updates: SearchAttributeUpdate[Any]) -> None:
 
 
 def waiting(state: ActivationState, failure: Failure) -> None:
-    """Another round comes by itself."""
+    """Say that another round comes by itself."""
     _show(
         messages.ESIM_STATUS.value_set(ProfileStatus.PENDING_ACTIVATION.value),
         messages.FAILURE_CODE.value_set(failure.code),
@@ -50,7 +50,7 @@ def waiting(state: ActivationState, failure: Failure) -> None:
 
 
 def parked(state: ActivationState, failure: Failure | None) -> None:
-    """Nothing comes by itself any more."""
+    """Say that nothing comes by itself any more, and what to do."""
     failure = failure or Failure("unknown", "The cause is not known.")
     status = failure.parks_as or ProfileStatus.PROVISIONING_FAILED
     _show(
@@ -66,7 +66,7 @@ def parked(state: ActivationState, failure: Failure | None) -> None:
 
 
 def trying_again(state: ActivationState) -> None:
-    """A wait is over."""
+    """Say that a wait is over."""
     _show(
         messages.ESIM_STATUS.value_set(ProfileStatus.PENDING_ACTIVATION.value),
         messages.FAILURE_CODE.value_unset(),
@@ -75,7 +75,7 @@ def trying_again(state: ActivationState) -> None:
 
 
 def ended(state: ActivationState, status: ProfileStatus) -> None:
-    """The activation is over."""
+    """Say that the activation is over, and how it ended."""
     _show(
         messages.ESIM_STATUS.value_set(status.value),
         messages.PROVIDER.value_set(state.provider or "stock"),

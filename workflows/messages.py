@@ -1,4 +1,4 @@
-"""What crosses the wire to and from `ActivateEsimWorkflow`. Names here never change.
+"""Defines what crosses the wire to and from `ActivateEsimWorkflow`. Names here never change.
 
 Everything below lands in workflow histories, which ops can read: ids, states and reasons only,
 never a code.
@@ -30,12 +30,12 @@ FAILURE_CODE = SearchAttributeKey.for_keyword("FailureCode")
 
 
 def workflow_id(order_id: int) -> str:
-    """The one workflow id that an order can have."""
+    """Name the one workflow that an order can have."""
     return f"activate-esim-{order_id}"
 
 
 def provider_queue(task_queue: str, provider: str) -> str:
-    """The task queue that a provider's calls run on, beside the workflow's own."""
+    """Name the task queue that a provider's calls run on, beside the workflow's own."""
     return f"{task_queue}.{provider.lower()}"
 
 

@@ -1,4 +1,4 @@
-"""What a step's failure was. Only its code crosses Temporal; what follows stands on its class."""
+"""Reads a step's failure. Only its code crosses Temporal; what follows stands on its class."""
 
 from datetime import timedelta
 
@@ -23,17 +23,17 @@ def classify(error: FailureError) -> Failure:
 
 
 def cause_of(error: FailureError) -> BaseException | None:
-    """What the step itself raised: an activity's failure is wrapped, a local activity's is not."""
+    """Find what the step itself raised: Temporal wraps an activity's failure, not a local one's."""
     return error.cause if isinstance(error, ActivityError) else error
 
 
 def kind_of(failure: Failure) -> type[EsimError]:
-    """The class that says what follows from a failure."""
+    """Find the class that says what follows from a failure."""
     return by_code(failure.code)
 
 
 def parked_state(failure: Failure) -> ProfileStatus:
-    """The state in which an activation waits once rounds cannot help."""
+    """Name the state in which an activation waits once rounds cannot help."""
     return failure.parks_as or ProfileStatus(kind_of(failure).parks_as)
 
 

@@ -1,4 +1,4 @@
-"""The part of an activation that buys: along the plan's route, until delivery, to a settled end."""
+"""Buys for an activation: along the plan's route, until delivery, to a settled end."""
 
 from collections.abc import Awaitable, Callable
 
@@ -31,16 +31,16 @@ class Buyer:
         self.open_at = ""
 
     def hear(self) -> None:
-        """The provider has said something: whoever waits looks now."""
+        """Note that the provider has said something: whoever waits looks now."""
         self._news = True
 
     @property
     def has_news(self) -> bool:
-        """Whether the provider has said something that is worth a look."""
+        """Tell whether the provider has said something that is worth a look."""
         return self._news and self._heard < policies.MAXIMUM_NEWS
 
     def take_news(self) -> bool:
-        """Whether there is such news; it counts as looked into from now on."""
+        """Tell whether there is such news, and count it as looked into."""
         news = self.has_news
         self._heard += news
         self._news = False

@@ -1,4 +1,4 @@
-"""When an activation tries again by itself."""
+"""Decides when an activation tries again by itself."""
 
 from datetime import datetime, timedelta
 
@@ -26,23 +26,23 @@ class Rounds:
 
     @property
     def short(self) -> int:
-        """How many of the short pauses have run out."""
+        """Count the short pauses that have run out."""
         return min(self._passed, _SHORT_ROUNDS)
 
     @property
     def outage(self) -> int:
-        """How many of an outage's, which come after all the short ones."""
+        """Count those of an outage that have; they come after all the short ones."""
         return self._passed - self.short
 
     def are_left(self, failure: Failure) -> bool:
-        """Whether another comes by itself; an outage gets many more than anything else."""
+        """Tell whether another round comes by itself; an outage gets many more."""
         allowed = _SHORT_ROUNDS
         if kind_of(failure).is_outage:
             allowed += policies.OUTAGE_ROUNDS
         return self._passed < allowed
 
     def plan(self, failure: Failure) -> timedelta:
-        """The pause after a failed round: what is left of the present one, or a new one.
+        """Choose the pause after a failed round: what is left of the present one, or a new one.
 
         Longer if the provider asked for it.
         """
@@ -55,17 +55,20 @@ class Rounds:
         return self.due - now
 
     def pass_one(self) -> None:
-        """The pause has run out."""
+        """Note that the pause has run out."""
         self._passed += 1
         self.due = None
 
     def start_over(self) -> None:
-        """A person, or new stock, gives the activation all its rounds again."""
+        """Give the activation all its rounds again, because a person or new stock has come."""
         self._passed = 0
         self.due = None
 
     def _pause(self, failure: Failure) -> timedelta:
-        """An outage's pauses are spread: who failed together must not come back together."""
+        """Choose the next pause.
+
+        An outage's are spread, so that orders that failed together do not come back together.
+        """
         is_short = self._passed < _SHORT_ROUNDS
         pause = policies.ROUND_DELAYS[self._passed] if is_short else policies.OUTAGE_WAIT
         if kind_of(failure).is_outage and pause >= policies.OUTAGE_WAIT:

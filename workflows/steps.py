@@ -34,19 +34,19 @@ async def reserve_inventory(request: ReservationRequest) -> Reservation:
 
 
 async def release_inventory(release: Release) -> None:
-    """Undo of reserve and of buying."""
+    """Undo a reservation or a purchase."""
     await _database_step(InventoryActivities.release_inventory, release, "Release what was held")
 
 
 async def choose_provider(request: RouteRequest) -> str | None:
-    """The next provider of the route, if there is one."""
+    """Name the next provider of the route, if there is one."""
     return await _database_step(
         RoutingActivities.choose_provider, request, "Look for another provider"
     )
 
 
 async def find_unsettled(order_id: int) -> str | None:
-    """Where an ended order's purchase is still to be settled, if anywhere."""
+    """Name the provider where an ended order's purchase is still to be settled, if any."""
     return await _database_step(
         RoutingActivities.find_unsettled, order_id, "Look for an open purchase"
     )
@@ -58,7 +58,7 @@ async def check_provider(name: str) -> None:
 
 
 async def call_provider(order: PurchaseOrder) -> int | None:
-    """Buy one profile; the id of the item it became, None if it is delivered later."""
+    """Buy one profile; return the id of its item, None if it is delivered later."""
     return await _provider_call(ProviderActivities.call_provider, order, "Buy from")
 
 

@@ -1,4 +1,4 @@
-"""Pauses by the clock: being woken early neither shortens what follows nor starts a pause over."""
+"""Pauses by the clock: who is woken early goes on with the rest of the same pause."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ class Waits:
 
     @property
     def are_over(self) -> bool:
-        """Whether every pause has run out."""
+        """Tell whether every pause has run out."""
         return not self._left
 
     async def woken(self, condition: Callable[[], bool], summary: str) -> bool:
