@@ -16,6 +16,7 @@ COPY providers providers
 COPY db db
 COPY activities activities
 COPY workflows workflows
+COPY operations operations
 COPY api api
 COPY telemetry telemetry
 COPY cli cli

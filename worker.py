@@ -29,7 +29,8 @@ from activities.purchase.buy import ProviderActivities, PurchaseRules
 from activities.purchase.gate import ProviderGate
 from activities.reserve import InventoryActivities
 from activities.routes import Routes, RoutingActivities
-from db.engine import create_engine
+from db import provider_controls
+from db.engine import create_engine, transaction
 from domain.delivery import Delivery
 from domain.errors import EsimError
 from domain.gate import SpendLimits
@@ -121,6 +122,16 @@ def build_workers(  # noqa: PLR0913 - what a worker is made of
     return [steps, *calls]
 
 
+async def announce(engine: AsyncEngine, providers: Mapping[str, EsimProvider]) -> None:
+    """Say which providers can be bought from here, so that nobody asks for another one.
+
+    Raises:
+        StorageUnavailable: Postgres is away.
+    """
+    async with transaction(engine) as connection:
+        await provider_controls.offer(connection, providers)
+
+
 @asynccontextmanager
 async def running(workers: list[Worker]) -> AsyncIterator[None]:
     """Run every worker until the block ends; the first to fail ends it for all."""
@@ -171,6 +182,7 @@ async def main() -> None:
         connect_timeout_seconds=database.database_connect_timeout_seconds,
         check_connections=False,
     )
+    await announce(engine, providers)
     workers = build_workers(
         client,
         engine,

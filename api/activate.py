@@ -14,7 +14,6 @@ from fastapi.responses import JSONResponse
 from api.failures import sentence
 from api.http import preferences, problems
 from api.http.auth import Caller, RateLimitedUser
-from api.http.engine_calls import answered
 from api.http.problems import Problem
 from api.resources import Resources, Shared
 from api.schemas import ActivateRequest, ActivationBody, EsimBody
@@ -25,6 +24,7 @@ from db.profiles import Profile
 from domain.errors import OrderNotFound, OrderNotPaid
 from domain.order import OrderStatus
 from domain.profile import PARKED, READY, ProfileStatus
+from operations.engine import answered
 from workflows.client import Started
 from workflows.messages import Intervention
 

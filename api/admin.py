@@ -6,10 +6,8 @@ from fastapi import APIRouter, Query
 
 from api.http import problems
 from api.http.auth import Admin
-from api.http.engine_calls import answered
 from api.http.ids import PathId
 from api.http.paging import AskedPage
-from api.http.problems import Problem
 from api.resources import Resources, Shared
 from api.schemas import (
     ActivationBody,
@@ -19,15 +17,14 @@ from api.schemas import (
     EngineBody,
     RetryRequest,
 )
-from db import profiles, purchases
+from db import profiles
 from db.engine import transaction
 from db.profiles import Profile
-from db.purchases import Purchase
 from domain.errors import EngineUnavailable, OrderNotFound
-from domain.interventions import check_retry
-from domain.profile import OPEN, ProfileStatus
-from workflows.client import Started
-from workflows.messages import Intervention
+from domain.profile import ProfileStatus
+from operations import activations as operations
+from operations.activations import intervention
+from operations.engine import answered
 
 router = APIRouter(prefix="/api/admin/activations", tags=["Admin"])
 
@@ -71,11 +68,9 @@ async def retry_activation(
     order_id: PathId, body: RetryRequest, caller: Admin, shared: Shared
 ) -> ActivationBody:
     """Make a waiting activation try again now, if need be at another provider."""
-    profile = await _profile(shared, order_id)
-    check_retry(profile.order_status, profile.status)
-    request = Intervention(caller.email, body.reason, body.provider)
-    await answered(shared.activations.retry(order_id, request))
-    return ActivationBody.of(await _profile(shared, order_id), for_ops=True)
+    request = intervention(caller.email, body.reason, body.provider)
+    profile = await operations.retry(shared.engine, shared.activations, order_id, request)
+    return ActivationBody.of(profile, for_ops=True)
 
 
 @router.post("/{order_id:id}/cancel", status_code=202, responses=_INTERVENTION)
@@ -87,22 +82,10 @@ async def cancel_activation(
     Of an order that is over, or has its eSIM, a purchase that is still open is settled, as its own
     run would have done unless it was terminated; the order stays as it is.
     """
-    profile = await _profile(shared, order_id)
-    purchase = await _unsettled(shared, order_id)
-    late = profile.status not in OPEN | {ProfileStatus.CANCELLED}
-    if late and purchase is None:
-        raise _assigned(profile)
-    asked = shared.activations.cancel(order_id, Intervention(caller.email, body.reason))
-    if await answered(asked) is Started.ENDED:
-        if late:
-            raise _assigned(profile)
-        purchase = None  # a finished run has left it to a person
-    shown = ActivationBody.of(await _profile(shared, order_id), for_ops=True)
-    return CancelledBody(**shown.model_dump(), settling_at=purchase.provider if purchase else None)
-
-
-def _assigned(profile: Profile) -> Problem:
-    return Problem(409, "already-assigned", f"The eSIM is {profile.status} already.")
+    request = intervention(caller.email, body.reason)
+    done = await operations.cancel(shared.engine, shared.activations, order_id, request)
+    shown = ActivationBody.of(done.profile, for_ops=True)
+    return CancelledBody(**shown.model_dump(), settling_at=done.settling_at)
 
 
 async def _profile(shared: Resources, order_id: int) -> Profile:
@@ -111,11 +94,6 @@ async def _profile(shared: Resources, order_id: int) -> Profile:
     if profile is None:
         raise OrderNotFound("Order not found")
     return profile
-
-
-async def _unsettled(shared: Resources, order_id: int) -> Purchase | None:
-    async with transaction(shared.engine) as connection:
-        return await purchases.unsettled_for(connection, order_id)
 
 
 async def _engine_state(shared: Resources, order_id: int) -> EngineBody | None:

@@ -9,11 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.http import problems
-from api.http.engine_calls import answered
 from api.http.problems import RETRY_AFTER_SECONDS, Problem
 from api.resources import Shared
 from db.engine import transaction
 from domain.errors import EsimError
+from operations.engine import answered
 
 router = APIRouter(tags=["Health"])
 

@@ -12,13 +12,13 @@ import structlog
 from fastapi import APIRouter, Path, Request, Response
 
 from api.http import problems
-from api.http.engine_calls import answered
 from api.http.problems import Problem
 from api.resources import Resources, Shared
 from db import notices
 from db.engine import transaction
 from domain.errors import EngineUnavailable, NoticeRefused
 from domain.notice import NoticeReader, Receipt
+from operations.engine import answered
 
 router = APIRouter(prefix="/api/webhooks", tags=["Providers"])
 

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query
 
 from api.http import problems
 from api.http.auth import RateLimitedUser
-from api.http.engine_calls import answered
 from api.http.problems import Problem
 from api.resources import Shared
 from api.schemas import PaymentBody, PaymentReport, PaymentRequest, ReportBody
@@ -20,6 +19,7 @@ from domain.errors import OrderNotFound
 from domain.order import OrderStatus
 from domain.payment import PaymentStatus
 from domain.profile import ProfileStatus
+from operations.engine import answered
 from workflows.messages import Intervention
 
 router = APIRouter(prefix="/api/payments", tags=["Payments"])

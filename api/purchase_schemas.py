@@ -6,15 +6,16 @@ from pydantic import BaseModel, Field, SecretStr
 
 from api.schemas import EventBody, Instant, Text
 from db.events import Event
-from db.review_pages import KeptReply, Review
-from db.reviews import Decided, Decision
+from db.reviews import KeptReply, Review
 from domain.codes import SoldCode, sold_code
 from domain.errors import InvalidInput
 from domain.order import OrderStatus
 from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState, Resolution
-from domain.review import FollowUp, effects, outlook
+from domain.review import FollowUp
 from domain.stock import StockStatus
+from operations.review_words import effects
+from operations.reviews import Decision, Resolved
 
 # SecretStr: neither a validation error nor a repr shows it.
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=300)]
@@ -66,8 +67,9 @@ class ResolvedBody(BaseModel):
     next_step: str
 
     @classmethod
-    def of(cls, decided: Decided, *, asked: bool) -> "ResolvedBody":
+    def of(cls, resolved: Resolved) -> "ResolvedBody":
         """Show a decision."""
+        decided = resolved.decided
         return cls(
             order_id=decided.order_id,
             resolution=decided.resolution,
@@ -76,8 +78,8 @@ class ResolvedBody(BaseModel):
             inventory_item_id=decided.item_id,
             item_status=decided.item_status,
             follow_up=decided.follow_up,
-            asked=asked,
-            next_step=outlook(decided.follow_up, decided.order_id, asked=asked),
+            asked=resolved.asked,
+            next_step=resolved.next_step,
         )
 
 

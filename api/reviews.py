@@ -8,19 +8,17 @@ from fastapi.responses import PlainTextResponse
 
 from api.http import problems
 from api.http.auth import Admin
-from api.http.engine_calls import answered
 from api.http.ids import PathId
 from api.http.paging import AskedPage
 from api.http.problems import Problem
 from api.purchase_schemas import ResolvedBody, ResolveRequest, ReviewBody, ReviewDetailBody
-from api.resources import Resources, Shared
+from api.resources import Shared
 from api.schemas import ProviderName
-from db import events, provider_controls, review_pages, reviews
+from db import events
+from db import reviews as stored
 from db.engine import transaction
-from db.reviews import Decided, Decision
-from domain.errors import EngineUnavailable
-from domain.review import FollowUp
-from workflows.messages import Intervention
+from operations import reviews
+from operations.providers import check_known
 
 router = APIRouter(prefix="/api/admin/reviews", tags=["Reviews"])
 
@@ -37,8 +35,8 @@ async def list_reviews(
     """Purchases that wait for a person's decision, newest first."""
     async with transaction(shared.engine) as connection:
         if provider is not None:
-            await provider_controls.check_known(connection, provider)
-        found = await review_pages.waiting(
+            provider = await check_known(connection, provider)
+        found = await stored.waiting(
             connection, provider=provider, before_id=page.after, limit=page.limit
         )
     page.shows([review.id for review in found])
@@ -49,10 +47,10 @@ async def list_reviews(
 async def get_review(order_id: PathId, _: Admin, shared: Shared) -> ReviewDetailBody:
     """The order's purchase in doubt, else the last one that a person decided."""
     async with transaction(shared.engine) as connection:
-        review = await review_pages.of_order(connection, order_id)
+        review = await stored.of_order(connection, order_id)
         if review is None:
             raise Problem(404, "review-not-found", f"Order {order_id} has no purchase to review.")
-        replies = await review_pages.replies(connection, order_id)
+        replies = await stored.replies(connection, order_id)
         timeline, earlier = await events.newest(connection, order_id)
     return ReviewDetailBody.page(review, replies, timeline, earlier)
 
@@ -69,16 +67,21 @@ async def resolve_review(
     409 if nothing is in doubt (any more), if a call is under way (`Retry-After`), and if another
     item has the code.
     """
-    decision = body.decision(caller.email)
-    decided = await reviews.decide(shared.engine, order_id, decision, enabling=shared.enabling)
+    resolved = await reviews.resolve(
+        shared.engine,
+        shared.activations,
+        order_id,
+        body.decision(caller.email),
+        enabling=shared.enabling,
+    )
     log.info(
         "purchase_resolved",
         order_id=order_id,
-        resolution=decided.resolution,
-        provider=decided.provider,
+        resolution=resolved.decided.resolution,
+        provider=resolved.decided.provider,
         actor=caller.email,
     )
-    return ResolvedBody.of(decided, asked=await _asked(shared, decided, decision))
+    return ResolvedBody.of(resolved)
 
 
 @router.get(
@@ -91,21 +94,8 @@ async def get_quarantined_reply(
 ) -> PlainTextResponse:
     """A reply as it came, which most likely holds a code. Reading it is recorded."""
     async with transaction(shared.engine) as connection:
-        raw = await review_pages.show_reply(connection, order_id, reply_id, caller.email)
+        raw = await stored.show_reply(connection, order_id, reply_id, caller.email)
     if raw is None:
         raise Problem(404, "reply-not-found", f"Order {order_id} has no such reply in quarantine.")
     log.info("reply_shown", order_id=order_id, reply_id=reply_id, actor=caller.email)
     return PlainTextResponse(raw, headers={"Cache-Control": "no-store"})
-
-
-async def _asked(shared: Resources, decided: Decided, decision: Decision) -> bool:
-    """Let the activation know, after the commit; False if Temporal does not answer."""
-    said = Intervention(decision.actor, f"Resolved as {decided.resolution}: {decision.reason}")
-    try:
-        if decided.follow_up is FollowUp.RETRY:
-            await answered(shared.activations.nudge(decided.order_id, said))
-        elif decided.follow_up is FollowUp.CANCEL:
-            await answered(shared.activations.cancel(decided.order_id, said))
-    except EngineUnavailable:
-        return False
-    return decided.follow_up is not FollowUp.NOTHING

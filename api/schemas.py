@@ -43,7 +43,9 @@ Text = Annotated[
     StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
     AfterValidator(_no_nul),
 ]
-ProviderName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,31}$")]
+ProviderName = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")
+]
 
 
 _ELSEWHERE = "Buy here instead of along the plan's route (plan_codes)."

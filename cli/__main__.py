@@ -1,9 +1,11 @@
 """`python -m cli`: every command, and how the program ends."""
 
 import contextlib
+import logging
 import os
 import sys
 
+import structlog
 import typer
 
 from cli import (
@@ -48,6 +50,8 @@ app.command("seed", epilog=seed.EXAMPLE)(seed.seed)
 
 def run() -> int:
     """Run the command line; returns the exit code and raises nothing."""
+    # What happened is said once, by `explain`; standard output is for results alone.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         app(prog_name="esimctl")
     except SystemExit as leaving:

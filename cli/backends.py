@@ -1,6 +1,5 @@
 """Postgres and Temporal, as the commands reach them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,12 +7,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from domain.errors import EngineUnavailable, Misconfigured
+from domain.errors import Misconfigured
 from settings import DatabaseSettings, TemporalSettings, load
 from workflows.client import Activations
 from workflows.connection import connect
-
-_CONNECT_SECONDS = 5.0
 
 
 @asynccontextmanager
@@ -42,23 +39,14 @@ async def postgres() -> AsyncIterator[AsyncEngine]:
 
 
 async def activations() -> Activations:
-    """The activations of TEMPORAL_ADDRESS.
-
-    Raises:
-        EngineUnavailable: nothing answers there.
-    """
+    """The activations of TEMPORAL_ADDRESS; connects when it is first asked something."""
     settings = load(TemporalSettings)
     api_key = settings.temporal_api_key
-    connecting = connect(
+    client = await connect(
         settings.temporal_address,
         settings.temporal_namespace,
         tls=settings.temporal_tls,
         api_key=api_key.get_secret_value() if api_key else None,
+        lazy=True,
     )
-    try:
-        client = await asyncio.wait_for(connecting, _CONNECT_SECONDS)
-    except TimeoutError:
-        raise EngineUnavailable(
-            f"Temporal does not answer at {settings.temporal_address} (TEMPORAL_ADDRESS)."
-        ) from None
     return Activations(client, settings.temporal_task_queue)

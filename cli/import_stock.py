@@ -2,33 +2,25 @@
 
 import asyncio
 import csv
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
+from rich import progress as rich_progress
 from rich.table import Table
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cli.actor import ActorOption, operating_user
-from cli.backends import postgres
-from cli.stock_check import StockCheck
-from cli.stock_file import Finding, StockFile, read_stock_file
+from cli.backends import activations, postgres
 from cli.terminal import console, note, say
-from cli.waking import wake
-from db import stock_import
-from db.engine import transaction
-from db.stock_import import Catalogue, Clash, StockRow
-from domain.errors import DuplicateStock, EsimError, InvalidInput, StorageUnavailable
-from domain.stock import StockStatus
+from domain.errors import InvalidInput
+from operations.stock_import.file import Finding, StockFile, read_stock_file
+from operations.stock_import.run import Imported, Progress, StockImport
 from settings import ProviderSettings, load
 
 EXAMPLE = "Example: esimctl import-stock docs/sample-stock.csv --dry-run"
 
-_CHUNK_ROWS = 5000
 _SHOWN = 20
 _PROGRESS_FROM_ROWS = 10_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -59,118 +51,57 @@ def import_stock(
     if fault_report:  # found out before the import, not after it
         _write_report(fault_report, [], [])
     name = actor.strip() or operating_user()
-    work = _Import(file.name, name, stock_file, strict_luhn=strict, dry_run=dry_run)
-    faults, warnings = asyncio.run(work.run())
+    bar, move = _progress(len(stock_file.records))
+    with bar:
+        done = asyncio.run(_run(StockImport(file.name, name, stock_file, strict, dry_run, move)))
+    if not done.faults:
+        _tell(done, stock_file, file.name)
     if fault_report:
-        _write_report(fault_report, faults, warnings)
-    _show_warnings(warnings)
-    if faults:
-        _show(faults, complete=fault_report is not None)
+        _write_report(fault_report, done.faults, done.warnings)
+    _show_warnings(done.warnings)
+    if done.faults:
+        _show(done.faults, complete=fault_report is not None)
         raise InvalidInput(
-            f"{file.name} has faults ({len(faults)}); nothing was imported."
+            f"{file.name} has faults ({len(done.faults)}); nothing was imported."
             " Correct them and run the same command again."
         )
 
 
-class _Import:
-    """One file on its way into the database."""
-
-    def __init__(
-        self, name: str, actor: str, file: StockFile, *, strict_luhn: bool, dry_run: bool
-    ) -> None:
-        self._name = name
-        self._actor = actor
-        self._file = file
-        self._strict_luhn = strict_luhn
-        self._dry_run = dry_run
-        screen = console(stderr=True)
-        shown = screen.is_terminal and len(file.records) >= _PROGRESS_FROM_ROWS
-        self._progress = Progress(console=screen, disable=not shown)
-
-    async def run(self) -> tuple[list[Finding], list[Finding]]:
-        """Check, store, tell; returns faults and warnings. With any fault nothing is stored."""
-        async with postgres() as engine:
-            async with transaction(engine) as connection:
-                catalogue = await stock_import.read_catalogue(connection)
-            with self._progress:
-                check = StockCheck(catalogue, strict_luhn=self._strict_luhn)
-                rows = self._checked(check)
-                faults = self._file.faults + check.faults
-                clashes, import_id, waiting = await self._store(engine, rows, sound=not faults)
-        faults = sorted(faults + _clash_faults(clashes, rows), key=lambda fault: fault.line)
-        if not faults:
-            self._tell(rows, catalogue, import_id)
-            await wake(waiting)
-        return faults, check.warnings
-
-    def _checked(self, check: StockCheck) -> list[StockRow]:
-        records = self._progress.track(self._file.records, description="Checking")
-        return [row for record in records if (row := check.check(record))]
-
-    async def _store(
-        self, engine: AsyncEngine, rows: Sequence[StockRow], *, sound: bool
-    ) -> tuple[list[Clash], int | None, list[int]]:
-        """Compare with what is in stock; store if there is no fault and no dry run."""
-        starts = range(0, len(rows), _CHUNK_ROWS)
-        try:
-            async with transaction(engine) as connection:
-                await stock_import.open_staging(connection)
-                for start in self._progress.track(starts, description="Comparing"):
-                    await stock_import.stage(connection, rows[start : start + _CHUNK_ROWS])
-                clashes = await stock_import.find_clashes(connection)
-                if clashes or self._dry_run or not sound:
-                    return clashes, None, []
-                import_id = await stock_import.store(connection, self._name, self._actor)
-                return [], import_id, await stock_import.exhausted_orders(connection, _scopes(rows))
-        except DuplicateStock:
-            raise InvalidInput(
-                "Another import brought some of these rows meanwhile; nothing was imported."
-                " Run the same command again to see which."
-            ) from None
-        except StorageUnavailable as error:
-            raise _uncertain(error) from None
-
-    def _tell(self, rows: Sequence[StockRow], catalogue: Catalogue, import_id: int | None) -> None:
-        table = Table("plan", "status", "rows")
-        counts = Counter((row.plan_id, row.status) for row in rows)
-        for (plan_id, status), count in sorted(counts.items(), key=str):
-            plan = f"{plan_id} {catalogue.plans[plan_id].name}" if plan_id else "any plan"
-            table.add_row(plan, status.name, str(count))
-        console().print(table)
-        for name in self._file.ignored_columns:
-            note(f"Warning: {name} of the header is unknown and was ignored.", style="yellow")
-        if import_id is None:
-            say(f"Dry run: {len(rows)} rows of {self._name} are fine; nothing was imported.")
-        else:
-            say(f"Imported {len(rows)} rows of {self._name} (import {import_id}).")
+async def _run(work: StockImport) -> Imported:
+    async with postgres() as engine:
+        return await work.run(engine, await activations())
 
 
-def _scopes(rows: Iterable[StockRow]) -> set[stock_import.Scope]:
-    return {
-        (row.plan_id, row.carrier_id, row.country_id)
-        for row in rows
-        if row.status is StockStatus.AVAILABLE
-    }
+def _tell(done: Imported, file: StockFile, name: str) -> None:
+    table = Table("plan", "status", "rows")
+    for (plan, status), count in done.counts.items():
+        table.add_row(plan, status.name, str(count))
+    console().print(table)
+    for column in file.ignored_columns:
+        note(f"Warning: {column} of the header is unknown and was ignored.", style="yellow")
+    if done.import_id is None:
+        say(f"Dry run: {done.rows} rows of {name} are fine; nothing was imported.")
+        return
+    say(f"Imported {done.rows} rows of {name} (import {done.import_id}).")
+    if done.next_step:
+        note(f"Warning: {done.next_step}", style="yellow")
+    elif done.waiting:
+        say(f"Activations that waited for stock ({done.waiting}) were asked to try again.")
 
 
-def _uncertain(error: StorageUnavailable) -> EsimError:
-    return StorageUnavailable(
-        f"{error.message} Running the import again is safe: rows that are in already are reported"
-        " as such, and nothing is imported twice."
-    )
+def _progress(rows: int) -> tuple[rich_progress.Progress, Progress]:
+    """A bar for a large file on a terminal, and what moves it."""
+    screen = console(stderr=True)
+    shown = screen.is_terminal and rows >= _PROGRESS_FROM_ROWS
+    bar = rich_progress.Progress(console=screen, disable=not shown)
+    tasks: dict[str, rich_progress.TaskID] = {}
 
+    def move(what: str, through: int, of: int) -> None:
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=of)
+        bar.update(tasks[what], completed=through)
 
-def _clash_faults(clashes: Iterable[Clash], rows: Iterable[StockRow]) -> list[Finding]:
-    iccids = {row.line: row.iccid for row in rows} if clashes else {}
-    return [
-        Finding(
-            clash.line,
-            clash.column,
-            f"{f'ICCID {iccids[clash.line]}' if clash.column == 'iccid' else 'This code'}"
-            f" is in stock already, as item {clash.item_id}.",
-        )
-        for clash in clashes
-    ]
+    return bar, move
 
 
 def _show(faults: Sequence[Finding], *, complete: bool) -> None:

@@ -16,22 +16,16 @@ from cli.interventions import ReasonOption
 from cli.purchases import moment
 from cli.status import plain
 from cli.terminal import console, note, say
-from db import provider_controls, provider_views
-from db.engine import transaction
 from db.provider_views import ProviderView
-from domain.errors import EngineUnavailable
 from domain.gate import BreakerState
 from domain.redaction import as_note
-from providers import NAMES
-from workflows.messages import Intervention
+from operations import providers as deeds
+from operations.providers import Resumed
+from operations.waking import WAITING_AT_MOST
 
 PROVIDERS_EXAMPLE = "Example: esimctl providers --json"
 PAUSE_EXAMPLE = 'Example: esimctl pause CONNECTED_YOU --reason "it sells used codes"'
 RESUME_EXAMPLE = 'Example: esimctl resume CONNECTED_YOU --reason "they have mended it"'
-
-_WAKEN_AT_MOST = 1000
-_AT_ONCE = 20
-_ANSWER_SECONDS = 5.0
 
 ProviderArgument = Annotated[str, typer.Argument(metavar="PROVIDER", help="As its list names it.")]
 
@@ -47,7 +41,7 @@ def providers(
     elif views:
         _show(views)
     else:
-        note(f"Nothing was bought yet. What can be bought from: {', '.join(NAMES)}.")
+        note("No provider is known here yet: each worker says what it offers once it starts.")
 
 
 def pause(
@@ -58,9 +52,9 @@ def pause(
     It holds for every worker. Stock and other providers go on; what was sent already is not taken
     back. Pausing again updates who and why.
     """
-    asyncio.run(_pause(provider, actor, reason))
-    _log("provider_paused", provider, actor, reason)
-    say(f'{provider} is paused. To let it go on: esimctl resume {provider} --reason "..."')
+    name = asyncio.run(_pause(provider, actor, reason)).name
+    _log("provider_paused", name, actor, reason)
+    say(f'{name} is paused. To let it go on: esimctl resume {name} --reason "..."')
 
 
 def resume(
@@ -71,59 +65,37 @@ def resume(
     Its failures are forgotten, and the orders that wait for it are asked to try again. A wait
     that it asked for itself (blocked) is still kept.
     """
-    waiting = asyncio.run(_resume(provider, actor, reason))
-    _log("provider_resumed", provider, actor, reason)
-    say(f"{provider} may be called again.")
-    asyncio.run(_wake(waiting, Intervention(actor, f"{provider} is resumed: {reason}")))
+    resumed = asyncio.run(_resume(provider, actor, reason))
+    _log("provider_resumed", resumed.view.name, actor, reason)
+    say(f"{resumed.view.name} may be called again.")
+    if resumed.woken < resumed.waiting:
+        note(f"Warning: {resumed.next_step}", style="yellow")
+        return
+    say(f"Orders that waited for it and were asked to try again: {resumed.woken}.")
+    if resumed.waiting == WAITING_AT_MOST:
+        note(resumed.next_step)
 
 
 async def _overview() -> list[ProviderView]:
-    async with postgres() as engine, transaction(engine) as connection:
-        return await provider_views.overview(connection)
+    async with postgres() as engine:
+        return await deeds.overview(engine)
 
 
-async def _pause(provider: str, actor: str, reason: str) -> None:
-    async with postgres() as engine, transaction(engine) as connection:
-        await provider_controls.pause(connection, provider, actor, reason, NAMES)
+async def _pause(provider: str, actor: str, reason: str) -> ProviderView:
+    async with postgres() as engine:
+        return await deeds.pause(engine, provider, actor, reason)
 
 
-async def _resume(provider: str, actor: str, reason: str) -> list[int]:
-    """The orders that wait for it."""
-    async with postgres() as engine, transaction(engine) as connection:
-        await provider_controls.resume(connection, provider, actor, reason, NAMES)
-        return await provider_controls.waiting_for(connection, provider, limit=_WAKEN_AT_MOST)
-
-
-async def _wake(order_ids: list[int], said: Intervention) -> None:
-    """Ask each to try again. The provider is resumed, whatever comes of this."""
-    woken = 0
-    batches = [order_ids[start : start + _AT_ONCE] for start in range(0, len(order_ids), _AT_ONCE)]
-    try:
-        for some in batches:
-            await _nudge(some, said)
-            woken += len(some)
-    except (EngineUnavailable, TimeoutError):
-        note(
-            f"Warning: Temporal does not answer: {woken} of the {len(order_ids)} orders that wait"
-            " for it were asked to try again. The others do so by themselves.",
-            style="yellow",
-        )
-        return
-    say(f"Orders that waited for it and were asked to try again: {woken}.")
-    if woken == _WAKEN_AT_MOST:
-        note("Those that wait longest; the others try again by themselves.")
-
-
-async def _nudge(order_ids: list[int], said: Intervention) -> None:
-    async with asyncio.timeout(_ANSWER_SECONDS):
-        known = await activations()
-        await asyncio.gather(*(known.nudge(order_id, said) for order_id in order_ids))
+async def _resume(provider: str, actor: str, reason: str) -> Resumed:
+    async with postgres() as engine:
+        return await deeds.resume(engine, await activations(), provider, actor, reason)
 
 
 def _log(event: str, provider: str, actor: str, reason: str) -> None:
     """On stderr, as the API logs it: the table keeps neither who resumed a provider nor why."""
     log = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
+        wrapper_class=structlog.BoundLogger,
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

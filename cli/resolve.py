@@ -12,16 +12,15 @@ from cli.backends import activations, postgres
 from cli.interventions import ReasonOption
 from cli.status import OrderArgument
 from cli.terminal import note, say
-from db import reviews
-from db.reviews import Decided, Decision
 from domain.codes import SoldCode, sold_code
-from domain.errors import EngineUnavailable, InvalidInput
+from domain.errors import InvalidInput
 from domain.iccid import parse_iccid
 from domain.purchase import Resolution
-from domain.review import FollowUp, outlook
+from domain.review import FollowUp
 from domain.stock import StockStatus
+from operations import reviews
+from operations.reviews import Decided, Decision
 from providers import ENABLING
-from workflows.messages import Intervention
 
 EXAMPLE = (
     "Example: esimctl resolve 42 --exists --iccid 8934010000000000018 --code-file - --reason"
@@ -30,7 +29,6 @@ EXAMPLE = (
 )
 
 _LONGEST_FILE = 4096
-_ANSWER_SECONDS = 10.0
 _STDIN = "-"
 
 
@@ -145,14 +143,14 @@ def _ask() -> tuple[str, str]:
 
 async def _resolve(order_id: int, decision: Decision) -> None:
     async with postgres() as engine:
-        decided = await reviews.decide(engine, order_id, decision, enabling=ENABLING)
+        known = await activations()
+        resolved = await reviews.resolve(engine, known, order_id, decision, enabling=ENABLING)
+    decided = resolved.decided
     say(f"Order {order_id}: {decided.reference} at {decided.provider} is {_outcome(decided)}.")
-    asked = await _ask_activation(decided, decision)
-    words = outlook(decided.follow_up, order_id, asked=asked)
-    if asked or decided.follow_up is FollowUp.NOTHING:
-        say(words)
+    if resolved.asked or decided.follow_up is FollowUp.NOTHING:
+        say(resolved.next_step)
     else:
-        note(f"Warning: {words}", style="yellow")
+        note(f"Warning: {resolved.next_step}", style="yellow")
 
 
 def _outcome(decided: Decided) -> str:
@@ -164,20 +162,3 @@ def _outcome(decided: Decided) -> str:
         else "kept out of use, since the order needs it no more"
     )
     return f"resolved as {decided.resolution}: item {decided.item_id} is {fate}"
-
-
-async def _ask_activation(decided: Decided, decision: Decision) -> bool:
-    """Let the activation know, after the commit; False if Temporal does not answer."""
-    said = Intervention(decision.actor, f"Resolved as {decided.resolution}: {decision.reason}")
-    if decided.follow_up is FollowUp.NOTHING:
-        return False
-    try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            known = await activations()
-            if decided.follow_up is FollowUp.RETRY:
-                await known.nudge(decided.order_id, said)
-            else:
-                await known.cancel(decided.order_id, said)
-    except (EngineUnavailable, TimeoutError):
-        return False
-    return True

@@ -14,14 +14,15 @@ from cli.actor import ActorOption, operating_user
 from cli.backends import postgres
 from cli.status import LARGEST_ID, OrderArgument, plain, show_timeline
 from cli.terminal import console, note, say
-from db import events, provider_controls, review_pages
+from db import events
+from db import reviews as stored
 from db.engine import transaction
-from db.review_pages import KeptReply, Review
+from db.reviews import KeptReply, Review
 from domain.errors import InvalidInput, NotInReview
 from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState, Resolution
-from domain.review import effects
-from providers import NAMES
+from operations.providers import check_known
+from operations.review_words import effects
 
 REVIEWS_EXAMPLE = "Example: esimctl reviews --provider CONNECTED_YOU"
 REVIEW_EXAMPLE = "Example: esimctl review 42 (or: esimctl review 42 --show-reply 7)"
@@ -93,19 +94,19 @@ def review(
 async def _waiting(provider: str | None, limit: int) -> list[Review]:
     async with postgres() as engine, transaction(engine) as connection:
         if provider is not None:
-            await provider_controls.check_known(connection, provider, NAMES)
-        return await review_pages.waiting(connection, provider=provider, limit=limit)
+            provider = await check_known(connection, provider)
+        return await stored.waiting(connection, provider=provider, limit=limit)
 
 
 async def _page(order_id: int) -> _Page:
     async with postgres() as engine, transaction(engine) as connection:
-        found = await review_pages.of_order(connection, order_id)
+        found = await stored.of_order(connection, order_id)
         if found is None:
             raise NotInReview(
                 f"Order {order_id} has no purchase to review. Those there are: esimctl reviews."
                 f" The order's story: esimctl status {order_id}"
             )
-        replies = await review_pages.replies(connection, order_id)
+        replies = await stored.replies(connection, order_id)
         return _Page(found, replies, *await events.newest(connection, order_id))
 
 
@@ -113,7 +114,7 @@ async def _reply(order_id: int, reply_id: int, actor: str) -> str:
     if not actor.strip():
         raise InvalidInput("--actor must not be blank: it is put on record who reads a reply.")
     async with postgres() as engine, transaction(engine) as connection:
-        raw = await review_pages.show_reply(connection, order_id, reply_id, actor)
+        raw = await stored.show_reply(connection, order_id, reply_id, actor)
     if raw is None:
         raise InvalidInput(
             f"Order {order_id} has no reply {reply_id} in quarantine."

@@ -14,9 +14,8 @@ from sqlalchemy import select
 
 from cli import purchases
 from cli.backends import activations, postgres
-from cli.next_step import next_step
 from cli.terminal import console, say
-from db import events, profiles, review_pages
+from db import events, profiles, reviews
 from db.engine import transaction
 from db.events import Event
 from db.profiles import Profile
@@ -24,11 +23,12 @@ from db.tables import orders
 from domain.errors import EngineUnavailable, OrderNotFound
 from domain.profile import OPEN
 from domain.purchase import OPEN as UNSETTLED
-from workflows.messages import ActivationState, workflow_id
+from operations.engine import answered
+from operations.next_step import next_step
+from workflows.messages import workflow_id
 
 EXAMPLE = "Example: esimctl status 42 --json"
 
-_LIVE_SECONDS = 5.0
 LARGEST_ID = 2**63 - 1
 _SHOWN = (
     "iccid",
@@ -70,7 +70,7 @@ async def _report(order_id: int) -> Report:
         report: Report = {"order_id": order_id, "order_status": order_status}
         if profile is not None:
             report |= _of_profile(profile)
-            bought = await review_pages.purchases(connection, order_id)
+            bought = await reviews.purchases(connection, order_id)
             report["purchases"] = [purchases.facts(each) for each in bought]
             report["open_purchase"] = _open(report["purchases"])
         timeline, report["earlier_events"] = await events.newest(connection, order_id)
@@ -104,18 +104,12 @@ async def _live(order_id: int, profile: Profile | None) -> Report:
     if profile is None or profile.status not in OPEN:
         return known
     try:
-        state = await asyncio.wait_for(_ask(order_id), _LIVE_SECONDS)
+        state = await answered((await activations()).state(order_id))
     except EngineUnavailable:
         return known | {"unknown": "Temporal or every worker is away"}
-    except TimeoutError:
-        return known | {"unknown": "no worker answered in time"}
     if state is None:
         return known | {"unknown": "no such workflow: it was never started, or is long gone"}
     return known | {name: value for name, value in asdict(state).items() if name != "order_id"}
-
-
-async def _ask(order_id: int) -> ActivationState | None:
-    return await (await activations()).state(order_id)
 
 
 def _show(report: Mapping[str, Any]) -> None:

@@ -169,6 +169,7 @@ class GateColumns(TypedDict, total=False):
     """`provider_gates`."""
 
     provider: str
+    offered: bool
     paused: bool
     paused_by: str | None
     paused_reason: str | None

@@ -1,6 +1,6 @@
 """How ops keep a provider from being called, and let it be called again."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from sqlalchemy import case, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -10,7 +10,7 @@ from db.columns import GateColumns
 from db.tables import esim_profiles as profiles
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
-from domain.errors import InvalidInput, ProviderUnavailable, StaleWrite, UnknownProvider
+from domain.errors import InvalidInput, ProviderUnavailable, StaleWrite
 from domain.profile import ProfileStatus
 from domain.redaction import as_note
 
@@ -26,6 +26,15 @@ _NAMES = text("""
     UNION SELECT provider FROM plan_codes
     UNION SELECT provider FROM provider_gates
 """)
+_OFFER = text("""
+    WITH here AS (
+        INSERT INTO provider_gates (provider, offered)
+        SELECT unnest(CAST(:providers AS text[])), true
+        ON CONFLICT (provider) DO UPDATE SET offered = true WHERE NOT provider_gates.offered
+    )
+    UPDATE provider_gates SET offered = false
+    WHERE offered AND provider <> ALL (CAST(:providers AS text[]))
+""")
 _WAITING = (ProfileStatus.PENDING_ACTIVATION, ProfileStatus.PROVISIONING_FAILED)
 _WAITS_FOR_A_PROVIDER = tuple(kind.code for kind in ProviderUnavailable.kinds())
 
@@ -35,26 +44,28 @@ async def names(connection: AsyncConnection) -> set[str]:
     return set((await connection.execute(_NAMES)).scalars())
 
 
-async def pause(
-    connection: AsyncConnection, provider: str, actor: str, reason: str, known: Iterable[str] = ()
-) -> None:
+async def offer(connection: AsyncConnection, providers: Collection[str]) -> None:
+    """Say which providers this deployment's workers can buy from; others are offered no more.
+
+    Idempotent. The worker that started last has the last word.
+    """
+    await connection.execute(_OFFER, {"providers": sorted(providers)})
+
+
+async def offered(connection: AsyncConnection) -> set[str]:
+    """Every provider that the worker which started last can buy from."""
+    return set(await connection.scalars(select(gates.c.provider).where(gates.c.offered)))
+
+
+async def pause(connection: AsyncConnection, provider: str, actor: str, reason: str) -> None:
     """Keep a provider from being called, by the whole fleet, until it is resumed.
 
     Idempotent: who and why are the last one's, since when is the first one's.
 
-    Args:
-        connection: of a transaction.
-        provider: which one.
-        actor: who pauses it.
-        reason: why.
-        known: names beside those that the database knows.
-
     Raises:
         InvalidInput: a blank actor or reason.
-        UnknownProvider: names those there are.
         StaleWrite.
     """
-    await check_known(connection, provider, known)
     by, why = _words(actor, reason)
     since = case((gates.c.paused, gates.c.paused_at), else_=func.now())
     written = GateColumns(paused=True, paused_by=by, paused_reason=why)
@@ -62,14 +73,11 @@ async def pause(
     await _write(connection, added, {**written, "paused_at": since}, provider)
 
 
-async def resume(
-    connection: AsyncConnection, provider: str, actor: str, reason: str, known: Iterable[str] = ()
-) -> None:
+async def resume(connection: AsyncConnection, provider: str, actor: str, reason: str) -> None:
     """Let a provider be called again, and forget its failures; a `Retry-After` is still kept.
 
-    Idempotent. The row keeps neither who nor why: log them. Args and errors as `pause`.
+    Idempotent. The row keeps neither who nor why: log them. Errors as `pause`.
     """
-    await check_known(connection, provider, known)
     _words(actor, reason)
     written = GateColumns(
         paused=False,
@@ -107,20 +115,6 @@ async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int)
         .limit(limit)
     )
     return list(rows.scalars())
-
-
-async def check_known(
-    connection: AsyncConnection, provider: str, known: Iterable[str] = ()
-) -> None:
-    """Refuse a name that is nobody's: an empty answer to it would look like good news.
-
-    Raises:
-        UnknownProvider: names those there are.
-    """
-    there = {*known, *await names(connection)}
-    if provider not in there:
-        listed = ", ".join(sorted(there)) or "none"
-        raise UnknownProvider(f"There is no such provider; there is: {listed}.")
 
 
 def _words(actor: str, reason: str) -> tuple[str, str]:

@@ -1,234 +1,197 @@
-"""Deciding what became of a purchase whose outcome nobody knows: a person says, once."""
+"""Purchases in doubt as the people see them who decide: no code in any of it.
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+The one exception is a reply in quarantine, shown to one person at a time and never unrecorded.
+"""
 
-from sqlalchemy import func, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from db import events, profiles, purchases, review_pages, stock, stock_codes
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import events, profiles
 from db.columns import PurchaseColumns
-from db.engine import transaction
-from db.locks import PurchaseLock
-from db.profiles import Profile
 from db.purchases import Purchase
-from db.rows import changed_one
-from db.stock import BoughtItem
-from db.tables import provider_intents
-from domain.codes import SoldCode
-from domain.errors import DuplicateStock, InvalidInput, NotInReview, StaleWrite
+from db.rows import all_of, changed_one, one
+from db.tables import esim_profiles, orders, quarantined_replies
+from db.tables import provider_intents as intents
 from domain.event import EventKind, Origin
-from domain.profile import ENDED
+from domain.order import OrderStatus
+from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState, Resolution
 from domain.redaction import as_note
-from domain.review import FollowUp, follow_up
-from domain.stock import StockStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What a person decides about an order's purchase.
+class Review:
+    """A purchase with its order's facts: in doubt, decided, or any other."""
 
-    Attributes:
-        sold: what the provider sold, for EXISTS and for nothing else.
-        provider_order_id: what the provider calls the order, if that is known only now.
-    """
-
-    resolution: Resolution
-    actor: str
-    reason: str
-    sold: SoldCode | None = None
-    provider_order_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What a decision has changed, and what is to be asked of the activation next.
-
-    Attributes:
-        item_id, item_status: of the code that was brought; RESERVED is on its way to the
-            customer, RETIRED is out of use because the order needs none any more.
-    """
-
+    id: int
     order_id: int
-    resolution: Resolution
     provider: str
     reference: str
-    item_id: int | None
-    item_status: StockStatus | None
-    follow_up: FollowUp
+    provider_order_id: str | None
+    state: PurchaseState
+    attempts: int
+    request: Mapping[str, object]
+    reply: Mapping[str, object] | None
+    error_code: str | None
+    error: str | None
+    inventory_item_id: int | None
+    created_at: datetime
+    sent_at: datetime | None
+    accepted_at: datetime | None
+    absent_at: datetime | None
+    closed_at: datetime | None
+    released_at: datetime | None
+    returned_at: datetime | None
+    return_error: str | None
+    downloaded_at: datetime | None
+    resolution: Resolution | None
+    resolved_by: str | None
+    resolved_reason: str | None
+    order_status: OrderStatus
+    profile_status: ProfileStatus
+    user_id: int
+    plan_id: int
 
 
-async def decide(
-    engine: AsyncEngine, order_id: int, decision: Decision, *, enabling: Collection[str]
-) -> Decided:
-    """Settle an order's purchase in doubt, while no call is under way for it.
+@dataclass(frozen=True, slots=True)
+class KeptReply:
+    """A reply in quarantine, without what it says."""
 
-    One transaction with its event. The activation learns of it by what the caller asks next.
-    The codes of providers that are among `enabling` work only once they are released.
+    id: int
+    reason: str
+    size: int
+    created_at: datetime
+
+
+READ: Select[Any] = (
+    select(
+        *(intents.c[name] for name in Review.__dataclass_fields__ if name in intents.c),
+        orders.c.status.label("order_status"),
+        esim_profiles.c.status.label("profile_status"),
+        orders.c.user_id,
+        orders.c.plan_id,
+    )
+    .join(orders, orders.c.id == intents.c.order_id)
+    .join(esim_profiles, esim_profiles.c.order_id == intents.c.order_id)
+)
+
+READ_REPLIES: Select[Any] = select(
+    quarantined_replies.c.id,
+    quarantined_replies.c.reason,
+    func.length(quarantined_replies.c.raw).label("size"),
+    quarantined_replies.c.created_at,
+)
+
+
+async def waiting(
+    connection: AsyncConnection,
+    *,
+    provider: str | None = None,
+    before_id: int | None = None,
+    limit: int = 100,
+) -> list[Review]:
+    """Purchases that wait for a decision, newest first; a page ends where `before_id` says."""
+    statement = READ.where(intents.c.state == PurchaseState.UNKNOWN)
+    if provider is not None:
+        statement = statement.where(intents.c.provider == provider)
+    if before_id is not None:
+        statement = statement.where(intents.c.id < before_id)
+    return await all_of(connection, statement.order_by(intents.c.id.desc()).limit(limit), Review)
+
+
+async def of_order(connection: AsyncConnection, order_id: int) -> Review | None:
+    """The order's purchase in doubt, else the last one that a person has decided."""
+    statement = READ.where(
+        intents.c.order_id == order_id,
+        intents.c.state.in_([PurchaseState.UNKNOWN, PurchaseState.RESOLVED]),
+    )
+    waits_first = (intents.c.state == PurchaseState.UNKNOWN).desc()
+    return await one(
+        connection, statement.order_by(waits_first, intents.c.id.desc()).limit(1), Review
+    )
+
+
+async def purchases(connection: AsyncConnection, order_id: int) -> list[Review]:
+    """Everything that was ever to be bought for an order, oldest first."""
+    statement = READ.where(intents.c.order_id == order_id).order_by(intents.c.id)
+    return await all_of(connection, statement, Review)
+
+
+async def replies(connection: AsyncConnection, order_id: int) -> list[KeptReply]:
+    """The order's replies in quarantine, oldest first, without what they say."""
+    kept = quarantined_replies.c
+    statement = READ_REPLIES.where(kept.order_id == order_id).order_by(kept.id)
+    return await all_of(connection, statement, KeptReply)
+
+
+async def show_reply(
+    connection: AsyncConnection, order_id: int, reply_id: int, actor: str
+) -> str | None:
+    """A reply as it came, a bearer secret; that it was shown is recorded. None if there is none.
+
+    Commit before showing it.
 
     Raises:
-        InvalidInput: blank words, a code that is missing or not asked for, or one that could not
-            be released.
         OrderNotFound: there is no such order.
-        NotInReview: nothing is in doubt; says who has decided, if somebody has.
-        PurchaseUnderWay: somebody buys or decides just now; safe to try again.
-        DuplicateStock: names the item that has the code or ICCID already.
-        StaleWrite, StorageUnavailable.
     """
-    decision = _checked(decision)
-    try:
-        async with PurchaseLock(engine).hold(order_id), transaction(engine) as connection:
-            return await _apply(connection, order_id, decision, enabling)
-    except DuplicateStock:
-        raise await _named(engine, decision) from None
-
-
-async def _apply(
-    connection: AsyncConnection, order_id: int, decision: Decision, enabling: Collection[str]
-) -> Decided:
     profile = await profiles.lock(connection, order_id)
-    intent = await _in_doubt(connection, order_id)
-    item_id, item_status = None, None
-    if decision.sold is not None:
-        if intent.provider in enabling:
-            _check_can_be_released(intent, decision.sold)
-        item_id, item_status = await _store(connection, profile, intent, decision.sold)
-    await _close(connection, intent, decision, item_id)
-    origin = Origin(decision.actor)
-    payload = _payload(intent, decision, item_id)
-    await events.append(connection, order_id, EventKind.PURCHASE_RESOLVED, origin, payload=payload)
-    if item_status is StockStatus.RETIRED:
-        unused = {"item_id": item_id, "reason": "the order needs it no more"}
+    raw: str | None = await connection.scalar(
+        select(quarantined_replies.c.raw).where(
+            quarantined_replies.c.id == reply_id, quarantined_replies.c.order_id == order_id
+        )
+    )
+    if raw is not None:
         await events.append(
-            connection, order_id, EventKind.INVENTORY_RETIRED, origin, payload=unused
+            connection,
+            profile.order_id,
+            EventKind.REPLY_SHOWN,
+            Origin(as_note(actor)),
+            payload={"reply_id": reply_id},
         )
-    return Decided(
-        order_id,
-        decision.resolution,
-        intent.provider,
-        intent.reference,
-        item_id,
-        item_status,
-        follow_up(decision.resolution, profile.status),
-    )
+    return raw
 
 
-async def _in_doubt(connection: AsyncConnection, order_id: int) -> Purchase:
-    begun = await purchases.open_for(connection, order_id)
-    if begun is not None and begun.state is PurchaseState.UNKNOWN:
-        return begun
-    if begun is not None:
-        raise NotInReview(
-            f"The purchase {begun.reference} at {begun.provider} is {begun.state}: it goes on by"
-            " itself, and there is nothing to decide yet."
-        )
-    last = await review_pages.of_order(connection, order_id)
-    if last is None or last.closed_at is None:
-        raise NotInReview(f"Order {order_id} has no purchase whose outcome is in doubt.")
-    raise NotInReview(
-        f"{last.resolved_by} has decided on {last.closed_at:%Y-%m-%d at %H:%M:%S} UTC that the"
-        f" purchase {last.reference} at {last.provider} is '{last.resolution}':"
-        f" {last.resolved_reason}"
-    )
-
-
-def _check_can_be_released(intent: Purchase, sold: SoldCode) -> None:
-    """Refuse a code that the provider could not be asked to release, while that can be mended."""
-    if sold.iccid is None and intent.provider_order_id is None:
-        raise InvalidInput(
-            f"A code of {intent.provider} works only once it is released by its ICCID: bring that"
-            " too (--iccid, or iccid in the API)."
-        )
-
-
-async def _store(
-    connection: AsyncConnection, profile: Profile, intent: Purchase, sold: SoldCode
-) -> tuple[int, StockStatus]:
-    """Keep the code: for the customer, or out of use if the order is served or over."""
-    purchase = BoughtItem(
-        order_id=profile.order_id,
-        plan_id=profile.plan_id,
-        carrier_id=profile.carrier_id,
-        country_id=profile.country_id,
-        provider=intent.provider,
-        provider_reference=intent.reference,
-        iccid=sold.iccid,
-        activation_code=sold.code.activation_code,
-        qr_payload=sold.code.lpa_string,
-        confirmation_code=sold.confirmation_code,
-    )
-    if await stock.names_order(connection, profile.order_id):
-        item_id = await stock.add_unwanted(connection, purchase, resell=False)
-        return item_id, StockStatus.RETIRED
-    item_id = await stock.add_bought(connection, purchase)
-    if profile.status not in ENDED:
-        return item_id, StockStatus.RESERVED
-    item = await stock.held_by(connection, profile.order_id)
-    if item is None:  # it was added a moment ago, in this transaction
-        raise StaleWrite(f"Stock item {item_id} is gone.")
-    await stock.retire(connection, item)
-    return item_id, StockStatus.RETIRED
-
-
-async def _close(
-    connection: AsyncConnection, intent: Purchase, decision: Decision, item_id: int | None
+async def close(
+    connection: AsyncConnection,
+    purchase: Purchase,
+    resolution: Resolution,
+    *,
+    by: str,
+    reason: str,
+    item_id: int | None,
+    provider_order_id: str | None,
 ) -> None:
+    """Write down what a person decided of a purchase.
+
+    Args:
+        connection: of the transaction that holds the order's profile.
+        purchase: as it was read.
+        resolution: what became of it.
+        by: who says so.
+        reason: why.
+        item_id: the stock item that the purchase brought, if it exists.
+        provider_order_id: what the provider calls the order; one that is known already is kept.
+
+    Raises:
+        StaleWrite: the purchase is not in the state it was read in.
+    """
     columns = PurchaseColumns(
         state=PurchaseState.RESOLVED,
-        resolution=decision.resolution,
-        resolved_by=decision.actor,
-        resolved_reason=decision.reason,
+        resolution=resolution,
+        resolved_by=by,
+        resolved_reason=reason,
         inventory_item_id=item_id,
-        provider_order_id=intent.provider_order_id or decision.provider_order_id,
+        provider_order_id=purchase.provider_order_id or provider_order_id,
         closed_at=func.now(),
     )
     closed = (
-        update(provider_intents)
-        .where(provider_intents.c.id == intent.id, provider_intents.c.state == intent.state)
+        update(intents)
+        .where(intents.c.id == purchase.id, intents.c.state == purchase.state)
         .values(columns)
     )
-    await changed_one(connection, closed, f"Purchase {intent.id} changed meanwhile.")
-
-
-def _payload(intent: Purchase, decision: Decision, item_id: int | None) -> dict[str, object]:
-    facts: dict[str, object] = {
-        "resolution": decision.resolution,
-        "provider": intent.provider,
-        "reference": intent.reference,
-        "reason": decision.reason,
-    }
-    return facts if item_id is None else facts | {"item_id": item_id}
-
-
-def _checked(decision: Decision) -> Decision:
-    """A decision that can be kept, with nothing in it that the trail must not hold."""
-    actor, reason = as_note(decision.actor).strip(), as_note(decision.reason).strip()
-    if not actor or not reason:
-        raise InvalidInput("Actor and reason must not be blank: the audit trail keeps them.")
-    exists = decision.resolution is Resolution.EXISTS
-    if exists and decision.sold is None:
-        raise InvalidInput("A purchase that exists needs the activation code that was sold.")
-    if not exists and (decision.sold is not None or decision.provider_order_id):
-        raise InvalidInput("A code or an order id belongs to a purchase that exists.")
-    known_as = as_note(decision.provider_order_id or "").strip() or None
-    return replace(decision, actor=actor, reason=reason, provider_order_id=known_as)
-
-
-async def _named(engine: AsyncEngine, decision: Decision) -> DuplicateStock:
-    """Says who has the code, in another transaction: the one that stumbled over it is gone."""
-    async with transaction(engine) as connection:
-        owner = await _owner(connection, decision.sold) if decision.sold else None
-    if owner is None:
-        return DuplicateStock("Another item had this ICCID or activation code a moment ago.")
-    item_id, order_id = owner
-    whose = f", of order {order_id}" if order_id else ""
-    return DuplicateStock(
-        f"Stock item {item_id}{whose} has this ICCID or activation code already. Nothing was"
-        " decided: ask the provider which profile it sold for this order."
-    )
-
-
-async def _owner(connection: AsyncConnection, sold: SoldCode) -> tuple[int, int | None] | None:
-    code = sold.code
-    return await stock_codes.owner(connection, code.activation_code, code.lpa_string, sold.iccid)
+    await changed_one(connection, closed, f"Purchase {purchase.id} changed meanwhile.")

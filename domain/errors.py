@@ -20,6 +20,7 @@ EsimError                         never     park       provisioning_failed no   
 ├── ActivationCancelled           .         cancel     .                   .          .         409
 ├── IllegalTransition             .         .          .                   .          .         409
 ├── NotWaiting                    .         .          .                   .          .         409
+├── AlreadyAssigned               .         .          .                   .          .         409
 ├── NeedsReview                   .         .          needs_review        .          .         .
 ├── NotInReview                   .         .          .                   .          .         409
 ├── NoticeRefused                 .         .          .                   .          .         .
@@ -183,6 +184,13 @@ class NotWaiting(EsimError):
     """A retry was asked of an activation that does not wait for one."""
 
     code = "not-waiting"
+    http_status = 409
+
+
+class AlreadyAssigned(EsimError):
+    """A cancellation came too late: the customer has the eSIM, or had it."""
+
+    code = "already-assigned"
     http_status = 409
 
 

@@ -25,7 +25,7 @@ from tests import parallel
 from tests.databases import connect, create_database, database, drop_database
 from tests.parallel import Servers
 from tests.rows import seed_catalogue
-from worker import build_workers, running
+from worker import announce, build_workers, running
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -149,6 +149,7 @@ async def worker(
         purchases=purchase_rules,
         delivery=delivery,
     )
+    await announce(engine, providers)
     async with running(workers):
         yield
         await _terminate_leftovers(temporal_client, task_queue)

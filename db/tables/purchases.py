@@ -104,6 +104,8 @@ provider_gates = Table(
     "provider_gates",
     metadata,
     Column("provider", Text, primary_key=True),
+    # The worker that started last can buy from it.
+    Column("offered", Boolean, nullable=False, server_default="false"),
     Column("paused", Boolean, nullable=False, server_default="false"),
     Column("paused_by", Text),
     Column("paused_reason", Text),

@@ -23,7 +23,8 @@ async def gate(engine: AsyncEngine) -> None:
     await run(
         engine,
         "INSERT INTO provider_gates (provider, balance, balance_currency, balance_at)"
-        " VALUES (:p, 40, 'USD', now())",
+        " VALUES (:p, 40, 'USD', now()) ON CONFLICT (provider) DO UPDATE SET balance = 40,"
+        " balance_currency = 'USD', balance_at = now()",
         p=PROVIDER,
     )
 

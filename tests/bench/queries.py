@@ -23,7 +23,7 @@ from db import (
     provider_controls,
     provider_views,
     purchases,
-    review_pages,
+    reviews,
     stock,
     stock_codes,
     stock_import,
@@ -39,10 +39,10 @@ from domain.payment import PaymentStatus
 from domain.profile import ProfileStatus
 from domain.provider import Balance
 from domain.stock import StockStatus
+from operations.waking import WAITING_AT_MOST
 from tests.bench.bulk import PROVIDERS, RESELLER
 
 PAGE = 100
-WAKEN_AT_MOST = 1000
 
 _PROVIDER = PROVIDERS[0]
 _STRIDE = 7919
@@ -282,17 +282,17 @@ QUERIES = (
         reads=1_100,
     ),
     # Reviews
-    Query("review_pages.waiting", lambda c, _: review_pages.waiting(c, limit=PAGE)),
+    Query("reviews.waiting", lambda c, _: reviews.waiting(c, limit=PAGE)),
     Query(
-        "review_pages.waiting: of a provider",
-        lambda c, _: review_pages.waiting(c, provider=_PROVIDER, limit=PAGE),
+        "reviews.waiting: of a provider",
+        lambda c, _: reviews.waiting(c, provider=_PROVIDER, limit=PAGE),
     ),
-    Query("review_pages.of_order", lambda c, at: review_pages.of_order(c, at.in_doubt)),
-    Query("review_pages.purchases", lambda c, at: review_pages.purchases(c, at.bought)),
-    Query("review_pages.replies", lambda c, at: review_pages.replies(c, at.in_doubt)),
+    Query("reviews.of_order", lambda c, at: reviews.of_order(c, at.in_doubt)),
+    Query("reviews.purchases", lambda c, at: reviews.purchases(c, at.bought)),
+    Query("reviews.replies", lambda c, at: reviews.replies(c, at.in_doubt)),
     Query(
-        "review_pages.show_reply",
-        lambda c, at: review_pages.show_reply(c, at.in_doubt, at.number, "ana"),
+        "reviews.show_reply",
+        lambda c, at: reviews.show_reply(c, at.in_doubt, at.number, "ana"),
     ),
     # Purchases
     Query("purchases.open_for", lambda c, at: purchases.open_for(c, at.order_id)),
@@ -308,7 +308,7 @@ QUERIES = (
     Query("provider_controls.names", lambda c, _: provider_controls.names(c)),
     Query(
         "provider_controls.waiting_for",
-        lambda c, _: provider_controls.waiting_for(c, _PROVIDER, limit=WAKEN_AT_MOST),
+        lambda c, _: provider_controls.waiting_for(c, _PROVIDER, limit=WAITING_AT_MOST),
     ),
     Query("gates.peek", lambda c, _: gates.peek(c, _PROVIDER, _LIMITS, now=None)),
     Query("gates.enter: with the spend guard", _enter),

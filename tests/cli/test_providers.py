@@ -8,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.profile import ProfileStatus
 from local.temporal import TemporalServer
+from providers.local import LocalProvider
 from tests.cli.conftest import Esimctl, Ran
 from tests.doubts import CANARY, CODE, PROVIDER, in_doubt
 from tests.partners.connected_you import PartnerServer
 from tests.rows import paid_order, rows, run, value
 from tests.workflows.conftest import Watch, activations, ambiguity, partner, providers, watch
+from worker import announce
 from workflows.client import Activations
 from workflows.messages import Step
 
@@ -50,6 +52,7 @@ async def test_the_table_shows_how_each_provider_is_doing(
 
 async def test_a_pause_shows_and_is_logged(esimctl: Esimctl, engine: AsyncEngine) -> None:
     """Again with other words: the last ones count. A pasted code reaches neither log nor list."""
+    await announce(engine, {PROVIDER: LocalProvider()})
     first = esimctl("pause", PROVIDER, *WHY)
     assert first.code == 0, first.err
     assert f"esimctl resume {PROVIDER}" in first.out
@@ -97,6 +100,7 @@ async def test_without_temporal_a_provider_is_resumed_all_the_same(
     esimctl: Esimctl, engine: AsyncEngine
 ) -> None:
     """Exit code 0, and a warning if somebody waits; nothing to warn of if nobody does."""
+    await announce(engine, {PROVIDER: LocalProvider()})
     esimctl("pause", PROVIDER, *WHY)
     order_id = await paid_order(engine)
     await run(
@@ -115,18 +119,23 @@ async def test_without_temporal_a_provider_is_resumed_all_the_same(
 
 
 async def test_what_cannot_be_paused_is_explained(esimctl: Esimctl, engine: AsyncEngine) -> None:
-    """An unknown name lists those there are; a blank reason is refused; nothing is written."""
+    """An unknown name lists those there are; a blank reason is refused; nothing is paused."""
+    await announce(engine, dict.fromkeys([PROVIDER, "LOCAL"], LocalProvider()))
     for deed in ("pause", "resume"):
         unknown = esimctl(deed, "NOBODY", *WHY)
         assert (unknown.code, unknown.out) == (1, "")
         assert "there is: " in unknown.err
         assert PROVIDER in unknown.err
         assert esimctl(deed, PROVIDER, "--reason", " ").code == 1
-    assert await value(engine, "SELECT count(*) FROM provider_gates") == 0
+    assert await value(engine, "SELECT count(*) FROM provider_gates WHERE paused") == 0
 
 
-def test_before_anything_was_bought_the_list_says_so(esimctl: Esimctl) -> None:
-    """An empty table would look like a fault."""
+async def test_before_anything_was_bought_the_list_says_what_is_offered(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """An empty table would look like a fault; once a worker has started, what it has is there."""
     shown = esimctl("providers")
     assert (shown.code, shown.out) == (0, "")
-    assert "LOCAL" in shown.err
+    assert "worker" in shown.err
+    await announce(engine, {"LOCAL": LocalProvider()})
+    assert [each["name"] for each in json.loads(esimctl("providers", "--json").out)] == ["LOCAL"]

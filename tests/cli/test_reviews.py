@@ -102,7 +102,7 @@ async def test_what_is_not_there_is_one_line_with_a_next_step(
         ("review", never): f"esimctl status {never}",
         ("review", order_id, "--show-reply", reply_id): f"esimctl review {order_id}",
         ("review", other, "--show-reply", reply_id, "--actor", " "): "--actor",
-        ("reviews", "--provider", "connected_you"): "CONNECTED_YOU",
+        ("reviews", "--provider", "nobody"): "CONNECTED_YOU",
     }
     for arguments, hint in failures.items():
         failed = esimctl(*arguments)

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import events, reviews
-from db.reviews import Decision
+from db import events
 from domain.event import EventKind, Origin
 from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState, Resolution
+from operations import reviews
+from operations.reviews import Decision
 from tests.cli.conftest import Esimctl
 from tests.cli.profile_states import order_in
 from tests.cli.stock_rows import CANARY, iccid

@@ -142,7 +142,7 @@ async def test_several_orders_get_a_result_each(
     assert done.code == 1
     assert done.out == f"Order {exhausted}: trying again.\n"
     assert f"Order {cancelled}: The eSIM is cancelled" in done.err
-    assert "Order 4711: there is no such order." in done.err
+    assert "Order 4711: Order not found" in done.err
     assert f"Order {unpaid}: The order is created: only a paid one" in done.err
     assert "3 of 4 orders were left as they were." in done.err
     assert await watch.ended(exhausted) == ProfileStatus.ACTIVATED
@@ -197,7 +197,9 @@ async def test_what_the_customer_has_cannot_be_cancelled(
     order_id = await order_in(engine, ProfileStatus.ACTIVATED)
     failed = await beside(esimctl, "cancel", order_id, "--reason", "refund")
     assert failed.code == 1
-    assert f"Order {order_id}: the eSIM is activated: it is too late to cancel." in failed.err
+    assert (
+        f"Order {order_id}: The eSIM is activated already: it is too late to cancel." in failed.err
+    )
 
 
 @pytest.mark.parametrize(

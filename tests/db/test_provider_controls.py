@@ -10,7 +10,7 @@ from db import gates, provider_controls, provider_views
 from db.engine import transaction
 from db.provider_views import ProviderView
 from db.spend_guard import Spending, spend
-from domain.errors import InvalidInput, UnknownProvider
+from domain.errors import InvalidInput
 from domain.gate import (
     BreakerState,
     Gate,
@@ -114,20 +114,6 @@ async def test_resuming_forgets_failures_but_keeps_the_wait_that_was_asked_for(
     assert (gate["failures"], gate["opened_at"], gate["probe_at"]) == (0, None, None)
     assert gate["blocked_until"] is not None
     assert (await seen(engine)).health is Health.BLOCKED
-
-
-async def test_an_unknown_provider_is_refused_with_those_there_are(engine: AsyncEngine) -> None:
-    """Known are those with a gate, a plan or a purchase, and those the caller names."""
-    await sells(engine, "AIRALO")
-    await in_doubt(engine, await paid_order(engine), provider="ESIM_ACCESS")
-    await run(engine, "INSERT INTO provider_gates (provider) VALUES ('ES2PLUS')")
-    with pytest.raises(UnknownProvider, match="there is: AIRALO, ES2PLUS, ESIM_ACCESS"):
-        await pause(engine, provider="NOBODY")
-    with pytest.raises(UnknownProvider):
-        await resume(engine, provider="NOBODY")
-    async with transaction(engine) as connection:
-        await provider_controls.pause(connection, "LOCAL", "ana", "a test", known=["LOCAL"])
-        assert await provider_controls.names(connection) >= {"LOCAL", "AIRALO"}
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "\0"])

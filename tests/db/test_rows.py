@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Select, Table, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import catalogue, columns, events, payments, profiles, review_pages, tables, users
+from db import catalogue, columns, events, payments, profiles, reviews, tables, users
 from db import orders as orders_module
 from db.columns import OrderColumns
 from db.engine import transaction
@@ -36,8 +36,8 @@ READS: list[tuple[Select[Any], type]] = [
     (orders_module.READ, orders_module.Order),
     (payments.READ, payments.Payment),
     (profiles.READ, profiles.Profile),
-    (review_pages.READ, review_pages.Review),
-    (review_pages.READ_REPLIES, review_pages.KeptReply),
+    (reviews.READ, reviews.Review),
+    (reviews.READ_REPLIES, reviews.KeptReply),
     (users.READ, users.User),
 ]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from db import reviews
-from db.reviews import Decision
 from domain.codes import sold_code
 from domain.errors import InvalidInput
 from domain.provider import EsimProvider, ProvisionedEsim, ProvisionRequest
 from domain.purchase import Resolution
+from operations import reviews
+from operations.reviews import Decision
 from providers import ENABLING
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox

@@ -8,12 +8,12 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.pause_points import PausePoints
 from activities.purchase.buy import ProviderActivities, PurchaseOrder, PurchaseRules
-from db import reviews
-from db.reviews import Decision
 from domain.errors import ActivationCancelled
 from domain.provider import EsimProvider
 from domain.purchase import Resolution
 from domain.review import FollowUp
+from operations import reviews
+from operations.reviews import Decision
 from providers import ENABLING
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox

@@ -10,11 +10,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.pause_points import PausePoint, PausePoints
 from activities.purchase.buy import ProviderActivities, PurchaseOrder, PurchaseRules
-from db import reviews
-from db.reviews import Decision
 from domain.codes import sold_code
 from domain.provider import Bought, EsimProvider
 from domain.purchase import Resolution
+from operations import reviews
+from operations.reviews import Decision
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from tests.doubts import CODE, ICCID

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Container
 from typing import TypeVar
 
-from cli.stock_file import Finding, Record
 from db.stock_import import Catalogue, StockRow
 from domain.codes import MAX_LENGTH, InstallCodes, install_codes, parse_activation_code
 from domain.errors import InvalidInput
 from domain.iccid import parse_iccid
 from domain.stock import StockStatus
+from operations.stock_import.file import Finding, Record
 
 T = TypeVar("T")
 

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import review_pages, reviews
+from db import reviews as stored
 from db.engine import transaction
 from db.locks import PurchaseLock
-from db.reviews import Decided, Decision
 from domain.codes import SoldCode, sold_code
 from domain.errors import (
     DuplicateStock,
@@ -23,6 +22,8 @@ from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState, Resolution
 from domain.review import FollowUp
 from domain.stock import StockStatus
+from operations import reviews
+from operations.reviews import Decided, Decision
 from tests.cli.profile_states import order_in
 from tests.doubts import CANARY, CODE, ICCID, RAW, in_doubt, quarantined, under_review
 from tests.rows import paid_order, rows, run, stock_item, value
@@ -311,9 +312,9 @@ async def test_reviews_come_newest_first_in_pages(engine: AsyncEngine) -> None:
     await in_doubt(engine, await paid_order(engine), state=PurchaseState.SENT)
     await decide(engine, waiting.pop(), Resolution.ABSENT)
     async with transaction(engine) as connection:
-        first = await review_pages.waiting(connection, limit=2)
-        rest = await review_pages.waiting(connection, before_id=first[-1].id, limit=2)
-        airalo = await review_pages.waiting(connection, provider="AIRALO")
+        first = await stored.waiting(connection, limit=2)
+        rest = await stored.waiting(connection, before_id=first[-1].id, limit=2)
+        airalo = await stored.waiting(connection, provider="AIRALO")
     assert [review.order_id for review in first + rest] == [elsewhere, *waiting[::-1]]
     assert [review.order_id for review in airalo] == [elsewhere]
 
@@ -323,13 +324,13 @@ async def test_a_review_is_the_open_one_then_the_last_decided(engine: AsyncEngin
     order_id = await under_review(engine)
     await decide(engine, order_id, Resolution.ABSENT)
     async with transaction(engine) as connection:
-        decided = await review_pages.of_order(connection, order_id)
-        assert await review_pages.of_order(connection, await paid_order(engine)) is None
+        decided = await stored.of_order(connection, order_id)
+        assert await stored.of_order(connection, await paid_order(engine)) is None
     assert decided is not None
     assert (decided.state, decided.resolved_by) == (PurchaseState.RESOLVED, "ana")
     again = await in_doubt(engine, order_id)
     async with transaction(engine) as connection:
-        review = await review_pages.of_order(connection, order_id)
+        review = await stored.of_order(connection, order_id)
     assert review is not None
     assert (review.id, review.state) == (again, PurchaseState.UNKNOWN)
 
@@ -339,9 +340,9 @@ async def test_a_reply_is_listed_without_its_text_and_shown_on_record(engine: As
     order_id, other = await under_review(engine), await under_review(engine)
     reply_id = await quarantined(engine, order_id)
     async with transaction(engine) as connection:
-        [kept] = await review_pages.replies(connection, order_id)
-        assert await review_pages.show_reply(connection, other, reply_id, "ana") is None
-        raw = await review_pages.show_reply(connection, order_id, reply_id, "ana")
+        [kept] = await stored.replies(connection, order_id)
+        assert await stored.show_reply(connection, other, reply_id, "ana") is None
+        raw = await stored.show_reply(connection, order_id, reply_id, "ana")
     assert (kept.id, kept.size) == (reply_id, len(RAW))
     assert CANARY not in repr(kept)
     assert raw == RAW

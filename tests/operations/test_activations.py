@@ -3,9 +3,9 @@
 import pytest
 
 from domain.errors import NotWaiting
-from domain.interventions import check_retry
 from domain.order import OrderStatus
 from domain.profile import ENDED, OPEN, READY, TRANSITIONS, ProfileStatus
+from operations.activations import check_retry
 
 
 @pytest.mark.parametrize("status", ProfileStatus)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.stock_check import StockCheck
-from cli.stock_file import Finding, parse_stock
 from db.stock_import import Catalogue
+from operations.stock_import.check import StockCheck
+from operations.stock_import.file import Finding, parse_stock
 from tests.cli.stock_rows import CANARY, csv_bytes, row
 
 SOUND = csv_bytes([row(1), row(2)])

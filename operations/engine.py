@@ -1,4 +1,4 @@
-"""Calls to Temporal with a deadline: a request never hangs because Temporal is away."""
+"""Calls to Temporal with a deadline: nobody hangs because Temporal or every worker is away."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 async def answered(
     call: Awaitable[ResultT], *, deadline_seconds: float = DEADLINE_SECONDS
 ) -> ResultT:
-    """The result of a call to Temporal.
+    """Return the result of a call to Temporal.
 
     The client's own `rpc_timeout` is no deadline (0.3 s was seen to take 16 s), and a lazy
     client's first connection fails with a bare RuntimeError.
@@ -27,8 +27,14 @@ async def answered(
         EngineUnavailable: there was none in time. The call may have been carried out.
     """
     try:
-        async with asyncio.timeout(deadline_seconds):
+        async with asyncio.timeout(deadline_seconds) as deadline:
             return await call
-    except (TimeoutError, RuntimeError) as error:
+    except (TimeoutError, RuntimeError, EngineUnavailable) as error:
         log.warning("engine_call_failed", cause=type(error).__name__)
-        raise EngineUnavailable("Temporal did not answer in time.") from None
+        if deadline.expired():
+            raise EngineUnavailable(
+                "no worker answered in time; the request may still be carried out."
+            ) from None
+        if isinstance(error, EngineUnavailable):
+            raise
+        raise EngineUnavailable("Temporal does not answer (TEMPORAL_ADDRESS).") from None

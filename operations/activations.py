@@ -1,0 +1,145 @@
+"""Retrying and cancelling one activation, for the API and the command line alike."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db import profiles, purchases
+from db.engine import transaction
+from db.profiles import Profile
+from db.purchases import Purchase
+from domain.errors import AlreadyAssigned, InvalidInput, NotWaiting, OrderNotFound
+from domain.order import OrderStatus
+from domain.profile import OPEN, ProfileStatus
+from operations.engine import answered
+from operations.providers import check_offered
+from workflows.client import Activations, Started
+from workflows.messages import Intervention
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What asking for a cancellation came to.
+
+    Attributes:
+        profile: as it stands now; the workflow moves it.
+        was_cancelled: it had been cancelled before.
+        settling_at: the provider at which its purchase is still being settled.
+        left_at: the provider at which its purchase is left to a person: the run has finished.
+    """
+
+    profile: Profile
+    was_cancelled: bool
+    settling_at: str | None = None
+    left_at: str | None = None
+
+
+def intervention(actor: str, reason: str, provider: str | None = None) -> Intervention:
+    """Put a person's wish in the form that an activation hears.
+
+    Raises:
+        InvalidInput: a blank actor or reason.
+    """
+    if not actor.strip() or not reason.strip():
+        raise InvalidInput(
+            "Actor and reason must not be blank (--actor, --reason): the audit trail keeps them."
+        )
+    return Intervention(actor.strip(), reason.strip(), provider)
+
+
+def check_retry(order_status: OrderStatus, status: ProfileStatus) -> None:
+    """Refuse a retry that could not lead to an eSIM, before anything is started for it.
+
+    A reserved eSIM passes: its run may have been terminated. If it runs, the workflow refuses.
+
+    Raises:
+        NotWaiting: the eSIM is there or has ended, or the order is not paid; with the reason.
+    """
+    if status not in OPEN:
+        raise NotWaiting(f"The eSIM is {status}: there is nothing to retry.")
+    if order_status is not OrderStatus.PAID:
+        raise NotWaiting(f"The order is {order_status}: only a paid one is activated.")
+
+
+async def retry(
+    engine: AsyncEngine, activations: Activations, order_id: int, request: Intervention
+) -> Profile:
+    """Make a waiting activation try again now, and return its profile as it is afterwards.
+
+    Raises:
+        UnknownProvider: the provider that the request names cannot be bought from here.
+        OrderNotFound: there is no such order.
+        NotWaiting: it does not wait for a retry, with the reason.
+        EngineUnavailable: Temporal or every worker is away; the request may still be carried out.
+    """
+    if request.provider is not None:
+        async with transaction(engine) as connection:
+            provider = await check_offered(connection, request.provider)
+        request = Intervention(request.actor, request.reason, provider)
+    profile, _ = await _look(engine, order_id)
+    check_retry(profile.order_status, profile.status)
+    await answered(activations.retry(order_id, request))
+    return (await _look(engine, order_id))[0]
+
+
+async def cancel(
+    engine: AsyncEngine, activations: Activations, order_id: int, request: Intervention
+) -> Cancelled:
+    """End an activation whose customer has no eSIM yet. Repeating it changes nothing.
+
+    Of an order that is over, or has its eSIM, a purchase that is still open is settled, as its own
+    run would have done unless it was terminated; the order stays as it is.
+
+    Raises:
+        OrderNotFound: there is no such order.
+        AlreadyAssigned: the customer has the eSIM, and no purchase is left to settle.
+        NotWaiting: nothing runs that could be cancelled.
+        EngineUnavailable: Temporal is away; the request may still be carried out.
+    """
+    before, purchase = await _look(engine, order_id)
+    if before.status not in OPEN and purchase is None:
+        return await _over(activations, before, request)
+    if await answered(activations.cancel(order_id, request)) is Started.ENDED:
+        return await _ended(engine, order_id)
+    profile, _ = await _look(engine, order_id)
+    was_cancelled = before.status is ProfileStatus.CANCELLED
+    return Cancelled(profile, was_cancelled, purchase.provider if purchase else None)
+
+
+async def _over(activations: Activations, profile: Profile, request: Intervention) -> Cancelled:
+    """Answer for an order that is over and owes nothing: a repeated cancellation is no fault."""
+    if profile.status is not ProfileStatus.CANCELLED:
+        raise AlreadyAssigned(f"The eSIM is {profile.status} already: it is too late to cancel.")
+    # A run that was terminated half-way may have left a reservation: asking again frees it.
+    await answered(activations.cancel(profile.order_id, request))
+    return Cancelled(profile, was_cancelled=True)
+
+
+async def _ended(engine: AsyncEngine, order_id: int) -> Cancelled:
+    """Answer for an order whose run has finished: what it left open is a person's task."""
+    profile, purchase = await _look(engine, order_id)
+    left_at = purchase.provider if purchase else None
+    if profile.status is ProfileStatus.CANCELLED:
+        return Cancelled(profile, was_cancelled=True, left_at=left_at)
+    if profile.status in OPEN:
+        raise NotWaiting("The activation has ended already: nothing runs that could be cancelled.")
+    left = f" Its purchase at {left_at} is left to a person: esimctl status {order_id}"
+    raise AlreadyAssigned(f"The eSIM is {profile.status} already.{left if left_at else ''}")
+
+
+async def _look(engine: AsyncEngine, order_id: int) -> tuple[Profile, Purchase | None]:
+    """Read an order's profile and its purchase that is still to be settled.
+
+    An order that was written by hand gets its profile here.
+
+    Raises:
+        OrderNotFound: there is no such order.
+    """
+    async with transaction(engine) as connection:
+        profile = await profiles.find(connection, order_id)
+        if profile is None:
+            await profiles.ensure(connection, order_id)
+            profile = await profiles.find(connection, order_id)
+        if profile is None:
+            raise OrderNotFound("Order not found")
+        return profile, await purchases.unsettled_for(connection, order_id)

@@ -1,0 +1,123 @@
+"""Pausing, resuming and watching providers, and which of them may be named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db import provider_controls, provider_views
+from db.engine import transaction
+from db.provider_views import ProviderView
+from domain.errors import UnknownProvider
+from domain.redaction import as_note
+from operations.waking import WAITING_AT_MOST, wake
+from workflows.client import Activations
+from workflows.messages import Intervention
+
+_NO_WORKER = "No worker has said yet what it can buy from: start one."
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What came of letting a provider be called again.
+
+    Attributes:
+        view: the provider as it is now.
+        waiting: orders that wait for it, as far as they were looked at.
+        woken: those of them that were asked to try again.
+    """
+
+    view: ProviderView
+    waiting: int
+    woken: int
+
+    @property
+    def next_step(self) -> str:
+        """Say what is left to do, in words for a person."""
+        if self.woken < self.waiting:
+            return (
+                f"Temporal does not answer: {self.woken} of the {self.waiting} orders that wait"
+                " for it were asked to try again. The others do so by themselves."
+            )
+        if self.waiting == WAITING_AT_MOST:
+            return (
+                f"The {self.waiting} that wait longest were asked; the others try again by"
+                " themselves."
+            )
+        return "Nothing: it may be called again."
+
+
+async def overview(engine: AsyncEngine) -> list[ProviderView]:
+    """List every provider that the worker offers, has a gate, sells a plan or was bought from."""
+    async with transaction(engine) as connection:
+        return await provider_views.overview(connection)
+
+
+async def pause(engine: AsyncEngine, provider: str, actor: str, reason: str) -> ProviderView:
+    """Keep a provider from being called, by the whole fleet, until it is resumed.
+
+    Repeating it updates who and why. Stock and other providers go on; purchases that were sent
+    already are not taken back.
+
+    Raises:
+        InvalidInput: a blank actor or reason.
+        UnknownProvider: names those there are.
+    """
+    async with transaction(engine) as connection:
+        name = await check_known(connection, provider)
+        await provider_controls.pause(connection, name, actor, reason)
+        return await provider_views.one(connection, name)
+
+
+async def resume(
+    engine: AsyncEngine, activations: Activations, provider: str, actor: str, reason: str
+) -> Resumed:
+    """Let a provider be called again, forget its failures, and wake the orders that wait for it.
+
+    A wait that the provider itself asked for (`blocked_until`) is still kept. The provider is
+    resumed even if Temporal is away: then orders try again by themselves.
+
+    Raises:
+        InvalidInput: a blank actor or reason.
+        UnknownProvider: names those there are.
+    """
+    async with transaction(engine) as connection:
+        name = await check_known(connection, provider)
+        await provider_controls.resume(connection, name, actor, reason)
+        view = await provider_views.one(connection, name)
+        waiting = await provider_controls.waiting_for(connection, name, limit=WAITING_AT_MOST)
+    said = Intervention(actor, f"{name} is resumed: {as_note(reason)}")
+    return Resumed(view, len(waiting), await wake(activations, waiting, said))
+
+
+async def check_offered(connection: AsyncConnection, provider: str) -> str:
+    """Return the name of a provider that this deployment's worker can buy from.
+
+    Blanks around it and its case do not matter.
+
+    Raises:
+        UnknownProvider: names those there are.
+    """
+    there = sorted(await provider_controls.offered(connection))
+    return _chosen(provider, there, "There is no such provider to buy from here (--provider)")
+
+
+async def check_known(connection: AsyncConnection, provider: str) -> str:
+    """Return the name of a provider that the worker offers, or that ever had to do with an order.
+
+    An empty answer to a misspelt name would look like good news.
+
+    Raises:
+        UnknownProvider: names those there are.
+    """
+    there = sorted(await provider_controls.names(connection))
+    return _chosen(provider, there, "There is no such provider")
+
+
+def _chosen(provider: str, there: Sequence[str], refusal: str) -> str:
+    name = provider.strip().upper()
+    if name in there:
+        return name
+    if not there:
+        raise UnknownProvider(f"{refusal}. {_NO_WORKER}")
+    raise UnknownProvider(f"{refusal}; there is: {', '.join(there)}.")
