@@ -1,4 +1,8 @@
-"""Let the worker say which providers it can buy from."""
+"""Let the worker say which providers it can buy from.
+
+Revision ID: 0006
+Revises: 0005
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,4 +22,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("SET lock_timeout = '5s'")
     op.drop_column("provider_gates", "offered")
