@@ -60,6 +60,7 @@ MEANINGS = {
     "activation-cancelled": Meaning("ends", http=told(409, "activation-cancelled")),
     "illegal-transition": Meaning("", http=told(409, "illegal-transition")),
     "not-waiting": Meaning("", http=told(409, "not-waiting")),
+    "already-assigned": Meaning("", http=told(409, "already-assigned")),
     "needs-review": Meaning("", parked=REVIEW),
     "not-in-review": Meaning("", http=told(409, "not-in-review")),
     "webhook-refused": Meaning(""),
