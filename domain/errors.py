@@ -1,9 +1,8 @@
 """The one tree of errors, and what follows from each.
 
 Foreign exceptions become one of these at the edge where they arise. Messages are read by
-customers, ops and logs alike: they never hold an activation code, an LPA string, a credential or a
-provider's raw reply. `code` is the machine-readable name; it crosses the wire (problem documents,
-`FailureCode`, workflow histories), so it never changes.
+customers, ops and logs alike: they never hold a code, a credential or a provider's raw reply.
+`code` crosses the wire (problem documents, `FailureCode`, histories), so it never changes.
 
 The columns are attributes of the classes (`http` is `http_status`); a dot stands for what holds for
 any error. A test compares the drawing with the classes.
@@ -87,8 +86,7 @@ class EsimError(Exception):
         fails_over: nothing was booked, for certain: another provider may be asked.
         is_outage: it counts against the provider's health, and is worth waiting out for days.
         drops_seller: the next round leaves a provider that a person named, for the plan's route.
-        http_status: how the API answers; 500 if the error is not the client's business.
-        http_detail: what it says then; the message stands for `{message}`.
+        http_status, http_detail: how the API answers, and what it says for `{message}`.
         http_retry: whether the same request can succeed later by itself.
         next_step: what a person at the command line does about it.
     """
@@ -389,11 +387,7 @@ class ProviderReplyUnusable(ProviderOutcomeUnknown):
     is_outage = False  # it answered
 
     def __init__(
-        self,
-        message: str,
-        *,
-        raw: str | None = None,
-        reply: Mapping[str, object] | None = None,
+        self, message: str, *, raw: str | None = None, reply: Mapping[str, object] | None = None
     ) -> None:
         super().__init__(message, reply=reply)
         self.raw = raw
