@@ -1,5 +1,6 @@
 """docs/sandbox.md says what the code does."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.misbehaviours import MEANINGS
@@ -8,13 +9,11 @@ from sandbox.sandbox import CONTRACTS
 _PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 
 
-def test_the_table_of_misbehaviours_is_complete() -> None:
-    """Name, sentence and options of every one, in the code's order."""
-    rows = [line.split(" | ")[:3] for line in _PAGE.splitlines() if line.startswith("| `")]
-    listed = [row for row in rows if row[0].strip("| `") in set(MEANINGS)]
+def test_the_list_of_misbehaviours_is_complete() -> None:
+    """Name, options and sentence of every one, in the code's order."""
+    listed = [line for line in _PAGE.splitlines() if line.startswith("- `") and _kind(line)]
     assert listed == [
-        [f"| `{kind}`", said.sentence, _options(said.options) or "none"]
-        for kind, said in MEANINGS.items()
+        f"- `{kind}`{_options(said.options)}: {said.sentence}" for kind, said in MEANINGS.items()
     ]
 
 
@@ -23,6 +22,10 @@ def test_every_operation_is_named() -> None:
     assert all(f"`{name}`" in _PAGE for contract in CONTRACTS for name in contract.operations)
 
 
-def _options(options: object) -> str:
-    assert isinstance(options, dict)
-    return ", ".join(f"`{name}={value}`" for name, value in options.items())
+def _kind(line: str) -> bool:
+    return line.split("`")[1] in set(MEANINGS)
+
+
+def _options(options: Mapping[str, float | str]) -> str:
+    told = ", ".join(f"`{name}={value}`" for name, value in options.items())
+    return f" ({told})" if told else ""
