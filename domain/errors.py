@@ -4,8 +4,7 @@ Foreign exceptions become one of these at the edge where they arise. Messages ar
 customers, ops and logs alike: they never hold a code, a credential or a provider's raw reply.
 `code` crosses the wire (problem documents, `FailureCode`, histories), so it never changes.
 
-The columns are attributes of the classes (`http` is `http_status`); a dot stands for what holds for
-any error. A test compares the drawing with the classes.
+The columns are attributes of the classes; a dot is what holds for any error. A test compares them.
 
                                   retry     on_failure parks_as            fails_over is_outage http
 EsimError                         never     park       provisioning_failed no         no        500
@@ -83,7 +82,7 @@ class EsimError(Exception):
         benign: it is expected: Temporal counts and logs it as no defect.
         on_failure: what the activation does then.
         parks_as: how it waits, if it parks at once or after its rounds.
-        fails_over: nothing was booked, for certain: another provider may be asked.
+        fails_over: nothing was booked, so another provider may be asked.
         is_outage: it counts against the provider's health, and is worth waiting out for days.
         drops_seller: the next round leaves a provider that a person named, for the plan's route.
         http_status, http_detail: how the API answers, and what it says for `{message}`.
@@ -397,5 +396,5 @@ _BY_CODE = {kind.code: kind for kind in EsimError.kinds()}
 
 
 def by_code(code: str) -> type[EsimError]:
-    """The class that a code names; `EsimError` itself if it names none, as for a defect of ours."""
+    """The class that a code names; `EsimError` itself if it names none, as for a defect."""
     return _BY_CODE.get(code, EsimError)
