@@ -1,4 +1,4 @@
-"""What an ES2+ function that reports "Failed" means to us (table: docs/providers/es2plus.md).
+"""What an ES2+ function that reports "Failed" means to us (why: docs/providers/es2plus.md).
 
 Reasons of class 1, 2, 3 and 6 (access, format, conditions, security) are found before anything
 is done. With class 4 and 5 (processing, transport), or without a readable code, the SM-DP+ had
