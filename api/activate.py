@@ -10,21 +10,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
-from api.failures import sentence
+from api.activations import ActivationBody, sentence
+from api.esims import EsimBody
 from api.http import preferences, problems
 from api.http.auth import Caller, RateLimitedUser
+from api.http.ids import Id
 from api.http.problems import Problem
+from api.http.waiting import DELIVERY_GRACE_SECONDS, Waiter, has_settled, read_profile
 from api.resources import Resources, Shared
-from api.schemas import ActivateRequest, ActivationBody, EsimBody
-from api.settlement import DELIVERY_GRACE_SECONDS, Settlement, has_settled, read_profile
 from db import nudges, orders, profiles
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import OrderNotFound, OrderNotPaid
 from domain.order import OrderStatus
 from domain.profile import PARKED, READY, ProfileStatus
-from operations.engine import answered
+from operations.deadline import answered
 from workflows.client import Started
 from workflows.messages import Intervention
 
@@ -41,6 +43,12 @@ class _Activation:
     shared: Resources
     caller: Caller
     order_id: int
+
+
+class ActivateRequest(BaseModel):
+    """Which paid order to turn into an eSIM."""
+
+    order_id: Id
 
 
 @router.post(
@@ -73,11 +81,11 @@ async def _activate(activation: _Activation, wait_seconds: float) -> Response:
     shared = activation.shared
     # Subscribed before the first read: nothing that happens after it goes unheard.
     with shared.notifications.subscribe(activation.order_id) as subscription:
-        settlement = Settlement(shared.reads, shared.notifications, subscription)
+        waiter = Waiter(shared.reads, shared.notifications, subscription)
         first = await _own_profile(activation)
         if first.status is ProfileStatus.ASSIGNED:
             # It is being handed over: a moment later the answer is the one that stays.
-            first = await settlement.wait(first, min(wait_seconds, DELIVERY_GRACE_SECONDS))
+            first = await waiter.wait(first, min(wait_seconds, DELIVERY_GRACE_SECONDS))
         if first.status in READY:
             return _ready(first, {"Idempotent-Replayed": "true"})
         _refuse_what_cannot_start(first)
@@ -86,7 +94,7 @@ async def _activate(activation: _Activation, wait_seconds: float) -> Response:
                 await _nudge(activation, first)
             else:
                 await _start(activation, first)
-            return _answer(await settlement.wait(first, wait_seconds), first, shared)
+            return _answer(await waiter.wait(first, wait_seconds), first, shared)
 
 
 async def _own_profile(activation: _Activation) -> Profile:

@@ -4,19 +4,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
 
 from api import event_stream
+from api.event_stream import EventBody
 from api.http import problems
 from api.http.auth import User
 from api.http.ids import PathId
 from api.http.paging import AskedPage
+from api.http.scalars import Instant
+from api.http.waiting import read_profile
 from api.resources import Shared
-from api.schemas import ActivationBody, EventBody
-from api.settlement import read_profile
 from db import events
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import OrderNotFound
+from domain.profile import ProfileStatus
 
 router = APIRouter(prefix="/api/activations/{order_id:id}", tags=["Activations"])
 
@@ -31,6 +34,100 @@ async def _visible_profile(order_id: PathId, caller: User, shared: Shared) -> Pr
 
 
 Visible = Annotated[Profile, Depends(_visible_profile)]
+
+
+_UNABLE = {
+    ProfileStatus.PENDING_ACTIVATION: (
+        "Unable to provision eSIM right now. We keep trying; please check again in a few minutes."
+    ),
+    ProfileStatus.EXHAUSTED: (
+        "Unable to provision eSIM: this plan is out of stock. It follows as soon as there is more."
+    ),
+    ProfileStatus.PROVISIONING_FAILED: (
+        "Unable to provision eSIM. Our team looks into it; there is nothing you need to do."
+    ),
+    ProfileStatus.NEEDS_REVIEW: ("Unable to provision eSIM until our team has checked the order."),
+}
+
+
+def sentence(status: ProfileStatus) -> str:
+    """Why there is no eSIM yet, and what comes next, in words for the customer."""
+    return _UNABLE.get(status, _UNABLE[ProfileStatus.PENDING_ACTIVATION])
+
+
+class FailureBody(BaseModel):
+    """Why the last round of attempts gave no eSIM."""
+
+    code: str = Field(description="For programs.")
+    detail: str = Field(description="For the customer.")
+    reason: str | None = Field(description="For ops alone: null for everybody else.")
+
+    @classmethod
+    def of(cls, profile: Profile, *, for_ops: bool) -> "FailureBody | None":
+        """Show a profile's failure, if it has one."""
+        if profile.failure_code is None:
+            return None
+        return cls(
+            code=profile.failure_code,
+            detail=sentence(profile.status),
+            reason=profile.failure_reason if for_ops else None,
+        )
+
+
+class LinksBody(BaseModel):
+    """Where to read on."""
+
+    self: str
+    timeline: str
+    events: str
+    esim: str
+
+
+class ActivationBody(BaseModel):
+    """Where an activation stands. Holds no code."""
+
+    id: int = Field(description="The eSIM's id.")
+    order_id: int
+    plan_id: int
+    status: ProfileStatus
+    failure: FailureBody | None
+    failed_rounds: int
+    inventory_item_id: int | None
+    created_at: Instant
+    updated_at: Instant
+    started_at: Instant | None
+    provisioned_at: Instant | None
+    activated_at: Instant | None
+    links: LinksBody
+
+    @classmethod
+    def of(cls, profile: Profile, *, for_ops: bool) -> "ActivationBody":
+        """Show a profile without its codes; why it failed in detail is for ops."""
+        return cls(
+            id=profile.id,
+            order_id=profile.order_id,
+            plan_id=profile.plan_id,
+            status=profile.status,
+            failure=FailureBody.of(profile, for_ops=for_ops),
+            failed_rounds=profile.failed_rounds,
+            inventory_item_id=profile.inventory_item_id,
+            created_at=profile.created_at,
+            updated_at=profile.updated_at,
+            started_at=profile.started_at,
+            provisioned_at=profile.provisioned_at,
+            activated_at=profile.activated_at,
+            links=_links(profile),
+        )
+
+
+def _links(profile: Profile) -> LinksBody:
+    activation = f"/api/activations/{profile.order_id}"
+    return LinksBody(
+        self=activation,
+        timeline=f"{activation}/timeline",
+        events=f"{activation}/events",
+        esim=f"/api/esims/{profile.id}",
+    )
 
 
 @router.get("", responses=problems.responses(401, 404, 422, 503))

@@ -3,20 +3,15 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 
+from api.activations import ActivationBody
 from api.http import problems
 from api.http.auth import Admin
 from api.http.ids import PathId
 from api.http.paging import AskedPage
+from api.http.scalars import ProviderName, Text
 from api.resources import Resources, Shared
-from api.schemas import (
-    ActivationBody,
-    ActivationDetailBody,
-    CancelledBody,
-    CancelRequest,
-    EngineBody,
-    RetryRequest,
-)
 from db import profiles
 from db.engine import transaction
 from db.profiles import Profile
@@ -24,13 +19,52 @@ from domain.errors import EngineUnavailable, OrderNotFound
 from domain.profile import ProfileStatus
 from operations import activations as operations
 from operations.activations import intervention
-from operations.engine import answered
+from operations.deadline import answered
 
 router = APIRouter(prefix="/api/admin/activations", tags=["Admin"])
 
 # A query needs a live worker; a page of ops must not hang on it.
 _STATE_DEADLINE_SECONDS = 2.0
 _INTERVENTION = problems.responses(401, 403, 404, 409, 413, 415, 422, 503)
+
+
+_ELSEWHERE = "Buy here instead of along the plan's route (plan_codes)."
+
+
+class RetryRequest(BaseModel):
+    """Why somebody wants a waiting activation to try again now."""
+
+    reason: Text
+    provider: ProviderName | None = Field(None, description=_ELSEWHERE)
+
+
+class CancelRequest(BaseModel):
+    """Why somebody wants an activation to end."""
+
+    reason: Text
+
+
+class EngineBody(BaseModel):
+    """What Temporal alone knows of a running activation."""
+
+    step: str
+    provider: str | None
+    next_round_at: str | None
+
+
+class ActivationDetailBody(ActivationBody):
+    """An activation as ops see it."""
+
+    user_id: int
+    engine: EngineBody | None = Field(description="Null if nothing runs or Temporal is away.")
+
+
+class CancelledBody(ActivationBody):
+    """An activation that was asked to end."""
+
+    settling_at: str | None = Field(
+        description="The provider at which its purchase is still being settled, if there is one."
+    )
 
 
 @router.get("", responses=problems.responses(401, 403, 422, 503))

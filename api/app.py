@@ -28,7 +28,7 @@ from api.http.bodies import JsonBodyMiddleware
 from api.http.limits import Admission, RateLimit
 from api.http.request_id import RequestIdMiddleware
 from api.http.shutdown import notice_of_shutdown
-from api.http.tokens import KnownUsers, Tokens
+from api.http.tokens import BearerTokens, KnownUsers
 from api.resources import Resources
 from db.engine import create_engine
 from db.listen import Notifications
@@ -147,7 +147,7 @@ async def _resources(
                     reads=reads,
                     activations=Activations(client, settings.temporal.temporal_task_queue),
                     notifications=notifications,
-                    tokens=Tokens(settings.auth),
+                    tokens=BearerTokens(settings.auth),
                     users=KnownUsers(reads),
                     rate_limit=RateLimit(settings.api.rate_limit_per_minute),
                     admission=Admission(settings.api.activation_admission_limit),

@@ -2,26 +2,74 @@
 
 import asyncio
 import io
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import quote
 
 import segno
 from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
 
 from api.http import problems
 from api.http.auth import User
 from api.http.ids import PathId
 from api.http.paging import AskedPage
 from api.http.problems import Problem
+from api.http.scalars import Instant
 from api.resources import Shared
-from api.schemas import EsimBody
 from db import profiles
 from db.engine import transaction
 from db.profiles import Profile
+from domain.codes import parse_activation_code
+from domain.errors import InvalidActivationCode
+from domain.profile import ProfileStatus
 
 router = APIRouter(prefix="/api/esims", tags=["eSIMs"])
 
 _QR_SCALE = {"svg": 4, "png": 8}
 _MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png"}
+
+
+_APPLE_INSTALL = "https://esimsetup.apple.com/esim_qrcode_provisioning?carddata="
+
+
+class EsimBody(BaseModel):
+    """An eSIM as its owner sees it. The codes are null until it is ready."""
+
+    id: int
+    order_id: int
+    activation_code: str | None
+    iccid: str | None
+    status: ProfileStatus
+    created_at: Instant
+    provisioned_at: Instant | None
+    provider_reference: str | None
+    qr_payload: str | None
+    instructions: str | None
+    confirmation_code: str | None = Field(
+        description="What the phone asks for while it installs the eSIM. Null if it asks for"
+        " nothing; also if it does and we do not have it: then `installable` is false."
+    )
+    inventory_item_id: int | None
+    plan_id: int
+    country_id: int | None
+    carrier_id: int | None
+    plan_snapshot: dict[str, Any]
+    installable: bool = Field(
+        description="A phone can install it by scanning the QR code, and a confirmation code that"
+        " the QR code asks for is there."
+    )
+    apple_install_url: str | None = Field(description="Installs with one tap (iOS 17.4 and later).")
+
+    @classmethod
+    def of(cls, profile: Profile) -> "EsimBody":
+        """Show a profile to its owner."""
+        installable = _is_installable(profile)
+        shown = {name: getattr(profile, name) for name in _SHOWN}
+        url = _APPLE_INSTALL + quote(profile.qr_payload or "", safe="") if installable else None
+        return cls(**shown, installable=installable, apple_install_url=url)
+
+
+_SHOWN = EsimBody.model_fields.keys() & Profile.__dataclass_fields__.keys()
 
 
 @router.get("/mine", responses=problems.responses(401, 422, 503))
@@ -89,3 +137,14 @@ def _draw(payload: str, kind: Literal["svg", "png"]) -> bytes:
     # A light ground of its own, or it cannot be scanned on a dark page.
     code.save(image, kind=kind, scale=_QR_SCALE[kind], light="white")
     return image.getvalue()
+
+
+def _is_installable(profile: Profile) -> bool:
+    """Whether the owner is shown all that a phone will ask for."""
+    if profile.qr_payload is None:
+        return False
+    try:
+        code = parse_activation_code(profile.qr_payload)
+    except InvalidActivationCode:
+        return False
+    return bool(profile.confirmation_code) or not code.confirmation_required

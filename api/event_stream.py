@@ -1,23 +1,54 @@
 """Server-sent events: an order's timeline as it happens."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi.sse import format_sse_event
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.http.ids import MAXIMUM_ID
+from api.http.scalars import Instant
 from api.resources import Resources
-from api.schemas import EventBody
 from db import events, profiles
 from db.events import Event
 from domain.errors import StorageUnavailable
-from domain.profile import ENDED
+from domain.profile import ENDED, ProfileStatus
 
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT_SECONDS = 15.0
 
 _PAGE = 200
 _RECONNECT_AFTER_MILLISECONDS = 2000
+
+
+class EventBody(BaseModel):
+    """One line of an order's timeline. Who did it, where, and why it failed is for ops alone."""
+
+    id: int
+    kind: str
+    from_status: ProfileStatus | None
+    to_status: ProfileStatus | None
+    error_code: str | None
+    error: str | None
+    created_at: Instant
+    actor: str | None = None
+    attempt: int | None = None
+    workflow_id: str | None = None
+    run_id: str | None = None
+    payload: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, event: Event, *, for_ops: bool) -> "EventBody":
+        """Show an event; customers see neither the names of staff nor the machinery."""
+        shown = {name: getattr(event, name) for name in Event.__dataclass_fields__}
+        shown["payload"] = dict(event.payload)
+        if not for_ops:
+            shown |= dict.fromkeys(_FOR_OPS)
+        return cls(**shown)
+
+
+_FOR_OPS = ("error", "actor", "attempt", "workflow_id", "run_id", "payload")
 
 
 def position(last_event_id: str | None) -> int:

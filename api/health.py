@@ -13,7 +13,7 @@ from api.http.problems import RETRY_AFTER_SECONDS, Problem
 from api.resources import Shared
 from db.engine import transaction
 from domain.errors import EsimError
-from operations.engine import answered
+from operations.deadline import answered
 
 router = APIRouter(tags=["Health"])
 

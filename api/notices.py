@@ -18,7 +18,7 @@ from db import notices
 from db.engine import transaction
 from domain.errors import EngineUnavailable, NoticeRefused
 from domain.notice import NoticeReader, Receipt
-from operations.engine import answered
+from operations.deadline import answered
 
 router = APIRouter(prefix="/api/webhooks", tags=["Providers"])
 

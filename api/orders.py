@@ -1,23 +1,26 @@
 """Placing orders and reading one's own."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
-from pydantic import StringConstraints
+from pydantic import BaseModel, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.esims import EsimBody
 from api.http import problems
 from api.http.auth import RateLimitedUser, User
-from api.http.ids import PathId
+from api.http.ids import Id, PathId
 from api.http.paging import AskedPage
 from api.http.problems import Problem
+from api.http.scalars import Currency, Instant
 from api.resources import Shared
-from api.schemas import OrderBody, OrderRequest
 from db import catalogue, orders, profiles
 from db.catalogue import Plan
 from db.engine import transaction
 from db.orders import Order
+from db.profiles import Profile
 from domain.errors import OrderNotFound
+from domain.order import OrderStatus
 
 router = APIRouter(prefix="/api/orders", tags=["Orders"])
 
@@ -25,6 +28,48 @@ IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")] | None,
     Header(description="The same key and body give the same order, however often they are sent."),
 ]
+
+
+# ISO 4217: every other currency we may meet has two decimals.
+_DECIMALS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3} | dict.fromkeys(
+    ("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"), 0
+)
+
+
+class OrderRequest(BaseModel):
+    """Which plan to order; the currency must be the plan's."""
+
+    plan_id: Id
+    currency: Currency = "USD"
+
+
+class OrderBody(BaseModel):
+    """An order as its owner sees it."""
+
+    id: int
+    plan_id: int
+    status: OrderStatus
+    currency: str
+    amount_minor_units: int
+    amount_major: float
+    created_at: Instant
+    plan_snapshot: dict[str, Any]
+    esim_profile: EsimBody | None
+
+    @classmethod
+    def of(cls, order: Order, profile: Profile | None) -> "OrderBody":
+        """Show an order to its owner."""
+        return cls(
+            id=order.id,
+            plan_id=order.plan_id,
+            status=order.status,
+            currency=order.currency,
+            amount_minor_units=order.amount_minor_units,
+            amount_major=order.amount_minor_units / 10 ** _DECIMALS.get(order.currency, 2),
+            created_at=order.created_at,
+            plan_snapshot=dict(order.plan_snapshot),
+            esim_profile=EsimBody.of(profile) if profile else None,
+        )
 
 
 @router.post(

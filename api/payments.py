@@ -7,19 +7,22 @@ provider of real money brings a signed webhook of its own.
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel
 
 from api.http import problems
 from api.http.auth import RateLimitedUser
+from api.http.ids import Id
 from api.http.problems import Problem
+from api.http.scalars import Text
 from api.resources import Shared
-from api.schemas import PaymentBody, PaymentReport, PaymentRequest, ReportBody
 from db import orders, payments, profiles
 from db.engine import transaction
+from db.payments import Payment
 from domain.errors import OrderNotFound
 from domain.order import OrderStatus
 from domain.payment import PaymentStatus
 from domain.profile import ProfileStatus
-from operations.engine import answered
+from operations.deadline import answered
 from workflows.messages import Intervention
 
 router = APIRouter(prefix="/api/payments", tags=["Payments"])
@@ -33,6 +36,43 @@ _CANCELLED = (
     "activation-cancelled",
     "The activation of this order was cancelled; place a new one.",
 )
+
+
+class PaymentRequest(BaseModel):
+    """Which order to pay."""
+
+    order_id: Id
+    provider: Literal["MOCK"] | None = None
+
+
+class PaymentReport(BaseModel):
+    """What the MOCK payment provider says of an intent."""
+
+    provider: Literal["MOCK"] = "MOCK"
+    intent_id: Text
+    status: Literal["succeeded", "failed", "refunded"]
+
+
+class PaymentBody(BaseModel):
+    """An intent to pay for an order."""
+
+    intent_id: str
+    status: PaymentStatus
+    provider: str
+    amount_minor_units: int
+    currency: str
+
+    @classmethod
+    def of(cls, payment: Payment) -> "PaymentBody":
+        """Show a payment."""
+        return cls.model_validate(payment, from_attributes=True)
+
+
+class ReportBody(BaseModel):
+    """The answer to a payment provider's report."""
+
+    status: Literal["processed"] = "processed"
+    intent_status: PaymentStatus
 
 
 @router.post(

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.http.limits import Admission, RateLimit
-from api.http.tokens import KnownUsers, Tokens
+from api.http.tokens import BearerTokens, KnownUsers
 from db.listen import Notifications
 from db.shared_reads import SharedReads
 from domain.notice import NoticeReader
@@ -25,7 +25,7 @@ class Resources:
     reads: SharedReads
     activations: Activations
     notifications: Notifications
-    tokens: Tokens
+    tokens: BearerTokens
     users: KnownUsers
     rate_limit: RateLimit
     admission: Admission

@@ -1,28 +1,187 @@
 """Purchases in doubt: what is known of them, and what a person decides. For ops alone."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field, SecretStr
 
+from api.event_stream import EventBody
 from api.http import problems
 from api.http.auth import Admin
 from api.http.ids import PathId
 from api.http.paging import AskedPage
 from api.http.problems import Problem
-from api.purchase_schemas import ResolvedBody, ResolveRequest, ReviewBody, ReviewDetailBody
+from api.http.scalars import Instant, ProviderName, Text
 from api.resources import Shared
-from api.schemas import ProviderName
 from db import events
 from db import reviews as stored
 from db.engine import transaction
+from db.events import Event
+from db.reviews import KeptReply, Review
+from domain.codes import SoldCode, sold_code
+from domain.errors import InvalidInput
+from domain.order import OrderStatus
+from domain.profile import ProfileStatus
+from domain.purchase import PurchaseState, Resolution
+from domain.review import FollowUp
+from domain.stock import StockStatus
 from operations import reviews
 from operations.providers import check_known
+from operations.review_words import effects
+from operations.reviews import Decision, Resolved
 
 router = APIRouter(prefix="/api/admin/reviews", tags=["Reviews"])
 
 log = structlog.get_logger(__name__)
+
+
+# SecretStr: neither a validation error nor a repr shows it.
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=300)]
+
+
+class ResolveRequest(BaseModel):
+    """What a person has found out about a purchase in doubt."""
+
+    resolution: Resolution = Field(
+        description="`exists`: it was booked, and here is the code. `absent`: it was not booked,"
+        " so buy again; a wrong answer is a second charge. `given_up`: cancel the activation."
+    )
+    reason: Text = Field(description="How you know. No code belongs here.")
+    activation_code: Secret | None = Field(
+        None, description="For `exists`: `1$SM-DP+$MATCHING-ID`, with or without `LPA:`."
+    )
+    iccid: Text | None = Field(
+        None, description="18 to 20 digits, if the provider names one. At `ES2PLUS` always."
+    )
+    confirmation_code: Secret | None = Field(None, description="If the provider gives one.")
+    provider_order_id: Text | None = Field(None, description="What the provider calls the order.")
+
+    def decision(self, actor: str) -> Decision:
+        """What this decides, in somebody's name."""
+        return Decision(self.resolution, actor, self.reason, self._sold(), self.provider_order_id)
+
+    def _sold(self) -> SoldCode | None:
+        confirmation = self.confirmation_code.get_secret_value() if self.confirmation_code else None
+        if self.activation_code is not None:
+            return sold_code(self.activation_code.get_secret_value(), self.iccid, confirmation)
+        if self.iccid or confirmation:
+            raise InvalidInput("An ICCID or confirmation code comes with an activation code.")
+        return None
+
+
+class ResolvedBody(BaseModel):
+    """What a decision has changed, and what comes next."""
+
+    order_id: int
+    resolution: Resolution
+    provider: str
+    reference: str
+    inventory_item_id: int | None
+    item_status: StockStatus | None = Field(
+        description="`reserved`: on its way to the customer. `retired`: the order needs it no more."
+    )
+    follow_up: FollowUp = Field(description="What is asked of the activation.")
+    asked: bool = Field(description="False if there was nothing to ask, or Temporal is away.")
+    next_step: str
+
+    @classmethod
+    def of(cls, resolved: Resolved) -> "ResolvedBody":
+        """Show a decision."""
+        decided = resolved.decided
+        return cls(
+            order_id=decided.order_id,
+            resolution=decided.resolution,
+            provider=decided.provider,
+            reference=decided.reference,
+            inventory_item_id=decided.item_id,
+            item_status=decided.item_status,
+            follow_up=decided.follow_up,
+            asked=resolved.asked,
+            next_step=resolved.next_step,
+        )
+
+
+class ReviewBody(BaseModel):
+    """A purchase in doubt, or one that a person has decided."""
+
+    id: int = Field(description="The purchase's id.")
+    order_id: int
+    user_id: int
+    plan_id: int
+    order_status: OrderStatus
+    profile_status: ProfileStatus
+    provider: str
+    reference: str = Field(description="Our key at the provider: ask for it there.")
+    provider_order_id: str | None
+    state: PurchaseState
+    attempts: int
+    request: dict[str, Any] = Field(description="What was sent, without secrets.")
+    reply: dict[str, Any] | None = Field(description="What came back, without secrets.")
+    error_code: str | None
+    error: str | None
+    inventory_item_id: int | None
+    created_at: Instant
+    sent_at: Instant | None
+    accepted_at: Instant | None
+    absent_at: Instant | None = Field(description="The first look-up that found nothing.")
+    closed_at: Instant | None
+    resolution: Resolution | None
+    resolved_by: str | None
+    resolved_reason: str | None
+
+    @classmethod
+    def of(cls, review: Review) -> "ReviewBody":
+        """Show a purchase."""
+        return cls(**_facts(review))
+
+
+class KeptReplyBody(BaseModel):
+    """A reply in quarantine. What it says has a page of its own, and reading it is recorded."""
+
+    id: int
+    reason: str
+    size: int = Field(description="Characters.")
+    created_at: Instant
+
+    @classmethod
+    def of(cls, reply: KeptReply) -> "KeptReplyBody":
+        """Show that there is a reply."""
+        return cls.model_validate(reply, from_attributes=True)
+
+
+class ChoiceBody(BaseModel):
+    """A decision that can be taken, and what it would do now."""
+
+    resolution: Resolution
+    effect: str
+
+
+class ReviewDetailBody(ReviewBody):
+    """A purchase in doubt with all there is to decide by."""
+
+    replies: list[KeptReplyBody]
+    choices: list[ChoiceBody] = Field(description="Empty once somebody has decided.")
+    timeline: list[EventBody] = Field(description="The newest events, oldest of them first.")
+    earlier_events: int = Field(
+        description="How many came before those: GET /api/activations/{id}/timeline has them."
+    )
+
+    @classmethod
+    def page(
+        cls, review: Review, replies: list[KeptReply], timeline: list[Event], earlier: int
+    ) -> "ReviewDetailBody":
+        """Show a purchase with its surroundings."""
+        in_doubt = review.state is PurchaseState.UNKNOWN
+        open_ = effects(review.profile_status, came_back=bool(replies)) if in_doubt else {}
+        return cls(
+            **_facts(review),
+            replies=[KeptReplyBody.of(reply) for reply in replies],
+            choices=[ChoiceBody(resolution=each, effect=does) for each, does in open_.items()],
+            timeline=[EventBody.of(event, for_ops=True) for event in timeline],
+            earlier_events=earlier,
+        )
 
 
 @router.get("", responses=problems.responses(401, 403, 404, 422, 503))
@@ -99,3 +258,11 @@ async def get_quarantined_reply(
         raise Problem(404, "reply-not-found", f"Order {order_id} has no such reply in quarantine.")
     log.info("reply_shown", order_id=order_id, reply_id=reply_id, actor=caller.email)
     return PlainTextResponse(raw, headers={"Cache-Control": "no-store"})
+
+
+def _facts(review: Review) -> dict[str, Any]:
+    """Chosen by name: a column added later must not show by itself."""
+    facts = {name: getattr(review, name) for name in ReviewBody.model_fields}
+    facts["request"] = dict(review.request)
+    facts["reply"] = None if review.reply is None else dict(review.reply)
+    return facts

@@ -23,7 +23,7 @@ from db.tables import orders
 from domain.errors import EngineUnavailable, OrderNotFound
 from domain.profile import OPEN
 from domain.purchase import OPEN as UNSETTLED
-from operations.engine import answered
+from operations.deadline import answered
 from operations.next_step import next_step
 from workflows.messages import workflow_id
 

@@ -61,6 +61,8 @@ READ: Select[Any] = select(
 ).join(orders, orders.c.id == profiles.c.order_id)
 
 # Built once: building a statement costs the worker more than sending it.
+_FIND = READ.where(profiles.c.order_id == bindparam("order_id"))
+_FIND_OWN = _FIND.where(orders.c.user_id == bindparam("user_id"))
 # NO KEY UPDATE: writers of events (a foreign key to the order) need not wait.
 _LOCK = READ.where(profiles.c.order_id == bindparam("order_id")).with_for_update(key_share=True)
 
@@ -92,10 +94,9 @@ async def find(
     connection: AsyncConnection, order_id: int, *, user_id: int | None = None
 ) -> Profile | None:
     """Find an order's profile; with `user_id`, only if that user owns the order."""
-    statement = READ.where(profiles.c.order_id == order_id)
-    if user_id is not None:
-        statement = statement.where(orders.c.user_id == user_id)
-    return _one(await _rows(connection, statement))
+    if user_id is None:
+        return _one(await _rows(connection, _FIND, order_id=order_id))
+    return _one(await _rows(connection, _FIND_OWN, order_id=order_id, user_id=user_id))
 
 
 async def find_by_id(

@@ -11,7 +11,7 @@ from db.purchases import Purchase
 from domain.errors import AlreadyAssigned, InvalidInput, NotWaiting, OrderNotFound
 from domain.order import OrderStatus
 from domain.profile import OPEN, ProfileStatus
-from operations.engine import answered
+from operations.deadline import answered
 from operations.providers import check_offered
 from workflows.client import Activations, Started
 from workflows.messages import Intervention

@@ -25,7 +25,7 @@ from domain.purchase import PurchaseState, Resolution
 from domain.redaction import as_note
 from domain.review import FollowUp, follow_up
 from domain.stock import StockStatus
-from operations.engine import answered
+from operations.deadline import answered
 from operations.review_words import outlook
 from workflows.client import Activations
 from workflows.messages import Intervention

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from domain.errors import EngineUnavailable
-from operations.engine import answered
+from operations.deadline import answered
 from workflows.client import Activations
 from workflows.messages import Intervention
 

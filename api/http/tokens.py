@@ -26,7 +26,7 @@ class Claims:
     scopes: frozenset[str]
 
 
-class Tokens:
+class BearerTokens:
     """Reads bearer tokens (JWT, signed with a shared secret)."""
 
     def __init__(self, settings: AuthSettings) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import app
+from api.activate import ActivateRequest
 from api.http.auth import RateLimitedUser
 from api.resources import Shared
-from api.schemas import ActivateRequest
 from tests.bench.no_op import NO_OP_PATH, NO_OP_QUEUE
 
 

@@ -39,7 +39,7 @@ async def read_profile(reads: SharedReads, order_id: int, user_id: int | None) -
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class Waiter:
     """Reads one order's row until it has settled."""
 
     reads: SharedReads

@@ -1,0 +1,28 @@
+"""Values that many bodies hold: moments, short texts, currencies, names of providers."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:  # Postgres cannot store it
+        raise ValueError("must not contain a NUL character")
+    return text
+
+
+Instant = Annotated[datetime, AfterValidator(_utc)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
+    AfterValidator(_no_nul),
+]
+ProviderName = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")
+]
