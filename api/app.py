@@ -30,7 +30,7 @@ from api.http.request_id import RequestIdMiddleware
 from api.http.shutdown import notice_of_shutdown
 from api.http.tokens import BearerTokens, KnownUsers
 from api.resources import Resources
-from db.engine import create_engine
+from db.engine import create_engine, create_read_engine
 from db.listen import Notifications
 from db.shared_reads import SharedReads
 from domain.notice import NoticeReader
@@ -131,8 +131,8 @@ def build_app(settings: AppSettings, readers: Mapping[str, NoticeReader] | None 
 async def _resources(
     settings: AppSettings, readers: Mapping[str, NoticeReader]
 ) -> AsyncIterator[Resources]:
-    engine = _engine(settings.database)
-    reads = SharedReads(engine)
+    engine, read_engine = _engines(settings.database)
+    reads = SharedReads(read_engine)
     notifications = Notifications(
         settings.database.database_url.get_secret_value(),
         connect_timeout_seconds=settings.database.database_connect_timeout_seconds,
@@ -156,14 +156,19 @@ async def _resources(
                     enabling=ENABLING,
                 )
     finally:
+        await read_engine.dispose()
         await engine.dispose()
 
 
-def _engine(settings: DatabaseSettings) -> AsyncEngine:
-    return create_engine(
-        settings.database_url.get_secret_value(),
-        pool_size=settings.database_pool_size,
-        connect_timeout_seconds=settings.database_connect_timeout_seconds,
+def _engines(settings: DatabaseSettings) -> tuple[AsyncEngine, AsyncEngine]:
+    """Build the pool for transactions and the pool for reads: half of the connections each."""
+    url = settings.database_url.get_secret_value()
+    patience = settings.database_connect_timeout_seconds
+    for_reads = max(1, settings.database_pool_size // 2)
+    for_the_rest = max(1, settings.database_pool_size - for_reads)
+    return (
+        create_engine(url, pool_size=for_the_rest, connect_timeout_seconds=patience),
+        create_read_engine(url, pool_size=for_reads, connect_timeout_seconds=patience),
     )
 
 

@@ -50,6 +50,31 @@ def create_engine(
     )
 
 
+def create_read_engine(
+    url: str, *, pool_size: int, connect_timeout_seconds: float = 5
+) -> AsyncEngine:
+    """Build a pool for single reads, of which each is a transaction of its own.
+
+    A connection is taken as it is, set up once and given back as it is: BEGIN, COMMIT, a question
+    whether it still lives and its reset would cost more than the read. Whoever uses it repeats a
+    read that finds its connection lost, as `db/shared_reads.py` does.
+    """
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=connect_timeout_seconds,
+        pool_reset_on_return=None,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": max(1, round(connect_timeout_seconds)),
+            "options": _SESSION_OPTIONS,
+        },
+    )
+
+
 def unpooled(engine: AsyncEngine) -> AsyncEngine:
     """The same database on connections of their own, opened and closed with each use."""
     return create_async_engine(

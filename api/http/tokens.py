@@ -1,6 +1,8 @@
 """Bearer tokens: what a valid one says, and whether its user exists."""
 
+import hashlib
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,7 @@ from settings import AuthSettings
 _REQUIRED = ["exp", "aud", "iss", "sub"]
 _USER_ID = re.compile(r"[1-9][0-9]{0,18}")
 _MAXIMUM_KNOWN_USERS = 10_000
+_MAXIMUM_KNOWN_TOKENS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,23 @@ class Claims:
     scopes: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A token that was checked, and until when (seconds since 1970) that holds."""
+
+    claims: Claims
+    good_until: float
+
+
 class BearerTokens:
-    """Reads bearer tokens (JWT, signed with a shared secret)."""
+    """Reads bearer tokens (JWT, signed with a shared secret), each one's signature once.
+
+    What is remembered of a token is its hash, never the token.
+    """
 
     def __init__(self, settings: AuthSettings) -> None:
         self._settings = settings
+        self._read: dict[bytes, _Known] = {}
 
     def read(self, token: str) -> Claims:
         """Check a token and return what it says.
@@ -38,9 +53,22 @@ class BearerTokens:
         Raises:
             Problem: 401, whatever is wrong with it.
         """
+        key = hashlib.sha256(token.encode(errors="replace")).digest()
+        known = self._read.get(key)
+        if known is not None and time.time() < known.good_until:
+            return known.claims
+        payload = self._checked(token)
+        claims = _claims(payload)
+        if len(self._read) >= _MAXIMUM_KNOWN_TOKENS:
+            self._read.clear()
+        # No leeway: near its end a token is checked anew each time.
+        self._read[key] = _Known(claims, float(payload["exp"]))
+        return claims
+
+    def _checked(self, token: str) -> dict[str, Any]:
         settings = self._settings
         try:
-            payload = jwt.decode(
+            payload: dict[str, Any] = jwt.decode(
                 token,
                 settings.jwt_secret.get_secret_value(),
                 algorithms=[settings.jwt_algorithm],
@@ -53,7 +81,7 @@ class BearerTokens:
             raise unauthorized("The token has expired.") from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
             raise unauthorized("The token is not valid.") from None
-        return _claims(payload)
+        return payload
 
 
 class KnownUsers:
