@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 120
 _SHOWN_FAILURES = 10
+# The dearest begin first.
 _DEAR = ("stack", "slow")
+# Temporal, days that are skipped, and a process for each command.
+_SLOW_FIXTURES = {"temporal_server", "environment", "fork", "program"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +154,19 @@ def _scope(nodeid: str) -> str:
     return file.rpartition("/")[0] if "/e2e/" in file else file
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses, and after the files were shuffled
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that no worker ends long after the others.
 
     What shares a running stack stays together.
     """
-    ranks: dict[str, int] = defaultdict(lambda: len(_DEAR))
+    ranks: dict[str, int] = defaultdict(lambda: len(_DEAR) + 1)
     for item in items:
-        rank = next((rank for rank, mark in enumerate(_DEAR) if item.get_closest_marker(mark)), 9)
         scope = _scope(item.nodeid)
+        rank = next((rank for rank, mark in enumerate(_DEAR) if item.get_closest_marker(mark)), 9)
+        if _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+            rank = min(rank, len(_DEAR))
         ranks[scope] = min(ranks[scope], rank)
-    places = {scope: place for place, scope in enumerate(ranks)}  # shuffled, as the files are
+    places = {scope: place for place, scope in enumerate(ranks)}
     items.sort(key=lambda item: (ranks[scope := _scope(item.nodeid)], places[scope]))

@@ -23,6 +23,8 @@ from local.temporal import TemporalServer
 from tests.api.server import app_settings
 from tests.api.tokens import admin
 
+pytestmark = pytest.mark.slow
+
 # For a long look: FUZZ_EXAMPLES=300
 _EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 _AWAY = (502, 503)

@@ -13,6 +13,8 @@ from local.postgres import Postgres, run_postgres
 from local.process import spawn, stop, wait_until
 from tests.local.running import wait_until_gone
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def private_folder(tmp_path: Path) -> Path:

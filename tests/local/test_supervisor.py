@@ -5,9 +5,12 @@ import signal
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from local.down import main as down
 from tests.local.running import running, stand_ins, wait_until_gone
+
+pytestmark = pytest.mark.slow
 
 _STAND_IN = "tests.local.stand_in"
 

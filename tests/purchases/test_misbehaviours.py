@@ -21,7 +21,7 @@ from tests.purchases.conftest import Driver
 from tests.purchases.shops import SHOPS, TIMEOUT_SECONDS, Shop
 from tests.rows import paid_order, rows
 
-pytestmark = pytest.mark.usefixtures("catalogue", "worker")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("catalogue", "worker")]
 
 _STATUSES = (400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503, 504)
 _SOLD = frozenset({"ACTIVATED"})

@@ -17,7 +17,7 @@ CUSTOMER = Intervention("customer:1", "activation was asked for again")
 
 __all__ = ["environment", "purchase_rules", "temporal_client"]
 
-pytestmark = pytest.mark.usefixtures("catalogue", "worker")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("catalogue", "worker")]
 
 
 async def _wait_days(environment: WorkflowEnvironment, days: int) -> None:

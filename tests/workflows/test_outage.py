@@ -19,9 +19,9 @@ from workflows.client import Activations
 
 __all__ = ["environment", "purchase_rules", "temporal_client"]
 
-pytestmark = pytest.mark.usefixtures("catalogue", "worker")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("catalogue", "worker")]
 
-ORDERS = 6
+ORDERS = 4
 REFUSING = answering(503, {})
 FAILING = answering(500, {})  # it may have booked: each order must be looked up
 
