@@ -84,6 +84,21 @@ async def test_a_retry_that_cannot_help_starts_nothing(
 
 
 @pytest.mark.usefixtures("worker")
+async def test_a_retry_at_a_provider_that_the_worker_lacks_starts_nothing(
+    ops: httpx.AsyncClient, engine: AsyncEngine, activations: Activations
+) -> None:
+    """404 with those there are, before any run; the case of a name that exists does not matter."""
+    order_id = await paid_order(engine)
+    retry = f"{PATH}/{order_id}/retry"
+    answer = await ops.post(retry, json={"reason": "try there", "provider": "AIRALO"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown-provider")
+    assert answer.json()["detail"].endswith("there is: CONNECTED_YOU.")
+    assert await activations.state(order_id) is None
+    taken = await ops.post(retry, json={"reason": "try there", "provider": " connected_you "})
+    assert taken.status_code == 202, taken.text
+
+
+@pytest.mark.usefixtures("worker")
 async def test_a_retry_starts_what_was_never_started(
     ops: httpx.AsyncClient, engine: AsyncEngine, watch: Watch
 ) -> None:

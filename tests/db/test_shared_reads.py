@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.engine import create_engine
+from db.engine import create_engine, create_read_engine
 from db.shared_reads import SharedReads
 from domain.errors import StorageUnavailable
 from tests.rows import run
@@ -89,3 +89,19 @@ async def test_a_failure_reaches_everybody_and_is_not_kept() -> None:
     with pytest.raises(StorageUnavailable):
         await reads.read("answer", question)
     await nowhere.dispose()
+
+
+async def test_a_connection_that_was_lost_costs_a_read_nothing(
+    database_url: str, engine: AsyncEngine
+) -> None:
+    """Nobody asks a pooled connection whether it lives: the read is repeated on a new one."""
+
+    async def question(connection: AsyncConnection) -> int:
+        return int(await connection.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+    read_engine = create_read_engine(database_url, pool_size=2)
+    reads = SharedReads(read_engine)
+    before = await reads.read("pid", question)
+    await run(engine, "SELECT pg_terminate_backend(:pid)", pid=before)
+    assert await reads.read("pid", question) != before
+    await read_engine.dispose()
