@@ -160,7 +160,7 @@ def load_config(
 
 
 def provider_configs(settings: ProviderSettings) -> "dict[str, ProviderConfig]":
-    """The configuration of every provider whose variables are set, by name.
+    """Read the configuration of every provider whose variables are set, by name.
 
     Raises:
         Misconfigured: names the variable that is missing or wrong.
@@ -187,7 +187,7 @@ def _section_of(config: type[Any], shared: Mapping[str, object]) -> type[_Sectio
 
 
 def variable_names() -> frozenset[str]:
-    """The name of every environment variable that is read."""
+    """List the name of every environment variable that is read."""
     # Imported here: programs that buy nothing need not load every adapter.
     from providers import ADAPTERS  # noqa: PLC0415
 

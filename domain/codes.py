@@ -75,7 +75,7 @@ class ActivationCode:
 
 @dataclass(frozen=True, slots=True)
 class InstallCodes:
-    """The two texts that stock and profiles keep.
+    """The two texts of a code that stock and profiles keep.
 
     Attributes:
         activation_code: as the source gave it, so that ops recognise it; without `LPA:` and empty
@@ -131,7 +131,7 @@ def install_codes(activation_code: str, qr_payload: str | None = None) -> Instal
 
 
 def _lpa_string(text: str) -> tuple[str, bool]:
-    """The LPA string of any accepted form, and whether it is complete."""
+    """Make the LPA string of any accepted form, and say whether it is complete."""
     short = _short_code(text)
     if short is None:
         return parse_activation_code(text).lpa_string, True
@@ -142,7 +142,7 @@ def _lpa_string(text: str) -> tuple[str, bool]:
 
 
 def _short_code(text: str) -> str | None:
-    """The code of stock that lacks an SM-DP+ address (`XYZ`, `LPA:1$XYZ`), else None."""
+    """Return the code of stock without an SM-DP+ address (`XYZ`, `LPA:1$XYZ`), else None."""
     body, prefixed = _split_prefix(text)
     short = body.removeprefix(f"{_VERSION}$")
     misread = "$" in short or _split_prefix(short)[1] or (prefixed and short == body)

@@ -49,7 +49,7 @@ from domain.purchase import Heard
 
 
 class Retry(StrEnum):
-    """How long a step that failed so is repeated as it is."""
+    """How long the same step is repeated after an error."""
 
     NEVER = "never"
     BRIEFLY = "briefly"  # a few times; then the round has failed
@@ -242,7 +242,7 @@ class DuplicateStock(EsimError):
 
 
 class UnknownProvider(EsimError):
-    """A retry named a provider that this deployment does not have; the default is asked next."""
+    """Somebody named a provider that this deployment does not have."""
 
     code = "unknown-provider"
     on_failure = OnFailure.NEXT_ROUND
@@ -396,5 +396,5 @@ _BY_CODE = {kind.code: kind for kind in EsimError.kinds()}
 
 
 def by_code(code: str) -> type[EsimError]:
-    """The class that a code names; `EsimError` itself if it names none, as for a defect."""
+    """Find the class that a code names; `EsimError` itself if it names none, as for a defect."""
     return _BY_CODE.get(code, EsimError)

@@ -83,7 +83,7 @@ class Gate:
 
 
 def pass_through(gate: Gate, limits: ProviderLimits, now: datetime) -> Gate | Hold:
-    """Let one more call leave: the gate after it, or why it may not leave."""
+    """Let one more call leave; return the gate after it, or why the call may not leave."""
     hold = _hold(gate, now)
     if hold is not None:
         return hold
@@ -159,7 +159,7 @@ class Health(StrEnum):
 
 
 def breaker(gate: Gate, now: datetime) -> BreakerState:
-    """Whether calls may leave."""
+    """Say whether calls may leave."""
     if gate.opened_at is None:
         return BreakerState.CLOSED
     waits = gate.probe_at is not None and now < gate.probe_at

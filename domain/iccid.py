@@ -54,7 +54,7 @@ def parse_iccid(text: str, strict_luhn: bool = False) -> Iccid:
 
 
 def luhn_check_digit(digits: str) -> str:
-    """The digit that, put behind `digits`, makes them pass the Luhn check (ISO/IEC 7812-1).
+    """Compute the digit that, put behind `digits`, makes them pass the Luhn check.
 
     Raises:
         InvalidIccid: `digits` is empty or holds anything but 0 to 9.

@@ -51,7 +51,7 @@ class Receipt:
 
 
 class NoticeReader(Protocol):
-    """Checks and reads one provider's notifications. Holds no connection."""
+    """Checks and reads one provider's notifications. It holds no connection."""
 
     @property
     def name(self) -> str:

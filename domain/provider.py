@@ -181,7 +181,7 @@ class EsimProvider(Protocol):
 
 
 def resellable(providers: Mapping[str, EsimProvider]) -> frozenset[str]:
-    """The providers whose unused, unseen codes may go to stock.
+    """List the providers whose unused, unseen codes may go to stock.
 
     A provider that enables codes is never one of them: a code from stock is handed out without
     a further call, and would not work.

@@ -162,7 +162,7 @@ class Rule:
     given: Mapping[str, object] = field(default_factory=dict)
 
     def fits(self, asked: Asked, facts: Facts, heard: Heard) -> bool:
-        """Whether the row speaks of this reply."""
+        """Tell whether the row speaks of this reply."""
         return (
             self.asked in {None, asked}
             and heard in self.heard

@@ -9,12 +9,12 @@ _CODE = re.compile(r"(LPA:)?\b1\$\S+", re.IGNORECASE)
 
 
 def without_codes(text: str) -> str:
-    """The text with anything in it that looks like an activation code withheld."""
+    """Withhold from a text whatever looks like an activation code."""
     return _CODE.sub("[code withheld]", text)
 
 
 def as_note(text: str) -> str:
-    """What a person wrote, so that the trail can hold it.
+    """Make what a person wrote fit for the audit trail.
 
     Postgres refuses NUL and surrogates; a code that was pasted must not become evidence for ever.
     """

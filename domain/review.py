@@ -7,7 +7,7 @@ from domain.purchase import Resolution
 
 
 class FollowUp(StrEnum):
-    """What the activation is asked once a decision is committed."""
+    """What the activation is asked to do once a decision is committed."""
 
     RETRY = "retry"
     CANCEL = "cancel"
@@ -19,7 +19,7 @@ _WAITING = PARKED | {ProfileStatus.PENDING_ACTIVATION}
 
 
 def follow_up(resolution: Resolution, status: ProfileStatus) -> FollowUp:
-    """What to ask of the activation of a profile that is in this state."""
+    """Say what to ask of the activation of a profile in this state."""
     if resolution is Resolution.GIVEN_UP:
         return FollowUp.CANCEL if status in OPEN else FollowUp.NOTHING
     return FollowUp.RETRY if status in _WAITING else FollowUp.NOTHING

@@ -25,7 +25,7 @@ class Surroundings:
     logs: Path
 
     def python(self, name: str, *arguments: str, patience_seconds: float = 10) -> Command:
-        """A program of this repository, whose log carries its name."""
+        """Describe a program of this repository, whose log carries its name."""
         return Command(
             argv=[sys.executable, *arguments],
             env={**self.env, "PYTHONUNBUFFERED": "1"},  # a killed child's last words count
@@ -36,7 +36,7 @@ class Surroundings:
 
 
 def postgres(server: Postgres, logs: Path) -> Child:
-    """The database; `prepare` also ends what a killed server left running."""
+    """Describe the database; its preparation also ends what a killed server left running."""
     return Child(
         name="postgres",
         command=server.command(logs / "postgres.log"),
@@ -47,7 +47,7 @@ def postgres(server: Postgres, logs: Path) -> Child:
 
 
 def temporal(server: Temporal, logs: Path) -> Child:
-    """The workflow engine, with its UI."""
+    """Describe the workflow engine, with its UI."""
     return Child(
         name="temporal",
         command=server.command(logs / "temporal.log"),
@@ -59,7 +59,7 @@ def temporal(server: Temporal, logs: Path) -> Child:
 def worker(
     number: int, engine: Temporal, task_queue: str, patience_seconds: float, around: Surroundings
 ) -> Child:
-    """One worker; it answers once Temporal sees its process (`pid@host`) ask for work."""
+    """Describe a worker; it answers once Temporal sees its process (`pid@host`) ask for work."""
     name = f"worker-{number}"
     return Child(
         name=name,
@@ -75,7 +75,7 @@ def _polls(engine: Temporal, task_queue: str, pid: int) -> bool:
 
 
 def api(around: Surroundings) -> Child:
-    """The HTTP API. An open event stream would hold it for ever, so it leaves after 3 s."""
+    """Describe the HTTP API. An open event stream would hold it, so it leaves after 3 s."""
     host, port = around.env["API_HOST"], around.env["API_PORT"]
     server = ["-m", "uvicorn", "--factory", "api.app:create_app"]
     options = ["--host", host, "--port", port, "--timeout-graceful-shutdown", "3"]
@@ -87,7 +87,7 @@ def api(around: Surroundings) -> Child:
 
 
 def sandbox(address: SandboxAddress, api_port: int, around: Surroundings) -> Child:
-    """The provider sandbox, which tells the API by webhook."""
+    """Describe the provider sandbox, which notifies the API."""
     return Child(
         name="sandbox",
         command=around.python(
@@ -99,10 +99,10 @@ def sandbox(address: SandboxAddress, api_port: int, around: Surroundings) -> Chi
 
 
 def migration(around: Surroundings) -> Command:
-    """Brings the database to the newest schema."""
+    """Describe the run that brings the database to the newest schema."""
     return around.python("migrate", "-m", "alembic", "upgrade", "head")
 
 
 def seed(around: Surroundings) -> Command:
-    """A small catalogue and some stock."""
+    """Describe the run that adds a small catalogue and some stock."""
     return around.python("seed", "-m", "cli", "seed")

@@ -15,7 +15,7 @@ _PATIENCE_SECONDS = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Stop it; the exit code says whether nothing runs now."""
+    """Stop the stack; the exit code is 0 if nothing runs now."""
     parser = argparse.ArgumentParser(prog="./dev down", description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR)
     folder = DataFolder(parser.parse_args(arguments).data_dir)

@@ -13,7 +13,7 @@ def stack_variables(
     api_port: int,
     sandbox: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Every variable the children get, for environment.json.
+    """Gather every variable that the children get, for environment.json.
 
     The stack's own addresses win. The caller's JWT_SECRET wins over the earlier start's, which
     was generated on the first one. What points the adapters at a sandbox holds unless the caller

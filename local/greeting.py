@@ -50,7 +50,7 @@ def _sandbox(folder: DataFolder, url: str) -> str:
 
 
 def _dev(command: str, folder: DataFolder) -> str:
-    """The command against this very stack, from any folder."""
+    """Write the command that works on this very stack from any folder."""
     words = [str(DEFAULT_DATA_DIR.parent / "dev"), command]
     if folder.path != DEFAULT_DATA_DIR:
         words += ["--data-dir", str(folder.path)]

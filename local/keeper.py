@@ -145,7 +145,7 @@ async def run_once(name: str, command: Command, timeout_seconds: float = 120) ->
 async def _ends(
     process: Process, within_seconds: float = math.inf, hurry: asyncio.Event | None = None
 ) -> bool:
-    """Whether the process ends in time; False at once when in a hurry."""
+    """Tell whether the process ends in time; False at once when in a hurry."""
     give_up = time.monotonic() + within_seconds
     while process.poll() is None:
         if time.monotonic() > give_up or (hurry and hurry.is_set()):

@@ -135,14 +135,14 @@ class LocalStack:
     async def _start_engine_and_workers(
         self, supervisor: Supervisor, migrated: asyncio.Event
     ) -> None:
-        """Workers wait for the schema: activations of the last run may go on at once."""
+        """Start both, workers once the schema is there: old activations may go on at once."""
         await supervisor.start(children.temporal(self._engine, self._folder.logs))
         self._engine.keep_histories(_HISTORY_DAYS)
         await migrated.wait()
         await supervisor.start(*self._worker_children())
 
     async def _seed(self) -> None:
-        """Once per database: what is sold out stays sold out."""
+        """Add the first data, once per database: what is sold out stays sold out."""
         seeded = self._database.folder / "seeded"
         if not seeded.exists():
             await run_once("Seeding", children.seed(self._around))

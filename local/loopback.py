@@ -9,7 +9,7 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def ask(url: str, body: object = None, timeout_seconds: float = 2) -> bytes | None:
-    """GET, or POST a body as JSON; None unless the answer is a 200."""
+    """Send a GET, or POST a body as JSON; return None unless the answer is a 200."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310 - our own URL
@@ -22,5 +22,5 @@ def ask(url: str, body: object = None, timeout_seconds: float = 2) -> bytes | No
 
 
 def answers(url: str) -> bool:
-    """Whether a GET there gives 200 now."""
+    """Tell whether a GET there gives 200 now."""
     return ask(url) is not None

@@ -15,7 +15,7 @@ _CHOICE = random.SystemRandom()
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there now."""
+    """Tell whether a server could listen there now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -26,7 +26,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port() -> int:
-    """Any free port, for a test's server."""
+    """Find any free port, for a test's server."""
     while not is_free(port := _CHOICE.choice(_QUIET_PORTS)):
         pass
     return port
@@ -44,7 +44,7 @@ class PortClaims:
         self._names: list[socket.socket] = []
 
     def choose(self, wanted: Mapping[str, int], say: Callable[[str], None]) -> dict[str, int]:
-        """For every service the port it wants, or the next free one, with a notice."""
+        """Choose for every service the port it wants, or the next free one, and say so."""
         chosen: dict[str, int] = {}
         for service, port in wanted.items():
             chosen[service] = self._first_free(port)

@@ -86,13 +86,13 @@ class Postgres:
         end_leftovers(self.folder)
 
     def command(self, log: Path) -> Command:
-        """How to run the server. It writes no statement and no value to its log."""
+        """Make the command that runs the server. It logs no statement and no value."""
         settings = {"port": str(self.port), **self._settings}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return self._command("postgres", self.data, flags, log)
 
     def is_ready(self) -> bool:
-        """Whether a client can run a statement now."""
+        """Tell whether a client can run a statement now."""
         try:
             with psycopg.connect(self.dsn, connect_timeout=2) as client:
                 client.execute("SELECT 1")
@@ -179,7 +179,7 @@ def run_postgres(folder: Path, settings: Mapping[str, str] | None = None) -> Ite
 
 
 def _owner(data: Path) -> int:
-    """Who runs the server for root: whoever's files these are, `nobody` at first."""
+    """Name the user who runs the server for root: the files' owner, `nobody` at first."""
     return (data.stat().st_uid if data.exists() else 0) or _nobody()
 
 
@@ -207,7 +207,7 @@ def _nobody() -> int:
 
 
 def _servers_in(data: Path) -> list[int]:
-    """Every Postgres process at work in this folder, orphans included."""
+    """List every Postgres process at work in this folder, orphans included."""
     return [
         int(process.name)
         for process in Path("/proc").glob("[0-9]*")

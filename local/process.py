@@ -69,7 +69,7 @@ def spawn(command: Command, stdin: int = subprocess.DEVNULL) -> Process:
 
 
 def _leash(uid: int | None, death_signal: int, parent: int) -> Callable[[], None]:
-    """What the child does between fork and exec: system calls only."""
+    """Tie the child to us, between fork and exec: system calls only."""
 
     def apply() -> None:
         if uid is not None:
@@ -92,7 +92,7 @@ def open_private(log: Path) -> BinaryIO:
 
 
 def stop(process: Process, command: Command) -> None:
-    """Ask, wait, then kill. Harmless if the child is gone."""
+    """Ask the child to end, wait, then kill it. Harmless if it is gone."""
     if process.poll() is None:
         process.send_signal(command.stop_signal)
     try:
@@ -121,7 +121,7 @@ def wait_until(
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, for the terminal."""
+    """Read the last lines of a log, for the terminal."""
     if not log.exists():
         return ""
     with log.open("rb") as file:

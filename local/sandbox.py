@@ -40,7 +40,7 @@ class SandboxAddress:
 
 
 def sandbox_ports(kind: str | None) -> dict[str, int]:
-    """The ports that a sandbox of this kind wants; none without a sandbox."""
+    """List the ports that a sandbox of this kind wants; none without a sandbox."""
     if kind is None:
         return {}
     names = ["sandbox", "sandbox_tls"] if kind == TLS else ["sandbox"]
@@ -48,7 +48,7 @@ def sandbox_ports(kind: str | None) -> dict[str, int]:
 
 
 def sandbox_address(folder: Path, ports: Mapping[str, int]) -> SandboxAddress | None:
-    """The sandbox on these ports, if there is one."""
+    """Find the sandbox on these ports; None if there is none."""
     if "sandbox" not in ports:
         return None
     return SandboxAddress(folder / "sandbox", ports["sandbox"], ports.get("sandbox_tls"))

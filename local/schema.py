@@ -32,7 +32,7 @@ async def migrate(database: Postgres, migration: Command) -> None:
 
 
 def _present(database: Postgres) -> list[str]:
-    """The migrations in the repository, and the version in the database."""
+    """Read the migrations in the repository, and the version in the database."""
     digest = hashlib.sha256()
     for script in sorted(_MIGRATIONS.rglob("*.py")):
         digest.update(script.read_bytes())

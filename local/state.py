@@ -127,7 +127,7 @@ class DataFolder:
 
 
 def _hold(lock: int, timeout_seconds: float = 1) -> bool:
-    """Whether the lock is now ours; others may look at it for a moment."""
+    """Take the lock if it is free; others may look at it for a moment."""
     give_up = time.monotonic() + timeout_seconds
     while True:
         try:

@@ -67,7 +67,7 @@ class Temporal:
         self.namespace = namespace
 
     def command(self, log: Path) -> Command:
-        """How to run the server; its folder is made if it is missing."""
+        """Make the command that runs the server, and its folder if it is missing."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ui = ["--headless"] if self.ui_port is None else ["--ui-port", str(self.ui_port)]
         return Command(
@@ -98,7 +98,7 @@ class Temporal:
         return self._ask(f"workflow-count?query={quote(query)}") is not None
 
     def pollers(self, task_queue: str) -> list[str]:
-        """The identities of the workers that wait for workflow tasks; empty if nobody answers."""
+        """List the workers that wait for workflow tasks; empty if nobody answers."""
         kind = "taskQueueType=TASK_QUEUE_TYPE_WORKFLOW"
         answer = self._ask(f"task-queues/{quote(task_queue)}?{kind}") or {}
         return [poller["identity"] for poller in answer.get("pollers", [])]

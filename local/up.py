@@ -36,7 +36,7 @@ class Blueprint(Protocol):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until told to stop; the exit code says whether it ever ran."""
+    """Run until told to stop; the exit code is 0 if everything came up."""
     options = _parse(arguments)
     folder = DataFolder(options.data_dir)
     os.chdir(REPOSITORY)  # where .env is
@@ -97,7 +97,7 @@ async def serve(folder: DataFolder, stack: Blueprint) -> None:
 
 
 def _ports(folder: DataFolder, options: argparse.Namespace, claims: PortClaims) -> dict[str, int]:
-    """The ports of the last start, unless told otherwise or taken by now."""
+    """Choose the ports of the last start, unless told otherwise or taken by now."""
     settings = load(ApiSettings)
     services = {**DEFAULT_PORTS, **sandbox_ports(options.sandbox)}
     earlier = folder.read("ports.json")

@@ -99,7 +99,7 @@ def _exception(exc_info: object) -> BaseException | None:
 
 
 def _lines(error: BaseException, seen: frozenset[int] = frozenset()) -> Iterator[str]:
-    """An exception with those that led to it, the first cause first."""
+    """Describe an exception and those that led to it, the first cause first."""
     seen |= {id(error)}
     earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if earlier is not None and id(earlier) not in seen:
@@ -129,6 +129,6 @@ def _headline(error: BaseException) -> str:
 
 
 def _raised_by_converter(error: BaseException) -> bool:
-    """Whether temporalio could not read a payload: its message quotes what somebody sent."""
+    """Tell whether temporalio could not read a payload: its message quotes what was sent."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and "temporalio/converter" in frames[-1].filename.replace("\\", "/")

@@ -1,4 +1,4 @@
-"""Everything that ever happened to an order."""
+"""The table of everything that happened to an order."""
 
 from sqlalchemy import (
     BigInteger,

@@ -16,15 +16,15 @@ metadata = MetaData(
 
 
 def identity() -> Column[int]:
-    """A 64-bit key that the database hands out."""
+    """Make a column with a 64-bit key that the database hands out."""
     return Column("id", BigInteger, Identity(), primary_key=True)
 
 
 def created_at() -> Column[object]:
-    """When the row was written, by the database's clock."""
+    """Make a column that says when the row was written, by the database's clock."""
     return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
 
 
 def state(enum: type[StrEnum], name: str) -> Enum:
-    """A state stored as the member's name, so that SQL shows upper case; a CHECK lists them."""
+    """Make a column for a state, stored as the member's name; a CHECK lists the names."""
     return Enum(enum, name=name, native_enum=False, create_constraint=True, length=32)

@@ -1,4 +1,4 @@
-"""Who bought what, and whether it is paid."""
+"""The tables of users, orders and payments: who bought what, and whether it is paid."""
 
 from sqlalchemy import (
     BigInteger,
