@@ -18,7 +18,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from domain.redaction import without_codes
 from settings import LogSettings
 
-_OUR_CODE = Path(__file__).resolve().parent
+_OUR_CODE = Path(__file__).resolve().parents[1]
 _FOREIGN_CODE = ("site-packages", "dist-packages")
 
 # Their messages quote statements, parameters or input.
