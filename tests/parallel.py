@@ -107,7 +107,7 @@ class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say how to repeat what failed: the same file in the same order, alone."""
+    """Say how to repeat each test that failed, alone and with the same seed."""
     failed = [
         report.nodeid
         for outcome in ("failed", "error")
