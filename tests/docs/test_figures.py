@@ -1,8 +1,11 @@
 """Figures and lists that a page repeats are those of the code."""
 
 import re
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
+
+from annotated_types import Le
 
 from activities.purchase.gate import RATE_PATIENCE_SECONDS
 from api.notices import UNSIGNED_PER_MINUTE
@@ -13,10 +16,17 @@ from domain.gate import Health, ProviderLimits
 from domain.profile import PARKED
 from domain.purchase import OPEN
 from local.temporal import SEARCH_ATTRIBUTES
+from providers import ADAPTERS
+from settings import ApiSettings
 from workflows import policies
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+_DEFAULT = re.compile(
+    r"^- `([A-Z0-9_]+)`:"
+    r"(?: `(\w+)` \(default\)|[^`\n]*(?:`[^`\n]*`[^`\n]*)*?default `?([\w:/.-]+)`?)",
+    re.MULTILINE,
+)
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours"}
 
 
@@ -137,3 +147,40 @@ def test_statuses_of_the_api_are_those_of_the_errors() -> None:
     known = {(code, status) for code, status in told if code in answered}
     assert known
     assert known == {(code, answered[code]) for code, _ in known}
+
+
+def test_defaults_on_pages_are_those_of_the_settings() -> None:
+    """Both ways of saying one: "default 600", and "`review` (default)"."""
+    settings = {
+        f"{adapter.name}_{each.name.upper()}": each.default
+        for adapter in ADAPTERS
+        for each in fields(adapter.config)
+    }
+    found = [
+        (name, stated or first)
+        for page in (DOCS / "providers").glob("*.md")
+        for name, first, stated in _DEFAULT.findall(page.read_text())
+    ]
+    assert len(found) >= len(ADAPTERS)
+    for name, stated in found:
+        default = settings[name]
+        shown = f"{default:g}" if isinstance(default, float) else str(default)
+        assert stated.rstrip(".") == (shown.lower() if isinstance(default, bool) else shown), name
+
+
+def test_waits_of_a_parked_activation_are_those_of_the_policies() -> None:
+    """How often it wakes, and when it continues as a new run."""
+    page = " ".join((DOCS / "guide.md").read_text().split())
+    hour = timedelta(hours=1)
+    assert f"wakes every {policies.PARKED_REMINDER / hour:g} h" in page
+    assert f"looks for stock every {policies.EXHAUSTED_RECHECK / hour:g} h" in page
+    assert f"new run beyond {policies.MAXIMUM_HISTORY_EVENTS} events" in page
+
+
+def test_waits_of_the_api_are_those_of_its_settings() -> None:
+    """How long a POST waits, and how long it may."""
+    wait = ApiSettings.model_fields["activation_wait_seconds"]
+    (longest,) = [each.le for each in wait.metadata if isinstance(each, Le)]
+    page = (DOCS / "api.md").read_text()
+    assert f"waits {wait.default:g} s (`ACTIVATION_WAIT_SECONDS`)" in page
+    assert f"`Prefer: wait=N` waits up to {longest:g} s" in page
