@@ -98,7 +98,7 @@ async def _activate(activation: _Activation, wait_seconds: float) -> Response:
 
 
 async def _own_profile(activation: _Activation) -> Profile:
-    """The caller's profile of the order; orders that were written by hand get theirs here.
+    """Read the caller's profile of the order. An order that was written by hand gets one here.
 
     Raises:
         OrderNotFound: no such order, or somebody else's.
@@ -199,7 +199,7 @@ def _ready(profile: Profile, headers: dict[str, str]) -> Response:
 
 
 def _unable(profile: Profile, shared: Resources) -> Problem:
-    """502: what the customer may know of a failure; ops read the reason in the timeline."""
+    """Build the 502 with what the customer may know; ops read the reason in the timeline."""
     helps_itself = profile.status not in _NEEDS_A_PERSON
     return Problem(
         502,

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/activations/{order_id:id}", tags=["Activations"]
 
 
 async def _visible_profile(order_id: PathId, caller: User, shared: Shared) -> Profile:
-    """The order's profile, if the caller owns the order or is an admin."""
+    """Read the order's profile, if the caller owns the order or is an admin."""
     owner = None if caller.is_admin else caller.user_id
     profile = await read_profile(shared.reads, order_id, owner)
     if profile is None:
@@ -51,7 +51,7 @@ _UNABLE = {
 
 
 def sentence(status: ProfileStatus) -> str:
-    """Why there is no eSIM yet, and what comes next, in words for the customer."""
+    """Say why there is no eSIM yet, and what comes next, in words for the customer."""
     return _UNABLE.get(status, _UNABLE[ProfileStatus.PENDING_ACTIVATION])
 
 

@@ -75,7 +75,7 @@ class AppSettings:
 
 
 def create_app() -> FastAPI:
-    """The app as the environment describes it.
+    """Build the app as the environment describes it.
 
     Raises:
         Misconfigured: names the variable that is missing or wrong.
@@ -93,7 +93,7 @@ def create_app() -> FastAPI:
 
 
 def build_app(settings: AppSettings, readers: Mapping[str, NoticeReader] | None = None) -> FastAPI:
-    """The app as these settings describe it; connections open when it starts.
+    """Build the app as these settings describe it; connections open when it starts.
 
     `readers` check what providers tell by themselves, by the provider's name.
     """
@@ -173,7 +173,7 @@ def _engines(settings: DatabaseSettings) -> tuple[AsyncEngine, AsyncEngine]:
 
 
 async def _client(settings: TemporalSettings) -> Client:
-    """A client that connects when it is first needed: reads work without Temporal."""
+    """Make a client that connects when it is first needed: reads work without Temporal."""
     key = settings.temporal_api_key
     return await connect(
         settings.temporal_address,

@@ -117,7 +117,7 @@ async def get_order(order_id: PathId, caller: User, shared: Shared) -> OrderBody
 async def _place(
     connection: AsyncConnection, body: OrderRequest, user_id: int, key: str | None
 ) -> tuple[Order, bool]:
-    """The order, and whether it is an earlier one that had this key."""
+    """Place the order, or find the one that had this key; say whether it is an earlier one."""
     earlier = await orders.find_by_key(connection, user_id, key) if key else None
     if earlier is None:
         plan = await _plan(connection, body)

@@ -15,7 +15,7 @@ from workflows.connection import connect
 
 @asynccontextmanager
 async def postgres() -> AsyncIterator[AsyncEngine]:
-    """The database of DATABASE_URL; connections are opened on use and closed at the end.
+    """Reach the database of DATABASE_URL; connections open on use and close at the end.
 
     Raises:
         Misconfigured: DATABASE_URL is no URL.
@@ -39,7 +39,7 @@ async def postgres() -> AsyncIterator[AsyncEngine]:
 
 
 async def activations() -> Activations:
-    """The activations of TEMPORAL_ADDRESS; connects when it is first asked something."""
+    """Reach the activations of TEMPORAL_ADDRESS; it connects when it is first asked something."""
     settings = load(TemporalSettings)
     api_key = settings.temporal_api_key
     client = await connect(

@@ -45,12 +45,12 @@ _MOMENTS = {
 
 
 def facts(purchase: Review) -> Facts:
-    """Chosen by name: a column added later must not show by itself."""
+    """List the facts to show, by name: a column added later must not show by itself."""
     return {name: getattr(purchase, name) for name in _SHOWN}
 
 
 def headline(purchase: Facts) -> str:
-    """Which purchase, and what is known of its outcome."""
+    """Say which purchase it is, and what is known of its outcome."""
     outcome = str(purchase["state"])
     if purchase["state"] in OPEN:
         outcome += ", not settled"
@@ -65,7 +65,7 @@ def headline(purchase: Facts) -> str:
 
 
 def details(purchase: Facts) -> dict[str, str]:
-    """When, how often, and what came of it; only what is known."""
+    """Say when, how often, and what came of it, as far as it is known."""
     times = [
         f"{word} {moment(purchase[name])}"
         for name, word in _MOMENTS.items()
@@ -81,5 +81,5 @@ def details(purchase: Facts) -> dict[str, str]:
 
 
 def moment(when: datetime) -> str:
-    """A time as the tables show it."""
+    """Write a time as the tables show it."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

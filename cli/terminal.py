@@ -17,28 +17,28 @@ _PIPED_WIDTH = 160
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on the stream as it is now."""
+    """Open a console on the stream as it is now."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH
     return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
 
 
 def say(text: str = "", style: str | None = None) -> None:
-    """One line of a result."""
+    """Print one line of a result."""
     console().print(text, style=style, soft_wrap=True)
 
 
 def note(text: str, style: str | None = None) -> None:
-    """One line about a result: progress, warnings, hints."""
+    """Print one line about a result: progress, a warning, a hint."""
     console(stderr=True).print(text, style=style, soft_wrap=True)
 
 
 def explain(error: EsimError) -> None:
-    """An expected failure in one line: what happened, and what to do next."""
+    """Print an expected failure in one line: what happened, and what to do next."""
     note(f"Error: {error.message} {error.next_step}".rstrip(), style="red")
 
 
 def confess(error: Exception) -> None:
-    """A defect of ours: where it happened, without its message, which may quote a value."""
+    """Print where a defect of ours happened, without its message, which may quote a value."""
     note("".join(traceback.format_tb(error.__traceback__)).rstrip())
     note(f"Error: {type(error).__name__}: a defect in esimctl. Please report the lines above.")

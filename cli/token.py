@@ -48,7 +48,7 @@ async def mint(
     admin: bool = False,
     lifetime_seconds: float | None = None,
 ) -> str:
-    """A signed token for a user, who is created if they do not exist.
+    """Sign a token for a user, who is created if they do not exist.
 
     Raises:
         InvalidInput: not an e-mail address.

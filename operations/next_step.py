@@ -35,7 +35,7 @@ def next_step(
     *,
     purchase: PurchaseState | None = None,
 ) -> str:
-    """A sentence for ops that names the command to run.
+    """Say in a sentence what ops can do, with the command to run.
 
     `purchase`: the state of an open one, whatever became of the order meanwhile.
     """

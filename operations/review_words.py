@@ -27,7 +27,7 @@ _EFFECTS = {
 
 
 def effects(status: ProfileStatus, *, came_back: bool = False) -> Mapping[Resolution, str]:
-    """What each decision would do now, in words for the person who decides.
+    """Say what each decision would do now, in words for the person who decides.
 
     `came_back`: a reply is in quarantine.
     """
@@ -40,7 +40,7 @@ def effects(status: ProfileStatus, *, came_back: bool = False) -> Mapping[Resolu
 
 
 def outlook(decided: FollowUp, order_id: int, *, asked: bool) -> str:
-    """What comes next, in words for the person who decided.
+    """Say what comes next, in words for the person who decided.
 
     Args:
         decided: what was to be asked of the activation.

@@ -59,7 +59,7 @@ User = Annotated[Caller, Depends(_authenticated)]
 """Anybody with a valid token."""
 
 RateLimitedUser = Annotated[Caller, Depends(_within_rate)]
-"""The same, for requests that cost something."""
+"""Anybody with a valid token, within their rate limit: for requests that cost something."""
 
 Admin = Annotated[Caller, Depends(_admin)]
 """A token with the scope `admin`."""

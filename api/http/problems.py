@@ -60,7 +60,7 @@ class Problem(Exception):
 
 
 def to_problem(error: Exception) -> Problem:
-    """The problem that stands for any exception."""
+    """Turn any exception into the problem that stands for it."""
     if isinstance(error, Problem):
         return error
     if (
@@ -74,7 +74,7 @@ def to_problem(error: Exception) -> Problem:
 
 
 def render(problem: Problem, request: Request) -> JSONResponse:
-    """A problem as an HTTP answer; its code goes into the request's log line too."""
+    """Answer with a problem; its code goes into the request's log line too."""
     request.scope["problem_code"] = problem.code
     body = {
         "type": f"urn:esim:problem:{problem.code}",
@@ -98,7 +98,7 @@ def install(app: FastAPI) -> None:
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI entries of the problems that an operation may answer with."""
+    """Describe, for OpenAPI, the problems that an operation may answer with."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {

@@ -92,7 +92,7 @@ class KnownUsers:
         self._users: dict[int, User] = {}
 
     async def find(self, user_id: int) -> User | None:
-        """A user by id, from the database the first time."""
+        """Find a user by id; the database is asked the first time alone."""
         if user_id not in self._users:
             user = await self._reads.read(
                 ("user", user_id), lambda connection: users.find(connection, user_id)
@@ -106,7 +106,7 @@ class KnownUsers:
 
 
 def unauthorized(detail: str, *, challenge: str = 'Bearer error="invalid_token"') -> Problem:
-    """401 with the challenge that RFC 6750 asks for."""
+    """Build a 401 with the challenge that RFC 6750 asks for."""
     return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": challenge})
 
 

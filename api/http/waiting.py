@@ -24,14 +24,14 @@ log = structlog.get_logger(__name__)
 
 
 def has_settled(profile: Profile, first: Profile) -> bool:
-    """Whether there is something to tell that was not so when `first` was read."""
+    """Say whether there is something to tell that was not so when `first` was read."""
     newly_parked = profile.status in PARKED and first.status not in PARKED
     failed_again = profile.failed_rounds > first.failed_rounds
     return profile.status in ENDED or newly_parked or failed_again
 
 
 async def read_profile(reads: SharedReads, order_id: int, user_id: int | None) -> Profile | None:
-    """An order's profile as it is now; with a user, only if that user owns the order."""
+    """Read an order's profile; with a user, only if that user owns the order."""
     return await reads.read(
         ("profile", order_id, user_id),
         lambda connection: profiles.find(connection, order_id, user_id=user_id),
@@ -47,7 +47,7 @@ class Waiter:
     subscription: Subscription
 
     async def wait(self, first: Profile, wait_seconds: float) -> Profile:
-        """The profile once it has settled, or as it stands when the wait is over.
+        """Return the profile once it has settled, or as it stands when the wait is over.
 
         Postgres being away is waited out: the activation goes on without us.
         """

@@ -48,7 +48,7 @@ class StockCheck:
         self.warnings: list[Finding] = []
 
     def check(self, record: Record) -> StockRow | None:
-        """The row to import, or None if it has a fault."""
+        """Return the row to import, or None if it has a fault."""
         faults_before = len(self.faults)
         plan_id = self._take(record, self._plan)
         carrier_id = self._take(record, self._carrier)
