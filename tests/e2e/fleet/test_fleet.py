@@ -19,8 +19,8 @@ from workflows.messages import workflow_id
 pytestmark = pytest.mark.stack
 
 # Time enough for a slow machine to ask for all of them twice.
-RETRY_AFTER_SECONDS = 12
-CROWD = 30
+RETRY_AFTER_SECONDS = 15
+CROWD = 12
 # Whoever is asked second must differ from whoever is asked first.
 SECOND = {provider: PROVIDERS[place - 1] for place, provider in enumerate(PROVIDERS)}
 
@@ -40,7 +40,7 @@ async def _check_books(market: Market) -> None:
 
 
 async def test_a_retry_after_is_kept_by_every_worker(market: Market) -> None:
-    """One 429: thirty orders at both workers, and none of them calls before the time is over.
+    """One 429: a dozen orders at both workers, and none of them calls before the time is over.
 
     An impatient operator does not change that. Then all are served, and charged once.
     """
