@@ -63,8 +63,8 @@ def database_url(postgres_url: str, admin: psycopg.Connection) -> Iterator[str]:
 
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    """A pool on the test's own database."""
-    engine = create_engine(database_url)
+    """A pool on the test's own database; on a busy machine its turn may take a while."""
+    engine = create_engine(database_url, connect_timeout_seconds=30)
     yield engine
     await engine.dispose()
 
