@@ -15,7 +15,6 @@ from domain.errors import (
     EngineUnavailable,
     EsimError,
     InvalidInput,
-    NotWaiting,
     StorageFault,
     StorageUnavailable,
 )
@@ -68,7 +67,7 @@ def cancel(
     request = intervention(actor, reason)
 
     async def act(engine: AsyncEngine, known: Activations, order_id: int) -> str:
-        return _outcome(await deeds.cancel(engine, known, order_id, request), order_id)
+        return _outcome(await deeds.cancel(engine, known, order_id, request))
 
     asyncio.run(_steer(orders, act, request))
 
@@ -105,13 +104,8 @@ async def _is_done(engine: AsyncEngine, known: Activations, order_id: int, act: 
     return True
 
 
-def _outcome(done: Cancelled, order_id: int) -> str:
+def _outcome(done: Cancelled) -> str:
     status = done.profile.status
-    if done.left_at:
-        raise NotWaiting(
-            f"The eSIM is {status}, and its purchase at {done.left_at} is left to a person:"
-            f" esimctl status {order_id}"
-        )
     if done.settling_at:
         came_to = "cancellation requested" if status in OPEN else f"the eSIM stays {status}"
         return f"{came_to}; its purchase at {done.settling_at} is being settled."

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import profiles, purchases
+from db import events, profiles, purchases
 from db.engine import transaction
 from db.profiles import Profile
 from db.purchases import Purchase
 from domain.errors import AlreadyAssigned, InvalidInput, NotWaiting, OrderNotFound
+from domain.event import EventKind, Origin
 from domain.order import OrderStatus
 from domain.profile import OPEN, ProfileStatus
+from domain.redaction import as_note
 from operations.deadline import answered
 from operations.providers import check_offered
 from workflows.client import Activations, Started
@@ -25,13 +27,11 @@ class Cancelled:
         profile: as it stands now; the workflow moves it.
         was_cancelled: it had been cancelled before.
         settling_at: the provider at which its purchase is still being settled.
-        left_at: the provider at which its purchase is left to a person: the run has finished.
     """
 
     profile: Profile
     was_cancelled: bool
     settling_at: str | None = None
-    left_at: str | None = None
 
 
 def intervention(actor: str, reason: str, provider: str | None = None) -> Intervention:
@@ -78,8 +78,32 @@ async def retry(
         request = Intervention(request.actor, request.reason, provider)
     profile, _ = await _look(engine, order_id)
     check_retry(profile.order_status, profile.status)
-    await answered(activations.retry(order_id, request))
+    if not await answered(activations.retry(order_id, request)):
+        await _start_again(engine, activations, order_id, request)
     return (await _look(engine, order_id))[0]
+
+
+async def _start_again(
+    engine: AsyncEngine, activations: Activations, order_id: int, request: Intervention
+) -> None:
+    """Begin a new run, because none is there to be asked; the trail says who wanted it, and why.
+
+    The event comes first: no run may begin in nobody's name. A repetition adds another one.
+
+    Raises:
+        NotWaiting: the order's run has finished, and is not repeated.
+    """
+    async with transaction(engine) as connection:
+        await profiles.lock(connection, order_id)
+        await events.append(
+            connection,
+            order_id,
+            EventKind.RETRY_REQUESTED,
+            Origin(as_note(request.actor)),
+            payload={"reason": as_note(request.reason)},
+        )
+    if await answered(activations.restart(order_id, request.provider)) is Started.ENDED:
+        raise NotWaiting("The activation has ended.")
 
 
 async def cancel(
@@ -93,7 +117,8 @@ async def cancel(
     Raises:
         OrderNotFound: there is no such order.
         AlreadyAssigned: the customer has the eSIM, and no purchase is left to settle.
-        NotWaiting: nothing runs that could be cancelled.
+        NotWaiting: nothing runs that could be cancelled, or it is cancelled and its finished run
+            has left a purchase to a person.
         EngineUnavailable: Temporal is away; the request may still be carried out.
     """
     before, purchase = await _look(engine, order_id)
@@ -118,13 +143,16 @@ async def _over(activations: Activations, profile: Profile, request: Interventio
 async def _ended(engine: AsyncEngine, order_id: int) -> Cancelled:
     """Answer for an order whose run has finished: what it left open is a person's task."""
     profile, purchase = await _look(engine, order_id)
-    left_at = purchase.provider if purchase else None
-    if profile.status is ProfileStatus.CANCELLED:
-        return Cancelled(profile, was_cancelled=True, left_at=left_at)
     if profile.status in OPEN:
         raise NotWaiting("The activation has ended already: nothing runs that could be cancelled.")
-    left = f" Its purchase at {left_at} is left to a person: esimctl status {order_id}"
-    raise AlreadyAssigned(f"The eSIM is {profile.status} already.{left if left_at else ''}")
+    cancelled = profile.status is ProfileStatus.CANCELLED
+    if cancelled and purchase is None:
+        return Cancelled(profile, was_cancelled=True)
+    refusal = f"The eSIM is {profile.status} already."
+    if purchase is not None:
+        left = f"Its purchase at {purchase.provider} is left to a person"
+        refusal = f"{refusal} {left}: esimctl status {order_id}"
+    raise NotWaiting(refusal) if cancelled else AlreadyAssigned(refusal)
 
 
 async def _look(engine: AsyncEngine, order_id: int) -> tuple[Profile, Purchase | None]:

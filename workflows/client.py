@@ -44,14 +44,20 @@ class Activations:
         """Start an order's activation, or find the one that runs. Idempotent."""
         return await self._start(order_id, plan_id)
 
-    async def restart(self, order_id: int) -> Started:
-        """Start again after a run that was terminated, timed out or lost."""
+    async def restart(self, order_id: int, provider: str | None = None) -> Started:
+        """Start again after a run that was terminated, timed out or lost.
+
+        `provider`: buy there first, instead of along the plan's route.
+        """
         return await self._start(
-            order_id, None, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+            order_id,
+            None,
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            provider=provider,
         )
 
-    async def retry(self, order_id: int, request: Intervention) -> None:
-        """Make a waiting activation try again now; start one if none is left.
+    async def retry(self, order_id: int, request: Intervention) -> bool:
+        """Make a waiting activation try again now; False if no run of it is there to be asked.
 
         Raises:
             NotWaiting: it is not waiting for a retry, with the reason why.
@@ -68,8 +74,8 @@ class Activations:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise _unavailable() from None
-            if await self.restart(order_id) is Started.ENDED:
-                raise NotWaiting("The activation has ended.") from None
+            return False
+        return True
 
     async def nudge(self, order_id: int, request: Intervention) -> None:
         """Ask for a retry without waiting for the answer; harmless if nothing waits."""
@@ -133,11 +139,12 @@ class Activations:
         *,
         reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
         cancel: Intervention | None = None,
+        provider: str | None = None,
     ) -> Started:
         try:
             await self._client.start_workflow(
                 messages.WORKFLOW,
-                ActivationRequest(order_id),
+                ActivationRequest(order_id, provider),
                 id=messages.workflow_id(order_id),
                 task_queue=self._task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -1,5 +1,7 @@
 """What ops see and do."""
 
+import json
+
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -102,12 +104,21 @@ async def test_a_retry_at_a_provider_that_the_worker_lacks_starts_nothing(
 async def test_a_retry_starts_what_was_never_started(
     ops: httpx.AsyncClient, engine: AsyncEngine, watch: Watch
 ) -> None:
-    """A paid order without a run is activated."""
-    await stock_item(engine)
+    """A paid order without a run is activated, where asked; the trail says for whom, and why."""
     order_id = await paid_order(engine)
-    answer = await ops.post(f"{PATH}/{order_id}/retry", json={"reason": "lost"})
+    retry = {"reason": "lost", "provider": "CONNECTED_YOU"}
+    answer = await ops.post(f"{PATH}/{order_id}/retry", json=retry)
     assert answer.status_code == 202, answer.text
     assert await watch.ended(order_id) == "activated"
+    assert (await watch.kinds(order_id)).count("retry_requested") == 1
+    [asked] = await rows(
+        engine,
+        "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'retry_requested'",
+    )
+    assert asked == {"actor": "ana@example.com", "payload": {"reason": "lost"}}
+    [started, *_] = (await watch.handle(order_id).fetch_history()).events
+    [given] = started.workflow_execution_started_event_attributes.input.payloads
+    assert json.loads(given.data)["provider"] == "CONNECTED_YOU"
 
 
 @pytest.mark.usefixtures("worker")
@@ -157,16 +168,21 @@ async def test_a_cancel_starts_nothing_for_what_is_a_person_s(
     worker: None,
     watch: Watch,
 ) -> None:
-    """A finished run has left its purchase in doubt: too late for an eSIM, nothing for a cancel."""
+    """A finished run has left its purchase in doubt: 409, and the sentence says where to look."""
     del worker
-    for status, code in ((ProfileStatus.ACTIVATED, 409), (ProfileStatus.CANCELLED, 202)):
+    refusals = {
+        ProfileStatus.ACTIVATED: "already-assigned",
+        ProfileStatus.CANCELLED: "not-waiting",
+    }
+    for status, code in refusals.items():
         order_id = await order_in(engine, status)
         await activations.start(order_id)
         assert await watch.ended(order_id) == status
         await in_doubt(engine, order_id)
         answer = await ops.post(f"{PATH}/{order_id}/cancel", json={"reason": "again"})
-        assert answer.status_code == code
-        assert answer.json().get("settling_at") is None
+        assert (answer.status_code, answer.json()["code"]) == (409, code)
+        left = f"at CONNECTED_YOU is left to a person: esimctl status {order_id}"
+        assert left in answer.json()["detail"]
 
 
 @pytest.mark.usefixtures("worker")

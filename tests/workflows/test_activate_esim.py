@@ -12,6 +12,7 @@ from activities.pause_points import PausePoint
 from db.engine import create_engine
 from domain.errors import NotWaiting, UnknownProvider
 from domain.purchase import Ambiguity
+from operations import activations as operations
 from tests.deliveries import Message
 from tests.holds import Hold
 from tests.partners.connected_you import PartnerServer
@@ -193,13 +194,18 @@ async def test_an_exhausted_activation_takes_stock_that_arrives(
 async def test_a_retry_of_what_does_not_wait_says_why(
     engine: AsyncEngine, activations: Activations, watch: Watch
 ) -> None:
-    """An ended activation refuses; the caller gets a sentence."""
+    """An ended activation is neither asked nor begun again; the caller gets a sentence."""
     await stock_item(engine)
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.ended(order_id)
-    with pytest.raises(NotWaiting, match="ended"):
-        await activations.retry(order_id, ANA)
+    assert not await activations.retry(order_id, ANA)
+    assert await activations.restart(order_id) is Started.ENDED
+    with pytest.raises(NotWaiting, match="activated: there is nothing to retry"):
+        await operations.retry(engine, activations, order_id, ANA)
+    await run(engine, "DELETE FROM esim_profiles")  # by hand: as if nothing had come of it
+    with pytest.raises(NotWaiting, match="The activation has ended"):
+        await operations.retry(engine, activations, order_id, ANA)
 
 
 @pytest.mark.history("asked-for-an-unknown-provider")
