@@ -73,6 +73,10 @@ class ApiSettings(_Section):
     payment_provider: Literal["MOCK"] = "MOCK"
 
 
+ADMIN_SCOPE = "admin"
+"""The scope of a token that may do what ops do."""
+
+
 class AuthSettings(_Section):
     """How bearer tokens are checked (and, by `esimctl token`, made)."""
 

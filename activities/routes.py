@@ -10,6 +10,7 @@ from db import catalogue, profiles, purchases
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import OrderNotFound, UnknownProvider
+from domain.provider import provider_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Routes:
         begun = earlier or held
         if begun is not None:
             return begun.provider
-        return chosen or (await self.of(connection, profile))[0]
+        return provider_name(chosen) if chosen else (await self.of(connection, profile))[0]
 
     async def of(self, connection: AsyncConnection, profile: Profile) -> list[str]:
         """List the plan's providers that this deployment has, in order; never empty.
@@ -59,10 +60,12 @@ class Routes:
     def check(self, name: str) -> None:
         """Refuse a provider that this deployment does not have.
 
+        Blanks around its name and its case do not matter.
+
         Raises:
             UnknownProvider: names those that it has.
         """
-        if name not in self._providers:
+        if provider_name(name) not in self._providers:
             known = ", ".join(sorted(self._providers))
             raise UnknownProvider(f"There is no provider {name} here; there is: {known}.")
 

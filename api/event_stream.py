@@ -7,11 +7,11 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.http.ids import MAXIMUM_ID
 from api.http.scalars import Instant
 from api.resources import Resources
 from db import events, profiles
 from db.events import Event
+from db.rows import LARGEST_ID
 from domain.errors import StorageUnavailable
 from domain.profile import ENDED, ProfileStatus
 
@@ -55,7 +55,7 @@ def position(last_event_id: str | None) -> int:
     """Where a client left off; anything that is not one of our ids means the beginning."""
     text = last_event_id or ""
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0  # noqa: PLR2004
-    return number if number <= MAXIMUM_ID else 0
+    return number if number <= LARGEST_ID else 0
 
 
 async def follow(

@@ -13,11 +13,13 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.http import problems
 from api.http.problems import Problem
+from api.http.scalars import ProviderName
 from api.resources import Resources, Shared
 from db import notices
 from db.engine import transaction
 from domain.errors import EngineUnavailable, NoticeRefused
 from domain.notice import NoticeReader, Receipt
+from domain.provider import provider_name
 from operations.deadline import answered
 
 router = APIRouter(prefix="/api/webhooks", tags=["Providers"])
@@ -44,8 +46,8 @@ _DOCUMENTED: dict[str, Any] = {
     },
 }
 
-ProviderName = Annotated[
-    str, Path(max_length=64, description="As in `ESIM_PROVIDER`; lower case does as well.")
+Provider = Annotated[
+    ProviderName, Path(description="As in `ESIM_PROVIDER`; lower case does as well.")
 ]
 
 log = structlog.get_logger(__name__)
@@ -53,9 +55,7 @@ log = structlog.get_logger(__name__)
 
 @router.post(_ES2PLUS, name="receive_download_progress", **_DOCUMENTED)
 @router.post("/{provider}", name="receive_notification", **_DOCUMENTED)
-async def receive_notification(
-    provider: ProviderName, request: Request, shared: Shared
-) -> Response:
+async def receive_notification(provider: Provider, request: Request, shared: Shared) -> Response:
     """Take a provider's notification. Idempotent, in any order; a 503 is to be repeated."""
     reader = _reader(shared, provider)
     receipt = _read(reader, request.headers, await request.body())
@@ -72,14 +72,14 @@ async def receive_notification(
 
 @router.head(_ES2PLUS, include_in_schema=False)
 @router.head("/{provider}", include_in_schema=False)
-async def check_address(provider: ProviderName, shared: Shared) -> Response:
+async def check_address(provider: Provider, shared: Shared) -> Response:
     """Say that notifications are taken here; some providers ask before they send any."""
     _reader(shared, provider)
     return Response()
 
 
 def _reader(shared: Resources, provider: str) -> NoticeReader:
-    reader = shared.webhooks.get(provider.upper())
+    reader = shared.webhooks.get(provider_name(provider))
     if reader is None:
         raise Problem(404, "provider-not-found", "No such provider sends notifications here.")
     return reader

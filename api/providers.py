@@ -3,27 +3,23 @@
 from decimal import Decimal
 from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from api.http import problems
 from api.http.auth import Admin
-from api.http.scalars import Instant, Text
+from api.http.scalars import Instant, ProviderName, Text
 from api.resources import Shared
 from db.provider_views import ProviderView
 from domain.gate import BreakerState, Health
 from domain.purchase import PurchaseState
-from domain.redaction import as_note
 from operations import providers
 
 router = APIRouter(prefix="/api/admin/providers", tags=["Providers"])
 
 _CONTROL = problems.responses(401, 403, 404, 413, 415, 422, 503)
 
-Name = Annotated[str, Path(max_length=64)]
-
-log = structlog.get_logger(__name__)
+Name = Annotated[ProviderName, Path()]
 
 
 class ControlRequest(BaseModel):
@@ -122,9 +118,6 @@ async def pause_provider(
     Stock and other providers go on. Purchases that were sent already are not taken back.
     """
     view = await providers.pause(shared.engine, name, caller.email, body.reason)
-    log.warning(
-        "provider_paused", provider=view.name, actor=caller.email, reason=view.paused_reason
-    )
     return ProviderBody.of(view)
 
 
@@ -139,8 +132,6 @@ async def resume_provider(
     resumed = await providers.resume(
         shared.engine, shared.activations, name, caller.email, body.reason
     )
-    reason = as_note(body.reason)
-    log.warning("provider_resumed", provider=resumed.view.name, actor=caller.email, reason=reason)
     return ResumedBody(
         provider=ProviderBody.of(resumed.view),
         waiting=resumed.waiting,

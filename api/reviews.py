@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import structlog
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field, SecretStr
@@ -12,14 +11,9 @@ from api.http import problems
 from api.http.auth import Admin
 from api.http.ids import PathId
 from api.http.paging import AskedPage
-from api.http.problems import Problem
 from api.http.scalars import Instant, ProviderName, Text
 from api.resources import Shared
-from db import events
-from db import reviews as stored
-from db.engine import transaction
-from db.events import Event
-from db.reviews import KeptReply, Review
+from db.review_views import KeptReply, Review
 from domain.codes import SoldCode, sold_code
 from domain.errors import InvalidInput
 from domain.order import OrderStatus
@@ -27,15 +21,11 @@ from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState, Resolution
 from domain.review import FollowUp
 from domain.stock import StockStatus
-from operations import reviews
-from operations.providers import check_known
-from operations.review_words import effects
+from operations import review_page, reviews
+from operations.review_page import Page
 from operations.reviews import Decision, Resolved
 
 router = APIRouter(prefix="/api/admin/reviews", tags=["Reviews"])
-
-log = structlog.get_logger(__name__)
-
 
 # SecretStr: neither a validation error nor a repr shows it.
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=300)]
@@ -169,18 +159,15 @@ class ReviewDetailBody(ReviewBody):
     )
 
     @classmethod
-    def page(
-        cls, review: Review, replies: list[KeptReply], timeline: list[Event], earlier: int
-    ) -> "ReviewDetailBody":
+    def page(cls, page: Page) -> "ReviewDetailBody":
         """Show a purchase with its surroundings."""
-        in_doubt = review.state is PurchaseState.UNKNOWN
-        open_ = effects(review.profile_status, came_back=bool(replies)) if in_doubt else {}
+        choices = page.choices.items()
         return cls(
-            **_facts(review),
-            replies=[KeptReplyBody.of(reply) for reply in replies],
-            choices=[ChoiceBody(resolution=each, effect=does) for each, does in open_.items()],
-            timeline=[EventBody.of(event, for_ops=True) for event in timeline],
-            earlier_events=earlier,
+            **_facts(page.review),
+            replies=[KeptReplyBody.of(reply) for reply in page.replies],
+            choices=[ChoiceBody(resolution=each, effect=does) for each, does in choices],
+            timeline=[EventBody.of(event, for_ops=True) for event in page.timeline],
+            earlier_events=page.earlier_events,
         )
 
 
@@ -192,12 +179,9 @@ async def list_reviews(
     provider: Annotated[ProviderName | None, Query()] = None,
 ) -> list[ReviewBody]:
     """Purchases that wait for a person's decision, newest first."""
-    async with transaction(shared.engine) as connection:
-        if provider is not None:
-            provider = await check_known(connection, provider)
-        found = await stored.waiting(
-            connection, provider=provider, before_id=page.after, limit=page.limit
-        )
+    found = await review_page.waiting(
+        shared.engine, provider=provider, before_id=page.after, limit=page.limit
+    )
     page.shows([review.id for review in found])
     return [ReviewBody.of(review) for review in found]
 
@@ -205,13 +189,7 @@ async def list_reviews(
 @router.get("/{order_id:id}", responses=problems.responses(401, 403, 404, 422, 503))
 async def get_review(order_id: PathId, _: Admin, shared: Shared) -> ReviewDetailBody:
     """The order's purchase in doubt, else the last one that a person decided."""
-    async with transaction(shared.engine) as connection:
-        review = await stored.of_order(connection, order_id)
-        if review is None:
-            raise Problem(404, "review-not-found", f"Order {order_id} has no purchase to review.")
-        replies = await stored.replies(connection, order_id)
-        timeline, earlier = await events.newest(connection, order_id)
-    return ReviewDetailBody.page(review, replies, timeline, earlier)
+    return ReviewDetailBody.page(await review_page.page(shared.engine, order_id))
 
 
 @router.post(
@@ -233,13 +211,6 @@ async def resolve_review(
         body.decision(caller.email),
         enabling=shared.enabling,
     )
-    log.info(
-        "purchase_resolved",
-        order_id=order_id,
-        resolution=resolved.decided.resolution,
-        provider=resolved.decided.provider,
-        actor=caller.email,
-    )
     return ResolvedBody.of(resolved)
 
 
@@ -252,11 +223,7 @@ async def get_quarantined_reply(
     order_id: PathId, reply_id: PathId, caller: Admin, shared: Shared
 ) -> PlainTextResponse:
     """A reply as it came, which most likely holds a code. Reading it is recorded."""
-    async with transaction(shared.engine) as connection:
-        raw = await stored.show_reply(connection, order_id, reply_id, caller.email)
-    if raw is None:
-        raise Problem(404, "reply-not-found", f"Order {order_id} has no such reply in quarantine.")
-    log.info("reply_shown", order_id=order_id, reply_id=reply_id, actor=caller.email)
+    raw = await review_page.show_reply(shared.engine, order_id, reply_id, caller.email)
     return PlainTextResponse(raw, headers={"Cache-Control": "no-store"})
 
 

@@ -1,11 +1,9 @@
 """`python -m cli`: every command, and how the program ends."""
 
 import contextlib
-import logging
 import os
 import sys
 
-import structlog
 import typer
 
 from cli import (
@@ -20,7 +18,7 @@ from cli import (
     status,
     token,
 )
-from cli.terminal import confess, explain
+from cli.terminal import confess, explain, log_deeds
 from domain.errors import EsimError
 
 app = typer.Typer(
@@ -50,8 +48,7 @@ app.command("seed", epilog=seed.EXAMPLE)(seed.seed)
 
 def run() -> int:
     """Run the command line; returns the exit code and raises nothing."""
-    # What happened is said once, by `explain`; standard output is for results alone.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    log_deeds()
     try:
         app(prog_name="esimctl")
     except SystemExit as leaving:

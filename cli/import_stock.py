@@ -15,6 +15,7 @@ from cli.actor import ActorOption, operating_user
 from cli.backends import activations, postgres
 from cli.terminal import console, note, say
 from domain.errors import InvalidInput
+from operations.attribution import named
 from operations.stock_import.file import Finding, StockFile, read_stock_file
 from operations.stock_import.run import Imported, Progress, StockImport
 from settings import ProviderSettings, load
@@ -47,10 +48,10 @@ def import_stock(
 ) -> None:
     """Import a CSV file of stock: all its rows or none."""
     strict = luhn is Luhn.STRICT if luhn else load(ProviderSettings).iccid_luhn_strict
+    name = named(actor)
     stock_file = read_stock_file(file)
     if fault_report:  # found out before the import, not after it
         _write_report(fault_report, [], [])
-    name = actor.strip() or operating_user()
     bar, move = _progress(len(stock_file.records))
     with bar:
         done = asyncio.run(_run(StockImport(file.name, name, stock_file, strict, dry_run, move)))

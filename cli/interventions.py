@@ -10,28 +10,25 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cli.actor import ActorOption, operating_user
 from cli.backends import activations, postgres
 from cli.terminal import note, say
-from db.engine import transaction
+from db.rows import LARGEST_ID
 from domain.errors import (
     EngineUnavailable,
     EsimError,
     InvalidInput,
     StorageFault,
     StorageUnavailable,
+    UnknownProvider,
 )
 from domain.profile import OPEN
 from operations import activations as deeds
 from operations.activations import Cancelled, intervention
-from operations.providers import check_offered
 from workflows.client import Activations
-from workflows.messages import Intervention
 
 RETRY_EXAMPLE = 'Example: esimctl retry 42 43 --reason "provider is back" --provider LOCAL'
 CANCEL_EXAMPLE = 'Example: esimctl cancel 42 --reason "customer asked for a refund"'
 
-_LARGEST_ID = 2**63 - 1
-
 OrdersArgument = Annotated[
-    list[int], typer.Argument(min=1, max=_LARGEST_ID, help="Order ids.", metavar="ORDER...")
+    list[int], typer.Argument(min=1, max=LARGEST_ID, help="Order ids.", metavar="ORDER...")
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
 
@@ -54,7 +51,7 @@ def retry(
         await deeds.retry(engine, known, order_id, request)
         return "trying again."
 
-    asyncio.run(_steer(orders, act, request))
+    asyncio.run(_steer(orders, act))
 
 
 def cancel(
@@ -69,17 +66,14 @@ def cancel(
     async def act(engine: AsyncEngine, known: Activations, order_id: int) -> str:
         return _outcome(await deeds.cancel(engine, known, order_id, request))
 
-    asyncio.run(_steer(orders, act, request))
+    asyncio.run(_steer(orders, act))
 
 
-async def _steer(orders: list[int], act: _Deed, request: Intervention) -> None:
+async def _steer(orders: list[int], act: _Deed) -> None:
     """One order after another; a line for each, and a failure at the end if any failed."""
     order_ids = list(dict.fromkeys(orders))
     known = await activations()
     async with postgres() as engine:
-        if request.provider is not None:  # once for all of them, before anything starts
-            async with transaction(engine) as connection:
-                await check_offered(connection, request.provider)
         failed = [each for each in order_ids if not await _is_done(engine, known, each, act)]
     if failed:
         raise InvalidInput(
@@ -96,7 +90,7 @@ async def _is_done(engine: AsyncEngine, known: Activations, order_id: int, act: 
         raise EngineUnavailable(
             f"Order {order_id}: {error.message} Orders after it were not asked."
         ) from None
-    except (StorageUnavailable, StorageFault):
+    except (StorageUnavailable, StorageFault, UnknownProvider):
         raise
     except EsimError as error:
         note(f"Order {order_id}: {error.message}", style="red")

@@ -12,8 +12,27 @@ from db import profiles
 from db.engine import transaction
 from db.profiles import Profile
 from domain.profile import ProfileStatus
+from operations.waking import WAITING_AT_MOST
 
 EXAMPLE = "Example: esimctl list --status needs_review"
+
+_ON_A_PAGE = 50
+
+
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=WAITING_AT_MOST,
+        help="How many at most.",
+        show_default=f"{_ON_A_PAGE}; with --ids {WAITING_AT_MOST}",
+    ),
+]
+
+
+def default_limit(*, ids: bool) -> int:
+    """Say how many are listed if nobody says: for a person's eyes, or for the next command."""
+    return WAITING_AT_MOST if ids else _ON_A_PAGE
 
 
 def list_activations(
@@ -21,10 +40,11 @@ def list_activations(
         list[ProfileStatus] | None,
         typer.Option(case_sensitive=False, help="Only these states; may be given several times."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    limit: LimitOption = None,
     ids: Annotated[bool, typer.Option("--ids", help="Print the order ids alone.")] = False,
 ) -> None:
     """List activations, newest first."""
+    limit = limit or default_limit(ids=ids)
     found = asyncio.run(_find(frozenset(status or ProfileStatus), limit))
     if ids:
         for profile in found:

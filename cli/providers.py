@@ -6,7 +6,6 @@ import sys
 from dataclasses import asdict
 from typing import Annotated
 
-import structlog
 import typer
 from rich.table import Table
 
@@ -18,10 +17,8 @@ from cli.status import plain
 from cli.terminal import console, note, say
 from db.provider_views import ProviderView
 from domain.gate import BreakerState
-from domain.redaction import as_note
 from operations import providers as deeds
 from operations.providers import Resumed
-from operations.waking import WAITING_AT_MOST
 
 PROVIDERS_EXAMPLE = "Example: esimctl providers --json"
 PAUSE_EXAMPLE = 'Example: esimctl pause CONNECTED_YOU --reason "it sells used codes"'
@@ -53,7 +50,6 @@ def pause(
     back. Pausing again updates who and why.
     """
     name = asyncio.run(_pause(provider, actor, reason)).name
-    _log("provider_paused", name, actor, reason)
     say(f'{name} is paused. To let it go on: esimctl resume {name} --reason "..."')
 
 
@@ -66,14 +62,12 @@ def resume(
     that it asked for itself (blocked) is still kept.
     """
     resumed = asyncio.run(_resume(provider, actor, reason))
-    _log("provider_resumed", resumed.view.name, actor, reason)
     say(f"{resumed.view.name} may be called again.")
+    say(f"Orders that waited for it and were asked to try again: {resumed.woken}.")
     if resumed.woken < resumed.waiting:
         note(f"Warning: {resumed.next_step}", style="yellow")
-        return
-    say(f"Orders that waited for it and were asked to try again: {resumed.woken}.")
-    if resumed.waiting == WAITING_AT_MOST:
-        note(resumed.next_step)
+    else:
+        say(f"Next: {resumed.next_step}")
 
 
 async def _overview() -> list[ProviderView]:
@@ -89,20 +83,6 @@ async def _pause(provider: str, actor: str, reason: str) -> ProviderView:
 async def _resume(provider: str, actor: str, reason: str) -> Resumed:
     async with postgres() as engine:
         return await deeds.resume(engine, await activations(), provider, actor, reason)
-
-
-def _log(event: str, provider: str, actor: str, reason: str) -> None:
-    """On stderr, as the API logs it: the table keeps neither who resumed a provider nor why."""
-    log = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
-        wrapper_class=structlog.BoundLogger,
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-    )
-    log.warning(event, provider=provider, actor=as_note(actor), reason=as_note(reason))
 
 
 def _show(views: list[ProviderView]) -> None:

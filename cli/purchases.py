@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from db.reviews import Review
+from db.review_views import Review
 from domain.purchase import OPEN, PurchaseState
 
 Facts = dict[str, Any]

@@ -19,6 +19,7 @@ from domain.purchase import Resolution
 from domain.review import FollowUp
 from domain.stock import StockStatus
 from operations import reviews
+from operations.attribution import attributed
 from operations.reviews import Decided, Decision
 from providers import ENABLING
 
@@ -77,10 +78,9 @@ def resolve(  # noqa: PLR0913, PLR0917 - as many options as there are facts
     the customer and of the provider is a person's task.
     """
     resolution = _chosen(exists=exists, absent=absent, give_up=give_up)
-    if not reason.strip() or not actor.strip():
-        raise InvalidInput("--reason and --actor must not be blank: the audit trail keeps them.")
-    if resolution is not Resolution.EXISTS and (code_file or iccid or provider_order_id):
-        raise InvalidInput("--code-file, --iccid and --provider-order-id go with --exists alone.")
+    attributed(actor, reason)  # refused before a code is asked for
+    if resolution is not Resolution.EXISTS:
+        reviews.check_nothing_sold(code_file, iccid, provider_order_id)
     sold = _sold(code_file, iccid) if resolution is Resolution.EXISTS else None
     decision = Decision(resolution, actor, reason, sold, provider_order_id)
     asyncio.run(_resolve(order, decision))

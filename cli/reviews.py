@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -12,17 +12,15 @@ from rich.table import Table
 from cli import purchases
 from cli.actor import ActorOption, operating_user
 from cli.backends import postgres
-from cli.status import LARGEST_ID, OrderArgument, plain, show_timeline
+from cli.listing import LimitOption, default_limit
+from cli.status import OrderArgument, plain, show_timeline
 from cli.terminal import console, note, say
-from db import events
-from db import reviews as stored
-from db.engine import transaction
-from db.reviews import KeptReply, Review
-from domain.errors import InvalidInput, NotInReview
+from db.review_views import Review
+from db.rows import LARGEST_ID
 from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState, Resolution
-from operations.providers import check_known
-from operations.review_words import effects
+from operations import review_page
+from operations.review_page import Page
 
 REVIEWS_EXAMPLE = "Example: esimctl reviews --provider CONNECTED_YOU"
 REVIEW_EXAMPLE = "Example: esimctl review 42 (or: esimctl review 42 --show-reply 7)"
@@ -37,22 +35,13 @@ _OPTIONS = {
 _LOOKS_BY_ITSELF = frozenset({ProfileStatus.PENDING_ACTIVATION})
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A purchase with what there is to decide by."""
-
-    review: Review
-    replies: list[KeptReply]
-    timeline: list[events.Event]
-    earlier_events: int
-
-
 def reviews(
     provider: Annotated[str | None, typer.Option(help="Only purchases at this one.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    limit: LimitOption = None,
     ids: Annotated[bool, typer.Option("--ids", help="Print the order ids alone.")] = False,
 ) -> None:
     """List purchases that wait for a decision, newest first."""
+    limit = limit or default_limit(ids=ids)
     found = asyncio.run(_waiting(provider, limit))
     if ids:
         for review in found:
@@ -92,35 +81,18 @@ def review(
 
 
 async def _waiting(provider: str | None, limit: int) -> list[Review]:
-    async with postgres() as engine, transaction(engine) as connection:
-        if provider is not None:
-            provider = await check_known(connection, provider)
-        return await stored.waiting(connection, provider=provider, limit=limit)
+    async with postgres() as engine:
+        return await review_page.waiting(engine, provider=provider, limit=limit)
 
 
-async def _page(order_id: int) -> _Page:
-    async with postgres() as engine, transaction(engine) as connection:
-        found = await stored.of_order(connection, order_id)
-        if found is None:
-            raise NotInReview(
-                f"Order {order_id} has no purchase to review. Those there are: esimctl reviews."
-                f" The order's story: esimctl status {order_id}"
-            )
-        replies = await stored.replies(connection, order_id)
-        return _Page(found, replies, *await events.newest(connection, order_id))
+async def _page(order_id: int) -> Page:
+    async with postgres() as engine:
+        return await review_page.page(engine, order_id)
 
 
 async def _reply(order_id: int, reply_id: int, actor: str) -> str:
-    if not actor.strip():
-        raise InvalidInput("--actor must not be blank: it is put on record who reads a reply.")
-    async with postgres() as engine, transaction(engine) as connection:
-        raw = await stored.show_reply(connection, order_id, reply_id, actor)
-    if raw is None:
-        raise InvalidInput(
-            f"Order {order_id} has no reply {reply_id} in quarantine."
-            f" Those there are: esimctl review {order_id}"
-        )
-    return raw
+    async with postgres() as engine:
+        return await review_page.show_reply(engine, order_id, reply_id, actor)
 
 
 def _write_raw(raw: str) -> None:
@@ -130,22 +102,21 @@ def _write_raw(raw: str) -> None:
     sys.stdout.write(raw if raw.endswith("\n") else f"{raw}\n")
 
 
-def _as_json(page: _Page) -> dict[str, Any]:
+def _as_json(page: Page) -> dict[str, Any]:
     return asdict(page.review) | {
         "replies": [asdict(reply) for reply in page.replies],
-        "choices": _choices(page.review, page.replies),
+        "choices": _choices(page),
         "earlier_events": page.earlier_events,
         "timeline": [asdict(event) for event in page.timeline],
     }
 
 
-def _choices(found: Review, replies: list[KeptReply]) -> dict[str, str]:
+def _choices(page: Page) -> dict[str, str]:
     """The commands that can be run, and what each would do."""
-    if found.state is not PurchaseState.UNKNOWN:
-        return {}
+    order_id = page.review.order_id
     return {
-        f'esimctl resolve {found.order_id} {_OPTIONS[each]} --reason "..."': effect
-        for each, effect in effects(found.profile_status, came_back=bool(replies)).items()
+        f'esimctl resolve {order_id} {_OPTIONS[each]} --reason "..."': effect
+        for each, effect in page.choices.items()
     }
 
 
@@ -164,7 +135,7 @@ def _show_list(found: list[Review]) -> None:
     console().print(table)
 
 
-def _show(page: _Page) -> None:
+def _show(page: Page) -> None:
     found = page.review
     facts = purchases.facts(found)
     say(f"Order {found.order_id} ({found.order_status})", style="bold")
@@ -182,7 +153,7 @@ def _show(page: _Page) -> None:
         say(f"{'In quarantine:':<16}reply {reply.id}, {reply.size} characters: {reply.reason}")
     if found.state is PurchaseState.UNKNOWN and found.profile_status in _LOOKS_BY_ITSELF:
         say(f"{'Meanwhile:':<16}it is looked into by itself. Decide only if you know better.")
-    for command, effect in _choices(found, page.replies).items():
+    for command, effect in _choices(page).items():
         say(f"{'You can:':<16}{command}")
         say(f"{'':<16}{effect}")
     show_timeline([asdict(event) for event in page.timeline], page.earlier_events)

@@ -10,16 +10,15 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
-from sqlalchemy import select
 
 from cli import purchases
 from cli.backends import activations, postgres
 from cli.terminal import console, say
-from db import events, profiles, reviews
+from db import events, orders, profiles, review_views
 from db.engine import transaction
 from db.events import Event
 from db.profiles import Profile
-from db.tables import orders
+from db.rows import LARGEST_ID
 from domain.errors import EngineUnavailable, OrderNotFound
 from domain.profile import OPEN
 from domain.purchase import OPEN as UNSETTLED
@@ -29,7 +28,6 @@ from workflows.messages import workflow_id
 
 EXAMPLE = "Example: esimctl status 42 --json"
 
-LARGEST_ID = 2**63 - 1
 _SHOWN = (
     "iccid",
     "inventory_item_id",
@@ -62,15 +60,14 @@ def status(
 
 async def _report(order_id: int) -> Report:
     async with postgres() as engine, transaction(engine) as connection:
-        found = await connection.execute(select(orders.c.status).where(orders.c.id == order_id))
-        order_status = found.scalar_one_or_none()
-        if order_status is None:
+        order = await orders.find(connection, order_id)
+        if order is None:
             raise OrderNotFound(f"There is no order {order_id}. Orders: esimctl list")
         profile = await profiles.find(connection, order_id)
-        report: Report = {"order_id": order_id, "order_status": order_status}
+        report: Report = {"order_id": order_id, "order_status": order.status}
         if profile is not None:
             report |= _of_profile(profile)
-            bought = await reviews.purchases(connection, order_id)
+            bought = await review_views.purchases(connection, order_id)
             report["purchases"] = [purchases.facts(each) for each in bought]
             report["open_purchase"] = _open(report["purchases"])
         timeline, report["earlier_events"] = await events.newest(connection, order_id)
@@ -78,7 +75,7 @@ async def _report(order_id: int) -> Report:
     report["workflow"] = await _live(order_id, profile)
     doubt = report.get("open_purchase")
     purchase = doubt["state"] if doubt else None
-    report["next_step"] = next_step(order_id, order_status, profile, purchase=purchase)
+    report["next_step"] = next_step(order_id, order.status, profile, purchase=purchase)
     return report
 
 

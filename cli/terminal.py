@@ -4,11 +4,14 @@ Nothing printed through here may hold an activation code; texts are never read a
 so a plan's name cannot style or hide anything.
 """
 
+import logging
 import os
 import sys
 import traceback
 
+import structlog
 from rich.console import Console
+from structlog.typing import EventDict
 
 from domain.errors import EsimError
 
@@ -31,6 +34,29 @@ def say(text: str = "", style: str | None = None) -> None:
 def note(text: str, style: str | None = None) -> None:
     """Print one line about a result: progress, a warning, a hint."""
     console(stderr=True).print(text, style=style, soft_wrap=True)
+
+
+def log_deeds() -> None:
+    """Print on stderr, as the API logs it, what somebody did that no table keeps.
+
+    Other lines are left out: what happened is said once, by `explain`.
+    """
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        processors=[
+            _by_somebody,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _by_somebody(_logger: object, _method: str, line: EventDict) -> EventDict:
+    if "actor" not in line:
+        raise structlog.DropEvent
+    return line
 
 
 def explain(error: EsimError) -> None:

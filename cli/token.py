@@ -7,20 +7,14 @@ from typing import Annotated
 
 import jwt
 import typer
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cli.backends import postgres
+from db import users
 from db.engine import transaction
-from db.tables import users
 from domain.errors import InvalidInput
-from settings import AuthSettings, load
+from settings import ADMIN_SCOPE, AuthSettings, load
 
 EXAMPLE = 'Example: TOKEN="$(esimctl token --email ops@example.com --admin)"'
-
-_ADMIN_SCOPE = "admin"
-
 
 _TEN_YEARS_SECONDS = 10 * 365 * 24 * 3600
 
@@ -60,27 +54,15 @@ async def mint(
     if not all(address.partition("@")) or any(letter.isspace() for letter in address):
         raise InvalidInput("--email must be an e-mail address, such as demo@example.com.")
     async with postgres() as engine, transaction(engine) as connection:
-        user_id = await _ensure_user(connection, address, name)
+        user = await users.ensure(connection, address, name)
     now = datetime.now(UTC)
     claims = {
-        "sub": str(user_id),
+        "sub": str(user.id),
         "email": address,
         "iss": settings.jwt_issuer,
         "aud": settings.jwt_audience,
         "iat": now,
         "exp": now + timedelta(seconds=lifetime_seconds or settings.jwt_lifetime_seconds),
-        "scope": _ADMIN_SCOPE if admin else "",
+        "scope": ADMIN_SCOPE if admin else "",
     }
     return jwt.encode(claims, settings.jwt_secret.get_secret_value(), settings.jwt_algorithm)
-
-
-async def _ensure_user(connection: AsyncConnection, email: str, name: str | None) -> int:
-    row = insert(users).values(email=email, name=name)
-    keep_or_rename = func.coalesce(row.excluded.name, users.c.name)
-    found = await connection.execute(
-        row.on_conflict_do_update(
-            index_elements=[users.c.email], set_={"name": keep_or_rename}
-        ).returning(users.c.id)
-    )
-    user_id: int = found.scalar_one()
-    return user_id

@@ -23,6 +23,15 @@ Number: TypeAlias = int | ColumnElement[int]
 Json: TypeAlias = Mapping[str, object] | ColumnElement[Any] | None
 
 
+class UserColumns(TypedDict, total=False):
+    """`users`."""
+
+    id: int
+    email: str
+    name: str | None
+    created_at: Moment
+
+
 class OrderColumns(TypedDict, total=False):
     """`orders`."""
 

@@ -1,4 +1,4 @@
-"""Orders: placed once per idempotency key, read by their owner alone."""
+"""Orders: placed once per idempotency key, read by their owner and by ops."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,10 +37,14 @@ _COLUMNS = tuple(orders.c[name] for name in Order.__dataclass_fields__)
 READ: Select[Any] = select(*_COLUMNS)
 
 
-async def find(connection: AsyncConnection, order_id: int, *, user_id: int) -> Order | None:
-    """An order, only if that user owns it."""
-    owned = READ.where(orders.c.id == order_id, orders.c.user_id == user_id)
-    return await one(connection, owned, Order)
+async def find(
+    connection: AsyncConnection, order_id: int, *, user_id: int | None = None
+) -> Order | None:
+    """An order; with `user_id`, only if that user owns it."""
+    found = READ.where(orders.c.id == order_id)
+    if user_id is not None:
+        found = found.where(orders.c.user_id == user_id)
+    return await one(connection, found, Order)
 
 
 async def find_by_key(connection: AsyncConnection, user_id: int, key: str) -> Order | None:

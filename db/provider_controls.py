@@ -10,9 +10,8 @@ from db.columns import GateColumns
 from db.tables import esim_profiles as profiles
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
-from domain.errors import InvalidInput, ProviderUnavailable, StaleWrite
+from domain.errors import ProviderUnavailable, StaleWrite
 from domain.profile import ProfileStatus
-from domain.redaction import as_note
 
 # Postgres does not skip through an index for DISTINCT: this asks it for one name after another.
 _NAMES = text("""
@@ -62,23 +61,26 @@ async def pause(connection: AsyncConnection, provider: str, actor: str, reason: 
 
     Idempotent: who and why are the last one's, since when is the first one's.
 
+    Args:
+        connection: of the caller's transaction.
+        provider: its name.
+        actor: who does it; not blank, and fit for the audit trail.
+        reason: why; likewise.
+
     Raises:
-        InvalidInput: a blank actor or reason.
         StaleWrite.
     """
-    by, why = _words(actor, reason)
     since = case((gates.c.paused, gates.c.paused_at), else_=func.now())
-    written = GateColumns(paused=True, paused_by=by, paused_reason=why)
+    written = GateColumns(paused=True, paused_by=actor, paused_reason=reason)
     added: GateColumns = {**written, "paused_at": func.now()}
     await _write(connection, added, {**written, "paused_at": since}, provider)
 
 
-async def resume(connection: AsyncConnection, provider: str, actor: str, reason: str) -> None:
+async def resume(connection: AsyncConnection, provider: str) -> None:
     """Let a provider be called again, and forget its failures; a `Retry-After` is still kept.
 
     Idempotent. The row keeps neither who nor why: log them. Errors as `pause`.
     """
-    _words(actor, reason)
     written = GateColumns(
         paused=False,
         paused_by=None,
@@ -115,13 +117,6 @@ async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int)
         .limit(limit)
     )
     return list(rows.scalars())
-
-
-def _words(actor: str, reason: str) -> tuple[str, str]:
-    by, why = as_note(actor).strip(), as_note(reason).strip()
-    if not by or not why:
-        raise InvalidInput("Actor and reason must not be blank: others need to know them.")
-    return by, why
 
 
 async def _write(

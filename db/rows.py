@@ -10,6 +10,9 @@ from domain.errors import StaleWrite
 
 RowT = TypeVar("RowT")
 
+LARGEST_ID = 2**63 - 1
+"""The largest key that a Postgres bigint holds."""
+
 
 async def one(
     connection: AsyncConnection,

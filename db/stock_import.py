@@ -108,7 +108,7 @@ _EXHAUSTED = text("""
         WHERE COALESCE(fits.plan_id = profile.plan_id, fits.plan_id IS NULL)
           AND COALESCE(fits.carrier_id = profile.carrier_id, fits.carrier_id IS NULL)
           AND COALESCE(fits.country_id = profile.country_id, fits.country_id IS NULL))
-    ORDER BY id
+    ORDER BY id LIMIT :most
 """)
 
 
@@ -175,7 +175,9 @@ async def store(connection: AsyncConnection, file_name: str, actor: str) -> int:
     return import_id
 
 
-async def exhausted_orders(connection: AsyncConnection, supply: Collection[Scope]) -> list[int]:
+async def exhausted_orders(
+    connection: AsyncConnection, supply: Collection[Scope], *, limit: int
+) -> list[int]:
     """Orders that wait for stock and that items of these scopes may serve, oldest first."""
     plan_ids, carrier_ids, country_ids = zip(*supply, strict=True) if supply else ((), (), ())
     found = await connection.scalars(
@@ -184,6 +186,7 @@ async def exhausted_orders(connection: AsyncConnection, supply: Collection[Scope
             "plan_ids": list(plan_ids),
             "carrier_ids": list(carrier_ids),
             "country_ids": list(country_ids),
+            "most": limit,
         },
     )
     return list(found)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.rows import one
+from db.columns import UserColumns
+from db.rows import added, one
 from db.tables import users
 
 
@@ -23,3 +25,14 @@ READ = select(users.c.id, users.c.email)
 async def find(connection: AsyncConnection, user_id: int) -> User | None:
     """A user by id."""
     return await one(connection, READ.where(users.c.id == user_id), User)
+
+
+async def ensure(connection: AsyncConnection, email: str, name: str | None = None) -> User:
+    """Find a user by their e-mail address, or add them. A name replaces the one they had.
+
+    Idempotent.
+    """
+    row = insert(users).values(UserColumns(email=email, name=name))
+    kept_or_new = func.coalesce(row.excluded.name, users.c.name)
+    there = row.on_conflict_do_update(index_elements=[users.c.email], set_={"name": kept_or_new})
+    return await added(connection, there.returning(users.c.id, users.c.email), User)

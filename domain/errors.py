@@ -21,6 +21,8 @@ EsimError                         never     park       provisioning_failed no   
 ├── AlreadyAssigned               .         .          .                   .          .         409
 ├── NeedsReview                   .         .          needs_review        .          .         .
 ├── NotInReview                   .         .          .                   .          .         409
+├── ReviewNotFound                .         .          .                   .          .         404
+├── ReplyNotFound                 .         .          .                   .          .         404
 ├── NoticeRefused                 .         .          .                   .          .         .
 ├── PurchaseUnderWay              briefly   next round .                   .          .         409
 ├── StaleWrite                    briefly   next round .                   .          .         503
@@ -203,6 +205,20 @@ class NotInReview(EsimError):
 
     code = "not-in-review"
     http_status = 409
+
+
+class ReviewNotFound(EsimError):
+    """The order never had a purchase that a person must decide on."""
+
+    code = "review-not-found"
+    http_status = 404
+
+
+class ReplyNotFound(EsimError):
+    """The order has no such reply in quarantine."""
+
+    code = "reply-not-found"
+    http_status = 404
 
 
 class NoticeRefused(EsimError):

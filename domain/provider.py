@@ -13,6 +13,11 @@ from domain.gate import ProviderLimits
 from domain.purchase import Ambiguity
 
 
+def provider_name(typed: str) -> str:
+    """Return the name that somebody meant: blanks around it and its case do not matter."""
+    return typed.strip().upper()
+
+
 @dataclass(frozen=True, slots=True)
 class ProvisionRequest:
     """One profile to buy.

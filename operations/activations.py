@@ -8,11 +8,12 @@ from db import events, profiles, purchases
 from db.engine import transaction
 from db.profiles import Profile
 from db.purchases import Purchase
-from domain.errors import AlreadyAssigned, InvalidInput, NotWaiting, OrderNotFound
+from domain.errors import AlreadyAssigned, NotWaiting, OrderNotFound
 from domain.event import EventKind, Origin
 from domain.order import OrderStatus
 from domain.profile import OPEN, ProfileStatus
 from domain.redaction import as_note
+from operations.attribution import attributed
 from operations.deadline import answered
 from operations.providers import check_offered
 from workflows.client import Activations, Started
@@ -35,16 +36,12 @@ class Cancelled:
 
 
 def intervention(actor: str, reason: str, provider: str | None = None) -> Intervention:
-    """Put a person's wish in the form that an activation hears.
+    """Put a person's wish in the form that an activation hears. An empty provider names none.
 
     Raises:
         InvalidInput: a blank actor or reason.
     """
-    if not actor.strip() or not reason.strip():
-        raise InvalidInput(
-            "Actor and reason must not be blank (--actor, --reason): the audit trail keeps them."
-        )
-    return Intervention(actor.strip(), reason.strip(), provider)
+    return Intervention(*attributed(actor, reason), provider or None)
 
 
 def check_retry(order_status: OrderStatus, status: ProfileStatus) -> None:

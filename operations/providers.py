@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db import provider_controls, provider_views
 from db.engine import transaction
 from db.provider_views import ProviderView
 from domain.errors import UnknownProvider
-from domain.redaction import as_note
+from domain.provider import provider_name
+from operations.attribution import attributed
 from operations.waking import WAITING_AT_MOST, wake
 from workflows.client import Activations
 from workflows.messages import Intervention
+
+log = structlog.get_logger(__name__)
 
 _NO_WORKER = "No worker has said yet what it can buy from: start one."
 
@@ -63,10 +67,13 @@ async def pause(engine: AsyncEngine, provider: str, actor: str, reason: str) -> 
         InvalidInput: a blank actor or reason.
         UnknownProvider: names those there are.
     """
+    by, why = attributed(actor, reason)
     async with transaction(engine) as connection:
         name = await check_known(connection, provider)
-        await provider_controls.pause(connection, name, actor, reason)
-        return await provider_views.one(connection, name)
+        await provider_controls.pause(connection, name, by, why)
+        view = await provider_views.one(connection, name)
+    log.warning("provider_paused", provider=name, actor=by, reason=why)
+    return view
 
 
 async def resume(
@@ -81,12 +88,14 @@ async def resume(
         InvalidInput: a blank actor or reason.
         UnknownProvider: names those there are.
     """
+    by, why = attributed(actor, reason)
     async with transaction(engine) as connection:
         name = await check_known(connection, provider)
-        await provider_controls.resume(connection, name, actor, reason)
+        await provider_controls.resume(connection, name)
         view = await provider_views.one(connection, name)
         waiting = await provider_controls.waiting_for(connection, name, limit=WAITING_AT_MOST)
-    said = Intervention(actor, f"{name} is resumed: {as_note(reason)}")
+    log.warning("provider_resumed", provider=name, actor=by, reason=why)
+    said = Intervention(by, f"{name} is resumed: {why}")
     return Resumed(view, len(waiting), await wake(activations, waiting, said))
 
 
@@ -115,7 +124,7 @@ async def check_known(connection: AsyncConnection, provider: str) -> str:
 
 
 def _chosen(provider: str, there: Sequence[str], refusal: str) -> str:
-    name = provider.strip().upper()
+    name = provider_name(provider)
     if name in there:
         return name
     if not there:

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db import events, profiles, purchases, reviews, stock, stock_codes
+from db import events, profiles, purchases, review_views, reviews, stock, stock_codes
 from db.engine import transaction
 from db.locks import PurchaseLock
 from db.profiles import Profile
@@ -25,10 +26,13 @@ from domain.purchase import PurchaseState, Resolution
 from domain.redaction import as_note
 from domain.review import FollowUp, follow_up
 from domain.stock import StockStatus
+from operations.attribution import attributed
 from operations.deadline import answered
 from operations.review_words import outlook
 from workflows.client import Activations
 from workflows.messages import Intervention
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,13 @@ async def resolve(
     The decision stands even if Temporal does not answer. Args and errors as `decide`.
     """
     decided = await decide(engine, order_id, decision, enabling=enabling)
+    log.info(
+        "purchase_resolved",
+        order_id=order_id,
+        resolution=decided.resolution,
+        provider=decided.provider,
+        actor=as_note(decision.actor),
+    )
     return Resolved(decided, await _tell(activations, decided, decision))
 
 
@@ -179,7 +190,7 @@ async def _in_doubt(connection: AsyncConnection, order_id: int) -> Purchase:
             f"The purchase {begun.reference} at {begun.provider} is {begun.state}: it goes on by"
             " itself, and there is nothing to decide yet."
         )
-    last = await reviews.of_order(connection, order_id)
+    last = await review_views.of_order(connection, order_id)
     if last is None or last.closed_at is None:
         raise NotInReview(f"Order {order_id} has no purchase whose outcome is in doubt.")
     raise NotInReview(
@@ -239,18 +250,26 @@ def _payload(intent: Purchase, decision: Decision, item_id: int | None) -> dict[
 
 def _checked(decision: Decision) -> Decision:
     """A decision that can be kept, with nothing in it that the trail must not hold."""
-    actor, reason = as_note(decision.actor).strip(), as_note(decision.reason).strip()
-    if not actor or not reason:
-        raise InvalidInput(
-            "Actor and reason must not be blank (--actor, --reason): the audit trail keeps them."
-        )
-    exists = decision.resolution is Resolution.EXISTS
-    if exists and decision.sold is None:
+    actor, reason = attributed(decision.actor, decision.reason)
+    if decision.resolution is not Resolution.EXISTS:
+        check_nothing_sold(decision.sold, decision.provider_order_id)
+    elif decision.sold is None:
         raise InvalidInput("A purchase that exists needs the activation code that was sold.")
-    if not exists and (decision.sold is not None or decision.provider_order_id):
-        raise InvalidInput("A code or an order id belongs to a purchase that exists.")
     known_as = as_note(decision.provider_order_id or "").strip() or None
     return replace(decision, actor=actor, reason=reason, provider_order_id=known_as)
+
+
+def check_nothing_sold(*facts: object) -> None:
+    """Refuse facts of a sale for a purchase that does not exist, or of which nobody knows.
+
+    Raises:
+        InvalidInput: there is such a fact.
+    """
+    if any(facts):
+        raise InvalidInput(
+            "What was sold belongs to a purchase that exists (--code-file, --iccid and"
+            " --provider-order-id go with --exists alone)."
+        )
 
 
 async def _named(engine: AsyncEngine, decision: Decision) -> DuplicateStock:

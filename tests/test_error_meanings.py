@@ -63,6 +63,8 @@ MEANINGS = {
     "already-assigned": Meaning("", http=told(409, "already-assigned")),
     "needs-review": Meaning("", parked=REVIEW),
     "not-in-review": Meaning("", http=told(409, "not-in-review")),
+    "review-not-found": Meaning("", http=told(404, "review-not-found")),
+    "reply-not-found": Meaning("", http=told(404, "reply-not-found")),
     "webhook-refused": Meaning(""),
     "purchase-under-way": Meaning(
         "retried waits",

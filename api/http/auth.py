@@ -9,8 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.http.problems import Problem
 from api.http.tokens import unauthorized
 from api.resources import Shared
-
-ADMIN_SCOPE = "admin"
+from settings import ADMIN_SCOPE
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="`esimctl token` makes one.")
 

@@ -6,11 +6,10 @@ from fastapi import Path
 from pydantic import Field
 from starlette.convertors import Convertor, register_url_convertor
 
-MAXIMUM_ID = 2**63 - 1
-"""The largest key that a Postgres bigint holds."""
+from db.rows import LARGEST_ID
 
-Id = Annotated[int, Field(strict=True, ge=1, le=MAXIMUM_ID)]
-PathId = Annotated[int, Path(ge=1, le=MAXIMUM_ID)]
+Id = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID)]
+PathId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 class _IdInPath(Convertor[str]):

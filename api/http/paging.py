@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
 
-from api.http.ids import MAXIMUM_ID
+from db.rows import LARGEST_ID
 
 _MAXIMUM_PAGE = 200
 
@@ -33,7 +33,7 @@ class Page:
 async def _page(
     request: Request,
     response: Response,
-    after: Annotated[int | None, Query(ge=0, le=MAXIMUM_ID)] = None,
+    after: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
     limit: Annotated[int, Query(ge=1, le=_MAXIMUM_PAGE)] = 100,
 ) -> Page:
     return Page(request, response, after, limit)

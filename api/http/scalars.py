@@ -23,6 +23,5 @@ Text = Annotated[
     StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
     AfterValidator(_no_nul),
 ]
-ProviderName = Annotated[
-    str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")
-]
+ProviderName = Annotated[str, StringConstraints(max_length=64)]
+"""As somebody typed it. Which ones there are is known elsewhere, and said in a 404."""

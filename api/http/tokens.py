@@ -8,9 +8,9 @@ from typing import Any
 
 import jwt
 
-from api.http.ids import MAXIMUM_ID
 from api.http.problems import Problem
 from db import users
+from db.rows import LARGEST_ID
 from db.shared_reads import SharedReads
 from db.users import User
 from settings import AuthSettings
@@ -112,6 +112,6 @@ def unauthorized(detail: str, *, challenge: str = 'Bearer error="invalid_token"'
 
 def _claims(payload: dict[str, Any]) -> Claims:
     subject, scope = payload["sub"], payload.get("scope")
-    if not _USER_ID.fullmatch(subject) or int(subject) > MAXIMUM_ID:
+    if not _USER_ID.fullmatch(subject) or int(subject) > LARGEST_ID:
         raise unauthorized("The token names no user.")
     return Claims(int(subject), frozenset(scope.split() if isinstance(scope, str) else ()))

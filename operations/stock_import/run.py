@@ -31,7 +31,7 @@ class Imported:
     Attributes:
         import_id: None if nothing was stored: a dry run, or there are faults.
         counts: rows by plan (in words) and status.
-        waiting: orders that waited for such stock.
+        waiting: orders that waited for such stock, as far as they were looked at.
         woken: those of them that were asked to try again.
     """
 
@@ -46,14 +46,20 @@ class Imported:
     @property
     def next_step(self) -> str:
         """Say what is left to do for orders that waited, in words for a person."""
-        if self.woken == self.waiting:
-            return ""
-        return (
-            f"Temporal does not answer. The stock is in; {self.waiting - self.woken} activations"
-            " that wait for it were not woken. Run later, until it lists none: esimctl retry"
-            f" $(esimctl list --status exhausted --ids --limit {WAITING_AT_MOST})"
+        later = (
+            "Run later, until it lists none: esimctl retry $(esimctl list --status exhausted --ids)"
             " --reason 'new stock'"
         )
+        if self.woken < self.waiting:
+            left = self.waiting - self.woken
+            return (
+                f"Temporal does not answer. The stock is in; {left} activations that wait for it"
+                f" were not woken. {later}"
+            )
+        if self.waiting == WAITING_AT_MOST:
+            asked = f"The {self.waiting} activations that wait longest were asked to try again."
+            return f"{asked} {later}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,10 @@ class StockImport:
                 if clashes or self.dry_run or not sound:
                     return clashes, None, []
                 import_id = await stock_import.store(connection, self.name, self.actor)
-                return [], import_id, await stock_import.exhausted_orders(connection, _scopes(rows))
+                waiting = await stock_import.exhausted_orders(
+                    connection, _scopes(rows), limit=WAITING_AT_MOST
+                )
+                return [], import_id, waiting
         except DuplicateStock:
             raise InvalidInput(
                 "Another import brought some of these rows meanwhile; nothing was imported."

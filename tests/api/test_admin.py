@@ -96,6 +96,9 @@ async def test_a_retry_at_a_provider_that_the_worker_lacks_starts_nothing(
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown-provider")
     assert answer.json()["detail"].endswith("there is: CONNECTED_YOU.")
     assert await activations.state(order_id) is None
+    for odd in ("a b", "connected-you", "\u0000", " ", "9" * 64):
+        answer = await ops.post(retry, json={"reason": "try there", "provider": odd})
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown-provider")
     taken = await ops.post(retry, json={"reason": "try there", "provider": " connected_you "})
     assert taken.status_code == 202, taken.text
 
@@ -233,7 +236,7 @@ async def test_unknown_orders_and_states_are_refused(ops: httpx.AsyncClient) -> 
     assert (await ops.post(f"{PATH}/42/retry", json=reason)).status_code == 404
     assert (await ops.post(f"{PATH}/42/cancel", json=reason)).status_code == 404
     assert (await ops.get(f"{PATH}?status=unheard-of")).status_code == 422
-    for bad in ({}, {"reason": ""}, {"reason": "a\u0000b"}, {"reason": "x", "provider": "a b"}):
+    for bad in ({}, {"reason": ""}, {"reason": "a\u0000b"}, reason | {"provider": "A" * 65}):
         assert (await ops.post(f"{PATH}/42/retry", json=bad)).status_code == 422
 
 

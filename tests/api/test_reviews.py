@@ -188,9 +188,11 @@ async def test_a_list_of_nobodys_purchases_is_404(
 ) -> None:
     """An empty one would say that no money is in doubt there; the names there are do come."""
     await under_review(engine)
-    answer = await ops.get(f"{PATH}?provider=CONECTED_YOU")
-    assert answer.status_code == 404
-    assert "CONNECTED_YOU" in answer.json()["detail"]
+    for odd in ("CONECTED_YOU", "connected-you", "a b", "9" * 64):
+        answer = await ops.get(PATH, params={"provider": odd})
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown-provider")
+        assert "CONNECTED_YOU" in answer.json()["detail"]
+    assert (await ops.get(PATH, params={"provider": "A" * 65})).status_code == 422
 
 
 async def test_a_second_decision_is_409_and_says_who_was_first(

@@ -23,6 +23,7 @@ from db import (
     provider_controls,
     provider_views,
     purchases,
+    review_views,
     reviews,
     stock,
     stock_codes,
@@ -282,14 +283,14 @@ QUERIES = (
         reads=1_100,
     ),
     # Reviews
-    Query("reviews.waiting", lambda c, _: reviews.waiting(c, limit=PAGE)),
+    Query("review_views.waiting", lambda c, _: review_views.waiting(c, limit=PAGE)),
     Query(
-        "reviews.waiting: of a provider",
-        lambda c, _: reviews.waiting(c, provider=_PROVIDER, limit=PAGE),
+        "review_views.waiting: of a provider",
+        lambda c, _: review_views.waiting(c, provider=_PROVIDER, limit=PAGE),
     ),
-    Query("reviews.of_order", lambda c, at: reviews.of_order(c, at.in_doubt)),
-    Query("reviews.purchases", lambda c, at: reviews.purchases(c, at.bought)),
-    Query("reviews.replies", lambda c, at: reviews.replies(c, at.in_doubt)),
+    Query("review_views.of_order", lambda c, at: review_views.of_order(c, at.in_doubt)),
+    Query("review_views.purchases", lambda c, at: review_views.purchases(c, at.bought)),
+    Query("review_views.replies", lambda c, at: review_views.replies(c, at.in_doubt)),
     Query(
         "reviews.show_reply",
         lambda c, at: reviews.show_reply(c, at.in_doubt, at.number, "ana"),
@@ -343,6 +344,8 @@ QUERIES = (
     Query("stock_import.find_clashes: 100 lines", _clashes),
     Query(
         "stock_import.exhausted_orders",
-        lambda c, at: stock_import.exhausted_orders(c, {(1 + at.number % 200, None, None)}),
+        lambda c, at: stock_import.exhausted_orders(
+            c, {(1 + at.number % 200, None, None)}, limit=1000
+        ),
     ),
 )

@@ -300,6 +300,14 @@ async def test_twenty_thousand_rows_import_at_once(imports: Import, engine: Asyn
     assert await stock_count(engine) == 20_000
 
 
+async def test_a_blank_actor_is_refused(imports: Import, engine: AsyncEngine) -> None:
+    """The import is kept under its actor's name: nobody's name is refused, and nothing comes in."""
+    refused = imports([row(1)], "--actor", " ")
+    assert (refused.code, refused.out) == (1, "")
+    assert "--actor" in refused.err
+    assert await stock_count(engine) == 0
+
+
 async def test_a_report_that_cannot_be_written_stops_the_import(
     imports: Import, engine: AsyncEngine, tmp_path: Path
 ) -> None:

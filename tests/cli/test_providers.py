@@ -87,6 +87,7 @@ async def test_resuming_wakes_what_waited_for_it(
     done = await beside(esimctl, "resume", PROVIDER, *WHY)
     assert done.code == 0, done.err
     assert "asked to try again: 1." in done.out
+    assert "Next: Nothing" in done.out
     assert json.loads(done.err)["event"] == "provider_resumed"
     assert await watch.ended(order_id) == ProfileStatus.ACTIVATED
     asked = await rows(

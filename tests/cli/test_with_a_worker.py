@@ -204,14 +204,18 @@ async def test_what_the_customer_has_cannot_be_cancelled(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("retry", "1", "--reason", " "), ("retry", "1", "--reason", "x", "--provider", "NOBODY")],
+    [
+        ("retry", "1", "2", "--reason", " "),
+        ("retry", "1", "2", "--reason", "x", "--provider", "NOBODY"),
+    ],
 )
 async def test_a_blank_reason_or_an_unknown_provider_is_refused(
     esimctl: Esimctl, arguments: tuple[str, ...]
 ) -> None:
-    """Before anything is asked of anybody; the line names the option."""
+    """Before anything is asked of anybody; one line, however many orders, names the option."""
     failed = await beside(esimctl, *arguments)
     assert failed.code == 1
+    assert len(failed.err.splitlines()) == 1
     assert arguments[-2] in failed.err
 
 

@@ -10,7 +10,6 @@ from db import gates, provider_controls, provider_views
 from db.engine import transaction
 from db.provider_views import ProviderView
 from db.spend_guard import Spending, spend
-from domain.errors import InvalidInput
 from domain.gate import (
     BreakerState,
     Gate,
@@ -51,10 +50,10 @@ async def pause(
         await provider_controls.pause(connection, provider, actor, reason)
 
 
-async def resume(engine: AsyncEngine, reason: str = "mended", provider: str = PROVIDER) -> None:
+async def resume(engine: AsyncEngine, provider: str = PROVIDER) -> None:
     """Ana lets it go on."""
     async with transaction(engine) as connection:
-        await provider_controls.resume(connection, provider, "ana", reason)
+        await provider_controls.resume(connection, provider)
 
 
 async def held(engine: AsyncEngine) -> Hold | None:
@@ -114,17 +113,6 @@ async def test_resuming_forgets_failures_but_keeps_the_wait_that_was_asked_for(
     assert (gate["failures"], gate["opened_at"], gate["probe_at"]) == (0, None, None)
     assert gate["blocked_until"] is not None
     assert (await seen(engine)).health is Health.BLOCKED
-
-
-@pytest.mark.parametrize("reason", ["", "  ", "\0"])
-async def test_a_blank_reason_is_refused(engine: AsyncEngine, reason: str) -> None:
-    """Whoever finds it paused must learn why; nothing is written."""
-    await sells(engine)
-    with pytest.raises(InvalidInput):
-        await pause(engine, reason)
-    with pytest.raises(InvalidInput):
-        await resume(engine, reason)
-    assert await value(engine, "SELECT count(*) FROM provider_gates") == 0
 
 
 async def test_the_overview_counts_purchases_and_shows_the_balance(engine: AsyncEngine) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Select, Table, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import catalogue, columns, events, payments, profiles, reviews, tables, users
+from db import catalogue, columns, events, payments, profiles, review_views, tables, users
 from db import orders as orders_module
 from db.columns import OrderColumns
 from db.engine import transaction
@@ -19,6 +19,7 @@ from domain.errors import StaleWrite
 
 DB = Path(__file__).parent.parent.parent / "db"
 WRITTEN = {
+    columns.UserColumns: tables.users,
     columns.OrderColumns: tables.orders,
     columns.PaymentColumns: tables.payments,
     columns.EventColumns: tables.esim_provisioning_events,
@@ -36,8 +37,8 @@ READS: list[tuple[Select[Any], type]] = [
     (orders_module.READ, orders_module.Order),
     (payments.READ, payments.Payment),
     (profiles.READ, profiles.Profile),
-    (reviews.READ, reviews.Review),
-    (reviews.READ_REPLIES, reviews.KeptReply),
+    (review_views.READ, review_views.Review),
+    (review_views.READ_REPLIES, review_views.KeptReply),
     (users.READ, users.User),
 ]
 

@@ -116,7 +116,7 @@ async def test_stock_wakes_the_orders_it_could_be_given_to(
     plan_id, carrier_id, country_id = scope
     await stock_item(engine, plan_id=plan_id, carrier_id=carrier_id, country_id=country_id)
     async with transaction(engine) as connection:
-        woken = await stock_import.exhausted_orders(connection, {scope})
+        woken = await stock_import.exhausted_orders(connection, {scope}, limit=1000)
     assert woken == ([order_id] if serves else [])
 
 
@@ -131,5 +131,7 @@ async def test_only_exhausted_orders_are_woken_oldest_first(engine: AsyncEngine)
     await run(engine, park, o=other)
     async with transaction(engine) as connection:
         scopes = {(PLAN_ID, None, None), (7, None, None)}
-        assert await stock_import.exhausted_orders(connection, scopes) == waiting
-        assert await stock_import.exhausted_orders(connection, set()) == []
+        assert await stock_import.exhausted_orders(connection, scopes, limit=1000) == waiting
+        some = await stock_import.exhausted_orders(connection, scopes, limit=2)
+        assert some == waiting[:2]
+        assert await stock_import.exhausted_orders(connection, set(), limit=1000) == []

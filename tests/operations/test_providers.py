@@ -1,14 +1,18 @@
 """Which providers may be named: those that a worker offers, and those that orders remember."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
 
 from db import provider_controls
 from db.engine import transaction
-from domain.errors import UnknownProvider
+from domain.errors import InvalidInput, UnknownProvider
 from operations import providers
+from operations.activations import intervention
 from providers.local import LocalProvider
-from tests.doubts import in_doubt
+from tests.doubts import CANARY, CODE, in_doubt
 from tests.rows import paid_order, run, value
 from worker import announce
 
@@ -56,6 +60,36 @@ async def test_case_and_blanks_around_a_name_do_not_matter(engine: AsyncEngine, 
     await announce(engine, {"LOCAL": LocalProvider()})
     assert await offered(engine, name) == "LOCAL"
     assert await known(engine, name) == "LOCAL"
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\0"])
+async def test_a_blank_actor_or_reason_is_refused(engine: AsyncEngine, blank: str) -> None:
+    """Whoever finds it paused must learn who and why; nothing is written."""
+    await announce(engine, {"LOCAL": LocalProvider()})
+    nobody: Any = None  # nothing is asked of it
+    for actor, reason in ((blank, "a test"), ("ana", blank)):
+        with pytest.raises(InvalidInput, match="blank"):
+            await providers.pause(engine, "LOCAL", actor, reason)
+        with pytest.raises(InvalidInput, match="blank"):
+            await providers.resume(engine, nobody, "LOCAL", actor, reason)
+        with pytest.raises(InvalidInput, match="blank"):
+            intervention(actor, reason)
+    assert await value(engine, "SELECT count(*) FROM provider_gates WHERE paused") == 0
+
+
+async def test_who_pauses_and_resumes_is_logged_once_without_a_code(engine: AsyncEngine) -> None:
+    """Whoever asks, API or command line; of a resume no table keeps who and why."""
+    await announce(engine, {"LOCAL": LocalProvider()})
+    nobody: Any = None  # no order waits
+    with capture_logs() as lines:
+        await providers.pause(engine, "local", " ana ", f"sold {CODE}")
+        await providers.resume(engine, nobody, "local", "bob", f"not {CODE}")
+    assert [(line["event"], line["provider"], line["actor"]) for line in lines] == [
+        ("provider_paused", "LOCAL", "ana"),
+        ("provider_resumed", "LOCAL", "bob"),
+    ]
+    assert lines[1]["reason"] == "not [code withheld]"
+    assert CANARY not in str(lines)
 
 
 async def test_only_what_the_last_worker_offers_can_be_bought_from(engine: AsyncEngine) -> None:

@@ -194,7 +194,7 @@ async def _pause(engine: AsyncEngine, provider: str) -> None:
 
 async def _resume(engine: AsyncEngine, provider: str) -> None:
     async with transaction(engine) as connection:
-        await provider_controls.resume(connection, provider, "ana", "all is well")
+        await provider_controls.resume(connection, provider)
 
 
 async def test_a_pause_holds_what_only_that_provider_sells_until_it_is_resumed(

@@ -57,7 +57,7 @@ async def test_what_a_paused_provider_cannot_take_back_is_given_back_when_it_may
     assert (await watch.handle(scene.order_id).describe()).close_time is None
     assert scene.net_charges() == 1
     async with transaction(scene.engine) as connection:
-        await provider_controls.resume(connection, scene.provider.name, "ana", "paid")
+        await provider_controls.resume(connection, scene.provider.name)
     await environment.sleep(25 * 3600)
     assert await watch.ended(scene.order_id) == "cancelled"
     assert scene.net_charges() == 0

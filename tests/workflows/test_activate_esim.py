@@ -240,13 +240,13 @@ async def test_a_retry_with_a_provider_that_nobody_serves_begins_nothing(
 async def test_a_signal_with_a_provider_that_somebody_serves_is_a_retry(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
-    """It is looked up and then heard as any other."""
+    """It is looked up and then heard as any other; blanks and case do not matter."""
     partner.answer = answering(401, {})
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.step(order_id, Step.PARKED)
     partner.answer = partner.sell
-    await activations.nudge(order_id, Intervention("ana", "try", provider="CONNECTED_YOU"))
+    await activations.nudge(order_id, Intervention("ana", "try", provider=" connected_you "))
     assert await watch.ended(order_id) == "activated"
 
 
