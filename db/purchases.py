@@ -33,8 +33,8 @@ class Purchase:
     released_at: datetime | None
 
     @property
-    def may_be_booked(self) -> bool:
-        """Whether a request has left that nobody knows the outcome of."""
+    def has_left(self) -> bool:
+        """Whether a request was ever sent for it."""
         return self.state is not PurchaseState.INTENDED
 
 
@@ -42,7 +42,7 @@ _COLUMNS = tuple(table.c[name] for name in Purchase.__dataclass_fields__)
 
 
 async def open_for(connection: AsyncConnection, order_id: int) -> Purchase | None:
-    """The order's purchase whose outcome is not known to be final."""
+    """Find the order's purchase that is open: it may still become, or be, a charge."""
     return await _one(connection, table.c.order_id == order_id, table.c.state.in_(OPEN))
 
 
@@ -127,7 +127,7 @@ async def mark_sent(connection: AsyncConnection, purchase: Purchase) -> Purchase
     Raises:
         StaleWrite: the purchase is not in the state it was read in.
     """
-    attempts = purchase.attempts + purchase.may_be_booked
+    attempts = purchase.attempts + purchase.has_left
     sent_at = func.now()
     await move(connection, purchase, PurchaseState.SENT, sent_at=sent_at, attempts=attempts)
     return replace(purchase, state=PurchaseState.SENT, attempts=attempts)
@@ -136,31 +136,32 @@ async def mark_sent(connection: AsyncConnection, purchase: Purchase) -> Purchase
 async def accept(
     connection: AsyncConnection,
     purchase: Purchase,
+    state: PurchaseState,
     provider_order_id: str,
     reply: Mapping[str, object],
     *,
-    overdue: ProviderError | None = None,
+    error: ProviderError | None = None,
 ) -> Purchase:
     """Record that the provider has taken the order on. `reply` holds no secret.
 
     Args:
         connection: of a transaction.
         purchase: as it was read.
+        state: ACCEPTED; UNKNOWN if the order has had its time, and is a person's matter.
         provider_order_id: what the provider calls it.
         reply: what came back.
-        overdue: says that the order has had its time: it is UNKNOWN, a person's matter, then.
+        error: why it is a person's matter.
 
     Raises:
         StaleWrite: the purchase is not in the state it was read in.
     """
-    state = PurchaseState.UNKNOWN if overdue else PurchaseState.ACCEPTED
     columns: PurchaseColumns = {
         "provider_order_id": provider_order_id,
         "accepted_at": func.coalesce(table.c.accepted_at, func.now()),
         "reply": dict(reply),
     }
-    if overdue is not None:
-        columns |= {"error_code": overdue.code, "error": overdue.message}
+    if error is not None:
+        columns |= {"error_code": error.code, "error": error.message}
     await move(connection, purchase, state, **columns)
     return replace(purchase, state=state, provider_order_id=provider_order_id)
 

@@ -3,14 +3,11 @@
 A reply is a bearer secret: it is shown to one person at a time and never unrecorded.
 """
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import events, profiles
-from db.columns import PurchaseColumns
-from db.purchases import Purchase
-from db.rows import changed_one
-from db.tables import provider_intents as intents
+from db.purchases import Purchase, move
 from db.tables import quarantined_replies
 from domain.event import EventKind, Origin
 from domain.purchase import PurchaseState, Resolution
@@ -65,10 +62,13 @@ async def close(
         provider_order_id: what the provider calls the order; one that is known already is kept.
 
     Raises:
+        IllegalTransition: it is not in doubt.
         StaleWrite: the purchase is not in the state it was read in.
     """
-    columns = PurchaseColumns(
-        state=PurchaseState.RESOLVED,
+    await move(
+        connection,
+        purchase,
+        PurchaseState.RESOLVED,
         resolution=resolution,
         resolved_by=by,
         resolved_reason=reason,
@@ -76,9 +76,3 @@ async def close(
         provider_order_id=purchase.provider_order_id or provider_order_id,
         closed_at=func.now(),
     )
-    closed = (
-        update(intents)
-        .where(intents.c.id == purchase.id, intents.c.state == purchase.state)
-        .values(columns)
-    )
-    await changed_one(connection, closed, f"Purchase {purchase.id} changed meanwhile.")

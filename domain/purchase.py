@@ -169,6 +169,16 @@ class Rule:
             and all(getattr(facts, name) == value for name, value in self.given.items())
         )
 
+    def written(self) -> tuple[PurchaseState, EventKind]:
+        """The state and the event of a rule that writes both.
+
+        Raises:
+            ValueError: it leaves the purchase, or the trail, as it is.
+        """
+        if self.becomes is None or self.event is None:
+            raise ValueError(f"This rule does not write both a state and an event: {self}.")
+        return self.becomes, self.event
+
 
 def _sent(*heard: Heard, then: Then, to: PurchaseState, event: EventKind, **given: object) -> Rule:
     return Rule(Asked.SENT, frozenset(heard), then, to, event, given)

@@ -18,7 +18,7 @@ from activities.purchase.gate import Clock, ProviderGate, wait_for_turn
 from activities.purchase.give_back import Returns
 from activities.purchase.keep import BoughtItems
 from activities.purchase.long_steps import heartbeats, to_the_end
-from activities.purchase.prepare import Begun, Preparation, check_wanted, ended
+from activities.purchase.prepare import Begun, Preparation, check_wanted, ended, mark_sent
 from activities.purchase.question import (
     Outcome,
     Question,
@@ -26,7 +26,7 @@ from activities.purchase.question import (
     review,
     still_unknown,
 )
-from activities.purchase.record import PurchaseRecord, record
+from activities.purchase.record import PurchaseRecord
 from activities.purchase.settle import Settlement, can_be_asked
 from db import notices, profiles, purchases, stock
 from db.engine import transaction
@@ -86,7 +86,7 @@ class ProviderActivities:
         self._providers = providers
         self._lock = PurchaseLock(engine)
         self._gate = ProviderGate(engine, rules.allowance, rules.clock)
-        items = BoughtItems(engine, self._gate, resellable(providers))
+        items = BoughtItems(engine, resellable(providers))
         self._record = PurchaseRecord(engine, pause, self._gate, items)
         self._preparation = Preparation(engine, self._gate, rules.reference_prefix)
         self._settlement = Settlement(engine, self._gate, self._record)
@@ -133,7 +133,7 @@ class ProviderActivities:
         begun = await self._preparation.prepare(order.order_id, provider)
         if begun is None:  # the order holds an item already
             return await self._hand_over(order.order_id)
-        if begun.purchase.may_be_booked:
+        if begun.purchase.has_left and not begun.leaves_now:
             outcome = await self._ask_again(begun, provider, lock, overdue=order.overdue)
         else:
             outcome = await self._send(begun, provider, lock)
@@ -153,7 +153,8 @@ class ProviderActivities:
         Whoever was frozen since the purchase was marked sent may have lost the lock, and somebody
         else may have bought meanwhile: then nothing leaves.
         """
-        # 2. Pass the provider's gate, and write down that the request leaves now (SENT).
+        # 2. Pass the provider's gate, and write down that the request leaves now (SENT). One whose
+        #    turn it was in step 1 has done so in the same transaction.
         purchase = await self._depart(begun, provider)
         await self._pause.reach(PausePoint.BEFORE_SEND, purchase.order_id)
         await lock.check()
@@ -163,8 +164,7 @@ class ProviderActivities:
         #    delivers later, or why there is none.
         question = Question(purchase, Asked.SENT, again=again)
         outcome = await self._record.conclude(question, provider, reply)
-        if outcome.then is not Then.KEEP:  # what was kept has told the gate
-            await self._gate.report(provider, reply.error)
+        await self._gate.report(provider, reply.error)
         if outcome.then is Then.WAIT and await self._may_go_on(outcome.purchase, provider):
             return await self._settlement.look_up(
                 begun.as_of(outcome.purchase), provider, overdue=False
@@ -189,6 +189,8 @@ class ProviderActivities:
             OrderNotPaid, ActivationCancelled, ProviderHeld: nothing has left.
             ProviderOutcomeUnknown, NeedsReview: nothing has left now; an earlier send is in doubt.
         """
+        if begun.leaves_now:
+            return begun.purchase
         purchase, waited = begun.purchase, 0.0
         while True:
             try:
@@ -198,12 +200,10 @@ class ProviderActivities:
                         connection, provider, user_id=begun.user_id
                     )
                     if hold is None:
-                        sent = await purchases.mark_sent(connection, purchase)
-                        await record(connection, sent, EventKind.PURCHASE_SENT)
-                        return sent
+                        return await mark_sent(connection, purchase)
                 waited = await wait_for_turn(provider, hold, waited)
             except (OrderNotPaid, ActivationCancelled, ProviderError) as error:
-                if not purchase.may_be_booked:
+                if not purchase.has_left:
                     await self._record.withdraw(purchase, error.message)
                     raise
                 if isinstance(error, ProviderError):  # nobody knows any more than before

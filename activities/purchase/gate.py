@@ -103,16 +103,6 @@ class ProviderGate:
         await self.report(provider, None)
         return answer
 
-    async def answered(self, connection: AsyncConnection, provider: EsimProvider) -> None:
-        """Say in the caller's transaction that a call was answered.
-
-        The gate's row, which every call of the provider needs, stays locked until that ends: say
-        it last.
-        """
-        await gates.report(
-            connection, provider.name, provider.traits.limits, None, now=await self.now()
-        )
-
     async def report(self, provider: EsimProvider, error: ProviderError | None) -> None:
         """Say how a call ended; None if it was answered.
 

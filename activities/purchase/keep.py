@@ -6,7 +6,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.let_go import release_held
 from activities.origin import origin
-from activities.purchase.gate import ProviderGate
 from db import events, profiles, purchases, stock
 from db.engine import transaction
 from db.profiles import Profile
@@ -14,24 +13,19 @@ from db.purchases import Purchase
 from db.stock import BoughtItem
 from domain.event import EventKind
 from domain.profile import ENDED, READY, ProfileStatus
-from domain.provider import EsimProvider, ProvisionedEsim
-from domain.purchase import PurchaseState
+from domain.provider import ProvisionedEsim
+from domain.purchase import Rule
 
 
 class BoughtItems:
     """Stores what providers sold, each in one transaction with its audit event."""
 
-    def __init__(
-        self, engine: AsyncEngine, gate: ProviderGate, resellable: AbstractSet[str]
-    ) -> None:
+    def __init__(self, engine: AsyncEngine, resellable: AbstractSet[str]) -> None:
         self._engine = engine
-        self._gate = gate
         self._resellable = resellable
 
-    async def keep(
-        self, purchase: Purchase, provider: EsimProvider, esim: ProvisionedEsim
-    ) -> int | None:
-        """Confirm a purchase, store its item and tell the gate. Repeating it finds it done.
+    async def keep(self, purchase: Purchase, sale: Rule, esim: ProvisionedEsim) -> int | None:
+        """Store what a purchase gave, and move it as the rule of a sale says. Idempotent.
 
         Returns the item's id if its order is RESERVED with it now; None if whoever hands it over
         must look first: the order was served otherwise, is over, or waits for a person.
@@ -48,9 +42,14 @@ class BoughtItems:
             if done is not None and done.id == purchase.id:
                 return None
             served = await _is_served(connection, profile)
-            item_id = await self._store(connection, profile, purchase, esim, served=served)
+            state, kind = sale.written()
+            bought = _bought(profile, purchase, esim)
+            item_id = await self._add(connection, bought, served=served)
+            await purchases.close(
+                connection, purchase, state, reply=esim.reply, inventory_item_id=item_id
+            )
             waits = not served and profile.status is ProfileStatus.PENDING_ACTIVATION
-            await _confirm(connection, profile, purchase, item_id, waits=waits)
+            await _tell(connection, profile, purchase, kind, item_id, waits=waits)
             # A parked order waits for its next round with the item held; an ended one holds none.
             if not served and profile.status in ENDED:
                 await release_held(
@@ -60,32 +59,13 @@ class BoughtItems:
                     ending=True,
                     resellable=self._resellable,
                 )
-            await self._gate.answered(connection, provider)
             return item_id if waits else None
 
-    async def _store(
-        self,
-        connection: AsyncConnection,
-        profile: Profile,
-        purchase: Purchase,
-        esim: ProvisionedEsim,
-        *,
-        served: bool,
-    ) -> int:
-        bought = _bought(profile, purchase, esim)
-        if served:
-            resell = purchase.provider in self._resellable
-            item_id = await stock.add_unwanted(connection, bought, resell=resell)
-        else:
-            item_id = await stock.add_bought(connection, bought)
-        await purchases.close(
-            connection,
-            purchase,
-            PurchaseState.CONFIRMED,
-            reply=esim.reply,
-            inventory_item_id=item_id,
-        )
-        return item_id
+    async def _add(self, connection: AsyncConnection, bought: BoughtItem, *, served: bool) -> int:
+        if not served:
+            return await stock.add_bought(connection, bought)
+        resell = bought.provider in self._resellable
+        return await stock.add_unwanted(connection, bought, resell=resell)
 
 
 async def _is_served(connection: AsyncConnection, profile: Profile) -> bool:
@@ -99,11 +79,16 @@ async def _is_served(connection: AsyncConnection, profile: Profile) -> bool:
     return over and await stock.names_order(connection, profile.order_id)
 
 
-async def _confirm(
-    connection: AsyncConnection, profile: Profile, purchase: Purchase, item_id: int, *, waits: bool
+async def _tell(
+    connection: AsyncConnection,
+    profile: Profile,
+    purchase: Purchase,
+    kind: EventKind,
+    item_id: int,
+    *,
+    waits: bool,
 ) -> None:
     """Record the purchase; an order that waits for it is RESERVED with it."""
-    kind = EventKind.PURCHASE_CONFIRMED
     payload = {"provider": purchase.provider, "reference": purchase.reference, "item_id": item_id}
     if waits:
         await profiles.move(

@@ -6,12 +6,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.purchase.gate import ProviderGate
 from activities.purchase.question import review
+from activities.purchase.record import record
 from db import profiles, purchases, stock
 from db.catalogue import provision_request
 from db.engine import transaction
 from db.profiles import Profile
 from db.purchases import Purchase
 from domain.errors import ActivationCancelled, NeedsReview, OrderNotPaid
+from domain.event import EventKind
 from domain.order import OrderStatus
 from domain.profile import ENDED, READY
 from domain.provider import EsimProvider, ProvisionRequest
@@ -19,11 +21,16 @@ from domain.provider import EsimProvider, ProvisionRequest
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A purchase of an order, begun now or found begun."""
+    """A purchase of an order, begun now or found begun.
+
+    Attributes:
+        leaves_now: it was begun a moment ago, and its turn to leave is now.
+    """
 
     purchase: Purchase
     request: ProvisionRequest
     user_id: int
+    leaves_now: bool = False
 
     def as_of(self, purchase: Purchase) -> "Begun":
         """The same, once the provider's own name of the order is known."""
@@ -42,7 +49,8 @@ class Preparation:
     async def prepare(self, order_id: int, provider: EsimProvider) -> Begun | None:
         """The purchase to go on with, None if the order holds an item already.
 
-        A new one is committed as INTENDED: nothing has left yet.
+        A new one is committed as INTENDED: nothing has left yet. If its turn is now, it is SENT in
+        the same transaction, and leaves.
 
         Raises:
             NeedsReview: it was bought for before, or its purchase is open elsewhere.
@@ -63,7 +71,12 @@ class Preparation:
             check_wanted(profile)
             await purchases.refuse_given_up(connection, order_id)
             await self._gate.peek(connection, provider)
-            return await self._begin(connection, profile, provider)
+            fresh = await self._begin(connection, profile, provider)
+            hold = await self._gate.admit_purchase(connection, provider, user_id=fresh.user_id)
+            if hold is not None:
+                return fresh  # it waits for its turn, or is withdrawn
+            sent = await mark_sent(connection, fresh.purchase)
+            return replace(fresh, purchase=sent, leaves_now=True)
 
     async def find(self, order_id: int, provider: EsimProvider) -> Begun | None:
         """The order's purchase that is still open at a provider, whatever became of the order."""
@@ -99,6 +112,17 @@ async def _found(connection: AsyncConnection, profile: Profile, purchase: Purcha
         provider_order_id=purchase.provider_order_id,
     )
     return Begun(purchase, request, profile.user_id)
+
+
+async def mark_sent(connection: AsyncConnection, purchase: Purchase) -> Purchase:
+    """Write down, with its event, that a purchase leaves now; returns it as it is then.
+
+    Raises:
+        StaleWrite: it is not in the state that it was read in.
+    """
+    sent = await purchases.mark_sent(connection, purchase)
+    await record(connection, sent, EventKind.PURCHASE_SENT)
+    return sent
 
 
 def check_wanted(profile: Profile) -> None:

@@ -51,9 +51,10 @@ async def reply_to(call: Awaitable[Answer | None]) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A purchase as it was written down, and what follows.
+    """What follows from a reply for the activation.
 
     Attributes:
+        purchase: as it stands now; of a sale, as it was before.
         error: what the provider said, where it sold nothing.
         item_id: the item that it gave; None if it gave none, or is not on hand for its order.
     """
@@ -74,7 +75,7 @@ class Outcome:
         """
         if self.then in {Then.KEEP, Then.WAIT}:
             return
-        if self.then is Then.A_PERSON or self.error is None:
+        if self.error is None or self.then is Then.A_PERSON:
             raise review(self.purchase)
         raise still_unknown(self.error) if self.then is Then.ASK_LATER else self.error
 
@@ -88,7 +89,7 @@ def review(purchase: Purchase) -> NeedsReview:
 
 
 def still_unknown(error: ProviderError) -> ProviderOutcomeUnknown:
-    """Say that this call booked nothing, and that nobody knows what became of an earlier one."""
+    """Turn a call that settled nothing into a purchase whose outcome is still unknown."""
     if isinstance(error, ProviderOutcomeUnknown):
         return error
     return ProviderOutcomeUnknown(error.message, retry_after_seconds=error.retry_after_seconds)

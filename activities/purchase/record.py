@@ -53,29 +53,30 @@ class PurchaseRecord:
 
     async def conclude(self, question: Question, provider: EsimProvider, reply: Reply) -> Outcome:
         """Decide what a reply means, commit it, and say what follows. Raises nothing of it."""
-        facts = await self._facts(question, provider, reply)
-        rule = verdict(question.asked, facts, reply.heard)
-        if isinstance(reply.answer, ProvisionedEsim):
-            return await self._keep(question, provider, reply.answer)
-        error = reply.error or _explanation(provider, rule)
-        purchase = await _patiently(lambda: self._write(question.purchase, rule, reply, error))
-        return Outcome(rule.then, purchase, error)
-
-    async def withdraw(self, purchase: Purchase, reason: str) -> None:
-        """Close a purchase that never left."""
-        await _patiently(lambda: self._withdraw(purchase, ProviderUnavailable(reason)))
-
-    async def _facts(self, question: Question, provider: EsimProvider, reply: Reply) -> Facts:
         purchase = question.purchase
-        absent = reply.heard is Heard.ABSENT
-        return Facts(
+        absent_before = _counts_as_absent(purchase, reply) and await self._note_absent(
+            purchase, provider
+        )
+        facts = Facts(
             state=purchase.state,
             mode=provider.traits.ambiguity,
             named=purchase.provider_order_id is not None,
             again=question.again,
             overdue=question.overdue,
-            absent_before=absent and await self._note_absent(purchase, provider),
+            absent_before=absent_before,
         )
+        rule = verdict(question.asked, facts, reply.heard)
+        if isinstance(reply.answer, ProvisionedEsim):
+            return await self._keep(question, provider, reply.answer, rule)
+        error = reply.error or _explanation(provider, rule)
+        if error is not None and rule.becomes is not None and rule.then is not Then.AFRESH:
+            _log_failure(purchase, error)
+        moved = await _patiently(lambda: self._write(purchase, rule, reply, error))
+        return Outcome(rule.then, moved, error)
+
+    async def withdraw(self, purchase: Purchase, reason: str) -> None:
+        """Close a purchase that never left."""
+        await _patiently(lambda: self._withdraw(purchase, ProviderUnavailable(reason)))
 
     async def _note_absent(self, purchase: Purchase, provider: EsimProvider) -> bool:
         """Believe a look-up that finds nothing only if one did so a settle gap earlier."""
@@ -88,13 +89,13 @@ class PurchaseRecord:
             )
 
     async def _keep(
-        self, question: Question, provider: EsimProvider, esim: ProvisionedEsim
+        self, question: Question, provider: EsimProvider, esim: ProvisionedEsim, sale: Rule
     ) -> Outcome:
         """Store what was sold; what cannot be stored is a reply that nobody may be given."""
         purchase = question.purchase
         await self._pause.reach(PausePoint.AFTER_REPLY, purchase.order_id)
         try:
-            item_id = await _patiently(lambda: self._items.keep(purchase, provider, esim))
+            item_id = await _patiently(lambda: self._items.keep(purchase, sale, esim))
         except DuplicateStock:
             fault = "an ICCID or code that is already in stock."
         except StorageFault as refusal:
@@ -120,10 +121,18 @@ class PurchaseRecord:
             if isinstance(reply.answer, AcceptedOrder):
                 order = reply.answer
                 moved = await purchases.accept(
-                    connection, purchase, order.provider_order_id, order.reply, overdue=error
+                    connection,
+                    purchase,
+                    rule.becomes,
+                    order.provider_order_id,
+                    order.reply,
+                    error=error,
                 )
             else:
-                moved = await _close(connection, purchase, rule.becomes, error)
+                reply_kept = error.reply if error else None
+                moved = await purchases.close(
+                    connection, purchase, rule.becomes, reply=reply_kept, error=error
+                )
             if isinstance(error, ProviderReplyUnusable) and error.raw:
                 await quarantine.keep(connection, purchase, error.message, error.raw)
             if rule.event is not None:
@@ -132,7 +141,9 @@ class PurchaseRecord:
 
     async def _withdraw(self, purchase: Purchase, error: ProviderUnavailable) -> None:
         async with transaction(self._engine) as connection:
-            await _close(connection, purchase, PurchaseState.REFUSED, error)
+            await purchases.close(
+                connection, purchase, PurchaseState.REFUSED, reply=None, error=error
+            )
             await record(connection, purchase, EventKind.PURCHASE_HELD, error)
 
 
@@ -157,28 +168,27 @@ async def record(
     )
 
 
-async def _close(
-    connection: AsyncConnection,
-    purchase: Purchase,
-    state: PurchaseState,
-    error: ProviderError | None,
-) -> Purchase:
-    if error is not None:
-        log.warning(
-            "provider_call_failed",
-            order_id=purchase.order_id,
-            provider=purchase.provider,
-            code=error.code,
-            esim_provisioning="failure",
-        )
-    return await purchases.close(
-        connection, purchase, state, reply=error.reply if error else None, error=error
+def _counts_as_absent(purchase: Purchase, reply: Reply) -> bool:
+    """Whether a look-up that found nothing says anything: an accepted order's says nothing."""
+    was_accepted = purchase.state is PurchaseState.ACCEPTED or purchase.provider_order_id
+    return reply.heard is Heard.ABSENT and not was_accepted
+
+
+def _log_failure(purchase: Purchase, error: ProviderError) -> None:
+    log.warning(
+        "provider_call_failed",
+        order_id=purchase.order_id,
+        provider=purchase.provider,
+        code=error.code,
+        esim_provisioning="failure",
     )
 
 
 def _explanation(provider: EsimProvider, rule: Rule) -> ProviderError | None:
     """Put what a look-up without an error means into words; None if it means no trouble."""
     name, gap = provider.name, provider.traits.settle_gap_seconds
+    if rule.then is Then.A_PERSON and rule.becomes is None:
+        return None  # nothing new is known, and nothing is written
     if rule.then is Then.AFRESH:
         return ProviderUnavailable(
             f"{name} was asked twice and does not know the purchase: it never arrived."

@@ -40,7 +40,7 @@ class Settlement:
             ProviderOutcomeUnknown: ask again later.
         """
         purchase = begun.purchase
-        if not purchase.may_be_booked:
+        if not purchase.has_left:
             reason = "The activation ended before anything was sent."
             await self._record.withdraw(purchase, reason)
             return True

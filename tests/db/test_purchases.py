@@ -25,7 +25,9 @@ CLOSED = tuple(state for state in PurchaseState if state not in OPEN)
 Write = Callable[[AsyncConnection, Purchase], Awaitable[object]]
 WRITES: dict[str, Write] = {
     "mark_sent": purchases.mark_sent,
-    "accept": lambda connection, intent: purchases.accept(connection, intent, "P-1", {}),
+    "accept": lambda connection, intent: purchases.accept(
+        connection, intent, PurchaseState.ACCEPTED, "P-1", {}
+    ),
     "note_absent": lambda connection, intent: purchases.note_absent(
         connection, intent, settle_gap_seconds=0
     ),
@@ -173,10 +175,12 @@ async def test_an_acceptance_keeps_its_first_moment(engine: AsyncEngine) -> None
     """An accepted order is asked for again and again; how long it has waited must not be lost."""
     intent = await in_state(engine, PurchaseState.SENT)
     async with transaction(engine) as connection:
-        accepted = await purchases.accept(connection, intent, "P-7", {"status": 200})
+        accepted = await purchases.accept(
+            connection, intent, PurchaseState.ACCEPTED, "P-7", {"status": 200}
+        )
     first = await row_of(engine, intent)
     async with transaction(engine) as connection:
-        await purchases.accept(connection, accepted, "P-7", {"status": 202})
+        await purchases.accept(connection, accepted, PurchaseState.ACCEPTED, "P-7", {"status": 202})
     second = await row_of(engine, intent)
     assert first["accepted_at"] == second["accepted_at"] is not None
     assert (second["provider_order_id"], second["reply"]) == ("P-7", {"status": 202})

@@ -40,7 +40,7 @@ async def _keep(engine: AsyncEngine, order_id: int, **changes: Any) -> Outcome:
         "raw": RAW,
     }
     gate = ProviderGate(engine, SpendLimits())
-    items = BoughtItems(engine, gate, frozenset({PROVIDER}))
+    items = BoughtItems(engine, frozenset({PROVIDER}))
     record = PurchaseRecord(engine, PausePoints(), gate, items)
     reply = Reply(ProvisionedEsim(**(sold | changes)))
     question = Question(purchase, Asked.SENT)
