@@ -74,6 +74,7 @@ class ActivateEsimWorkflow:
                 raise  # an eviction or a defect: neither may compensate
             await self._cancel(Intervention("temporal", "the workflow was cancelled in Temporal"))
             await self._settle_purchase()
+            await shielded(self._answer_everyone)
             raise
         await self._settle_purchase()
         return await self._end(status)
@@ -90,6 +91,7 @@ class ActivateEsimWorkflow:
                 raise
             failure = classify(error)
             if kind_of(failure).on_failure is OnFailure.FAIL_THE_RUN:
+                await self._answer_everyone()
                 raise
             await self._fail(failure)
             return False
@@ -249,7 +251,18 @@ class ActivateEsimWorkflow:
             yield self._requests.pop(0)
 
     async def _record(self, kind: EventKind, request: Intervention) -> None:
-        await steps.record_request(Request(self._order_id, kind, request.actor, request.reason))
+        """Put a request into the audit trail; a record that fails never ends the activation.
+
+        Temporal fails the whole run if a signal's handler lets a step's failure through.
+        """
+        recorded = Request(self._order_id, kind, request.actor, request.reason)
+        try:
+            await steps.record_request(recorded)
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            code = classify(error).code
+            workflow.logger.warning("request_not_recorded", extra={"kind": kind, "code": code})
 
     async def _cancel(self, request: Intervention) -> ProfileStatus:
         """Undo and end, even while Temporal itself asks for cancellation; harmless if too late."""
@@ -278,11 +291,16 @@ class ActivateEsimWorkflow:
 
     async def _end(self, status: ProfileStatus) -> ActivationResult:
         self._step = Step.ENDED
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        for _, request in self._drain():
-            await self._record(EventKind.REQUEST_IGNORED, request)
+        await self._answer_everyone()
         details.ended(self._state(), status)
         return ActivationResult(self._order_id, status, self._item_id)
+
+    async def _answer_everyone(self) -> None:
+        """Before an end: let every handler finish, and record what came too late as ignored."""
+        while self._requests or not workflow.all_handlers_finished():
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            for _, request in self._drain():
+                await self._record(EventKind.REQUEST_IGNORED, request)
 
     @workflow.signal(name=messages.RETRY)
     async def retry(self, request: Intervention | None = None) -> None:
@@ -292,7 +310,8 @@ class ActivateEsimWorkflow:
         if refusal is None:
             self._requests.append((messages.RETRY, request))
         else:
-            ignored = Intervention(request.actor, refusal.reason)
+            both = f"{refusal.reason} (asked: {request.reason})"
+            ignored = Intervention(request.actor, both)
             await self._record(EventKind.REQUEST_IGNORED, ignored)
 
     @workflow.signal(name=messages.PURCHASE_NEWS)

@@ -54,7 +54,7 @@ async def find_unsettled(order_id: int) -> str | None:
 
 async def check_provider(name: str) -> None:
     """Refuse a provider that this deployment does not have."""
-    await _database_step(RoutingActivities.check_provider, name, f"Look for the provider {name}")
+    await _database_step(RoutingActivities.check_provider, name, "Look for a provider")
 
 
 async def call_provider(order: PurchaseOrder) -> int | None:

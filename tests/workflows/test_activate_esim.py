@@ -20,7 +20,7 @@ from tests.partners.scripted import answering
 from tests.rows import paid_order, rows, run, stock_item, value
 from tests.workflows.conftest import Watch
 from workflows.client import Activations, Started
-from workflows.messages import Intervention, Step
+from workflows.messages import RETRY, WORKFLOW, ActivationRequest, Intervention, Step, workflow_id
 
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
 
@@ -229,7 +229,8 @@ async def test_a_retry_with_a_provider_that_nobody_serves_begins_nothing(
         "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'request_ignored'",
     )
     assert ignored["actor"] == "ana"
-    assert "AIRALO here; there is: CONNECTED_YOU" in ignored["payload"]["reason"]
+    refusal = "There is no provider AIRALO here; there is: CONNECTED_YOU."
+    assert ignored["payload"]["reason"] == f"{refusal} (asked: try)"
     assert await watch.step(order_id, Step.WAITING) == before
     assert "retry_requested" not in await watch.kinds(order_id)
     partner.answer = partner.sell
@@ -307,6 +308,25 @@ async def test_an_order_that_is_not_paid_yet_can_be_activated_later(
     assert await watch.ended(order_id) == "activated"
 
 
+async def test_a_run_that_fails_answers_what_was_asked_of_it_first(
+    engine: AsyncEngine, task_queue: str, watch: Watch
+) -> None:
+    """A signal that is still being looked into when the run fails gets its event all the same."""
+    order_id = await paid_order(engine, status="CREATED")
+    elsewhere = Intervention("ana", "try", provider="AIRALO")
+    handle = await watch.client.start_workflow(
+        WORKFLOW,
+        ActivationRequest(order_id),
+        id=workflow_id(order_id),
+        task_queue=task_queue,
+        start_signal=RETRY,
+        start_signal_args=[elsewhere],
+    )
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert await watch.kinds(order_id) == ["request_ignored"]
+
+
 async def test_a_held_item_that_another_hand_took_is_replaced_in_the_next_round(
     engine: AsyncEngine, activations: Activations, watch: Watch, pause_points_dir: Path
 ) -> None:
@@ -367,6 +387,26 @@ async def test_a_reason_that_postgres_cannot_store_does_not_end_the_wait(
     assert await watch.ended(order_id) == "activated"
     query = "SELECT actor FROM esim_provisioning_events WHERE kind = 'retry_requested'"
     assert await value(engine, query) == "ana"
+
+
+async def test_a_request_that_cannot_be_recorded_does_not_end_the_activation(
+    engine: AsyncEngine, activations: Activations, watch: Watch, pause_points_dir: Path
+) -> None:
+    """Postgres refuses the event of a signal that comes during a purchase: it is bought anyway."""
+    await run(
+        engine,
+        "ALTER TABLE esim_provisioning_events"
+        " ADD CONSTRAINT none_ignored CHECK (kind <> 'request_ignored')",
+    )
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.BEFORE_SEND, order_id)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    await activations.nudge(order_id, Intervention("ana", "try", provider="AIRALO"))
+    await activations.nudge(order_id, ANA)
+    hold.release()
+    assert await watch.ended(order_id) == "activated"
+    assert "request_ignored" not in await watch.kinds(order_id)
 
 
 async def test_starting_twice_runs_once(
