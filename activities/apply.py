@@ -67,7 +67,7 @@ class ProfileActivities:
                 await self._judge_and_assign(assignment)
             except InvalidActivationCode:
                 await self._retire_faulty(assignment)
-                sentence = f"StockItem {assignment.item_id} holds no usable code."
+                sentence = f"Item {assignment.item_id} holds no usable code."
                 raise FaultyStock(sentence) from None
         await self._pause.reach(PausePoint.AFTER_APPLY, assignment.order_id)
         if not self._delivery.sends:
