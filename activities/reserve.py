@@ -142,7 +142,7 @@ class InventoryActivities:
                 origin(),
             )
         held = await stock.held_by(connection, profile.order_id)
-        if held is not None and await self._waits_for_release(connection, held):
+        if held is not None and await self._waits_to_be_enabled(connection, held):
             return None  # its provider is called first, and will find it held
         item_id = held.id if held else await _take(connection, profile)
         if item_id is not None:
@@ -160,11 +160,13 @@ class InventoryActivities:
     async def _ready_to_assign(self, connection: AsyncConnection, profile: Profile) -> int | None:
         """Find the item that an earlier run has reserved; None if its code does not work yet."""
         held = await stock.held_by(connection, profile.order_id)
-        if held is not None and await self._waits_for_release(connection, held):
+        if held is not None and await self._waits_to_be_enabled(connection, held):
             return None  # its provider is called first, and will find it held
         return profile.inventory_item_id
 
-    async def _waits_for_release(self, connection: AsyncConnection, item: stock.StockItem) -> bool:
+    async def _waits_to_be_enabled(
+        self, connection: AsyncConnection, item: stock.StockItem
+    ) -> bool:
         """Tell whether only its provider can make the held item's code work."""
         if item.provider not in self._enabling or item.order_id is None:
             return False

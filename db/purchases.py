@@ -219,7 +219,7 @@ async def close(
     return replace(purchase, state=state, inventory_item_id=inventory_item_id)
 
 
-async def mark_released(connection: AsyncConnection, purchase: Purchase) -> None:
+async def mark_enabled(connection: AsyncConnection, purchase: Purchase) -> None:
     """Record that a purchase's code works now. Raises StaleWrite."""
     await _write(connection, purchase, PurchaseColumns(released_at=func.now()))
 

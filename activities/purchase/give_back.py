@@ -31,7 +31,7 @@ class Returns:
             bought = await _bought(connection, purchase)
         await self._gate.through(provider, lambda: provider.enable(bought))
         async with transaction(self._engine) as connection:
-            await purchases.mark_released(connection, purchase)
+            await purchases.mark_enabled(connection, purchase)
             await record(connection, purchase, EventKind.PURCHASE_RELEASED)
 
     async def give_back(self, order_id: int, provider: EsimProvider) -> bool:

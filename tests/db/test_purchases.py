@@ -37,7 +37,7 @@ WRITES: dict[str, Write] = {
     "close as unknown": lambda connection, intent: purchases.close(
         connection, intent, PurchaseState.UNKNOWN, reply=None
     ),
-    "mark_released": purchases.mark_released,
+    "mark_enabled": purchases.mark_enabled,
     "mark_returned": purchases.mark_returned,
     "mark_returned, refused": lambda connection, intent: purchases.mark_returned(
         connection, intent, refusal="It is installed."
