@@ -34,7 +34,7 @@ from db.engine import create_engine, create_read_engine
 from db.listen import Notifications
 from db.shared_reads import SharedReads
 from domain.notice import NoticeReader
-from providers import ENABLING, build_webhook_readers
+from providers import ENABLING, build_notice_readers
 from settings import (
     ApiSettings,
     AuthSettings,
@@ -88,7 +88,7 @@ def create_app() -> FastAPI:
             database=load(DatabaseSettings),
             temporal=load(TemporalSettings),
         ),
-        build_webhook_readers(provider_configs(load(ProviderSettings))),
+        build_notice_readers(provider_configs(load(ProviderSettings))),
     )
 
 
@@ -151,7 +151,7 @@ async def _resources(
                     users=KnownUsers(reads),
                     rate_limit=RateLimit(settings.api.rate_limit_per_minute),
                     admission=Admission(settings.api.activation_admission_limit),
-                    webhooks=readers,
+                    notice_readers=readers,
                     unsigned_limit=RateLimit(notices.UNSIGNED_PER_MINUTE),
                     enabling=ENABLING,
                 )

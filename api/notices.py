@@ -79,7 +79,7 @@ async def check_address(provider: Provider, shared: Shared) -> Response:
 
 
 def _reader(shared: Resources, provider: str) -> NoticeReader:
-    reader = shared.webhooks.get(provider_name(provider))
+    reader = shared.notice_readers.get(provider_name(provider))
     if reader is None:
         raise Problem(404, "provider-not-found", "No such provider sends notifications here.")
     return reader

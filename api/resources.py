@@ -29,7 +29,7 @@ class Resources:
     users: KnownUsers
     rate_limit: RateLimit
     admission: Admission
-    webhooks: Mapping[str, NoticeReader]
+    notice_readers: Mapping[str, NoticeReader]
     unsigned_limit: RateLimit
     enabling: frozenset[str]
 

@@ -47,7 +47,10 @@ class Subscription:
 
 
 class Notifications:
-    """The LISTEN connection and everybody who waits for it."""
+    """Hears Postgres' notifications (LISTEN, NOTIFY) and wakes who waits for them.
+
+    What providers tell us by themselves is a notice, and another matter: see `db/notices.py`.
+    """
 
     def __init__(self, database_url: str, *, connect_timeout_seconds: float = 5) -> None:
         self._conninfo = (

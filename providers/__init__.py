@@ -19,8 +19,8 @@ __all__ = [
     "Adapter",
     "ConnectedYouConfig",
     "ProviderConfig",
+    "build_notice_readers",
     "build_providers",
-    "build_webhook_readers",
 ]
 
 ADAPTERS: tuple[Adapter, ...] = (CONNECTED_YOU, AIRALO, ESIM_ACCESS, ES2PLUS)
@@ -59,10 +59,10 @@ def build_providers(default: str, configs: Mapping[str, ProviderConfig]) -> dict
     return providers
 
 
-def build_webhook_readers(configs: Mapping[str, ProviderConfig]) -> dict[str, NoticeReader]:
-    """Build the readers of what configured providers tell us, by provider name."""
+def build_notice_readers(configs: Mapping[str, ProviderConfig]) -> dict[str, NoticeReader]:
+    """Build the readers of what configured providers tell by themselves, by provider name."""
     return {
-        adapter.name: adapter.webhooks(configs[adapter.name])
+        adapter.name: adapter.notices(configs[adapter.name])
         for adapter in ADAPTERS
-        if adapter.webhooks is not None and adapter.name in configs
+        if adapter.notices is not None and adapter.name in configs
     }

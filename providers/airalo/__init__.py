@@ -2,15 +2,15 @@
 
 from providers.airalo.config import AiraloConfig
 from providers.airalo.live import Airalo
-from providers.airalo.notices import AiraloWebhooks
+from providers.airalo.notices import AiraloNotices
 from providers.kit.config import Adapter
 
-__all__ = ["AIRALO", "Airalo", "AiraloConfig", "AiraloWebhooks"]
+__all__ = ["AIRALO", "Airalo", "AiraloConfig", "AiraloNotices"]
 
 AIRALO = Adapter(
     name=Airalo.name,
     config=AiraloConfig,
     requires=("client_id",),
     build=Airalo,
-    webhooks=AiraloWebhooks,
+    notices=AiraloNotices,
 )

@@ -14,7 +14,7 @@ from providers.kit.redaction import masked
 _SIGNATURE = "airalo-signature"
 
 
-class AiraloWebhooks:
+class AiraloNotices:
     """Reads what is signed with the client secret (HMAC-SHA512 of the raw body, in hex)."""
 
     name = "AIRALO"

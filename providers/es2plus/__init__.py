@@ -2,16 +2,16 @@
 
 from providers.es2plus.config import Es2PlusConfig
 from providers.es2plus.live import Es2Plus
-from providers.es2plus.notices import Es2PlusNotifications
+from providers.es2plus.notices import Es2PlusNotices
 from providers.kit.config import Adapter
 
-__all__ = ["ES2PLUS", "Es2Plus", "Es2PlusConfig", "Es2PlusNotifications"]
+__all__ = ["ES2PLUS", "Es2Plus", "Es2PlusConfig", "Es2PlusNotices"]
 
 ES2PLUS = Adapter(
     name=Es2Plus.name,
     config=Es2PlusConfig,
     requires=("base_url",),
     build=Es2Plus,
-    webhooks=Es2PlusNotifications,
+    notices=Es2PlusNotices,
     enables=Es2Plus.enables,
 )

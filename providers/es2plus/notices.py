@@ -22,7 +22,7 @@ _CALL_IDENTIFIER = re.compile(r"[0-9A-Za-z._:/-]{1,128}")
 _KINDS = {3: NoticeKind.DOWNLOADED, 4: NoticeKind.INSTALLED}
 
 
-class Es2PlusNotifications:
+class Es2PlusNotices:
     """Reads what the SM-DP+ tells of downloads; holds no connection."""
 
     name = NAME

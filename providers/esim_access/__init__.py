@@ -2,15 +2,15 @@
 
 from providers.esim_access.config import EsimAccessConfig
 from providers.esim_access.live import EsimAccess
-from providers.esim_access.notices import EsimAccessWebhooks
+from providers.esim_access.notices import EsimAccessNotices
 from providers.kit.config import Adapter
 
-__all__ = ["ESIM_ACCESS", "EsimAccess", "EsimAccessConfig", "EsimAccessWebhooks"]
+__all__ = ["ESIM_ACCESS", "EsimAccess", "EsimAccessConfig", "EsimAccessNotices"]
 
 ESIM_ACCESS = Adapter(
     name=EsimAccess.name,
     config=EsimAccessConfig,
     requires=("access_code",),
     build=EsimAccess,
-    webhooks=EsimAccessWebhooks,
+    notices=EsimAccessNotices,
 )

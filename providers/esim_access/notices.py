@@ -13,7 +13,7 @@ _NOTIFY_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 _SMDP_EVENTS = {"DOWNLOAD": NoticeKind.DOWNLOADED, "INSTALLATION": NoticeKind.INSTALLED}
 
 
-class EsimAccessWebhooks:
+class EsimAccessNotices:
     """Reads notifications, and trusts none: anybody could have sent them."""
 
     name = "ESIM_ACCESS"

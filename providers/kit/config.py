@@ -65,7 +65,7 @@ class Adapter:
         config: a subclass of `ProviderConfig`; its constructor refuses what cannot work.
         requires: fields that must be set; the provider exists where any of them is.
         build: the provider of a configuration; raises Misconfigured.
-        webhooks: the reader of its notifications; None if it sends none.
+        notices: builds the reader of its notifications; None if it sends none.
         enables: as the provider's own trait, for those who build none.
     """
 
@@ -73,5 +73,5 @@ class Adapter:
     config: type[Any]
     requires: tuple[str, ...]
     build: Callable[[Any], EsimProvider]
-    webhooks: Callable[[Any], NoticeReader] | None = None
+    notices: Callable[[Any], NoticeReader] | None = None
     enables: bool = False

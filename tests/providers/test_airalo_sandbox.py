@@ -22,7 +22,7 @@ from domain.errors import (
 )
 from domain.notice import NoticeKind
 from domain.provider import AcceptedOrder, ProvisionedEsim, ProvisionRequest
-from providers.airalo import Airalo, AiraloConfig, AiraloWebhooks
+from providers.airalo import Airalo, AiraloConfig, AiraloNotices
 from sandbox.credentials import AIRALO_CLIENT_ID, AIRALO_CLIENT_SECRET
 from sandbox.running import running_sandbox
 from sandbox.sandbox import Sandbox
@@ -207,7 +207,7 @@ async def test_notification_of_an_order_is_read(
     await sandbox.wait_for_webhooks()
     (received,) = partner.requests
     assert urlsplit(received.path).path == "/api/webhooks/AIRALO"
-    reader = AiraloWebhooks(
+    reader = AiraloNotices(
         AiraloConfig(client_id=AIRALO_CLIENT_ID, client_secret=AIRALO_CLIENT_SECRET)
     )
     (notice,) = reader.read(received.headers, received.body).notices

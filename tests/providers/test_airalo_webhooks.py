@@ -9,7 +9,7 @@ from airalo.helpers.signature import Signature  # type: ignore[import-untyped]
 
 from domain.errors import NoticeRefused
 from domain.notice import Notice, NoticeKind
-from providers.airalo import AIRALO, AiraloConfig, AiraloWebhooks
+from providers.airalo import AIRALO, AiraloConfig, AiraloNotices
 from tests.partners.airalo import CLIENT_SECRET, MATCHING_ID, ORDER
 
 REQUEST_ID = "3NhR3gKmqCWK7IWppurpDX3Cg"
@@ -24,12 +24,12 @@ FAILED = json.dumps(
 
 
 @pytest.fixture
-def reader() -> AiraloWebhooks:
+def reader() -> AiraloNotices:
     """The reader of a deployment."""
     config = AiraloConfig(client_id="client-1", client_secret=CLIENT_SECRET)
-    assert AIRALO.webhooks is not None
-    reader = AIRALO.webhooks(config)
-    assert isinstance(reader, AiraloWebhooks)
+    assert AIRALO.notices is not None
+    reader = AIRALO.notices(config)
+    assert isinstance(reader, AiraloNotices)
     return reader
 
 
@@ -38,7 +38,7 @@ def signed(body: bytes, secret: str = CLIENT_SECRET) -> dict[str, str]:
     return {"airalo-signature": hmac.new(secret.encode(), body, hashlib.sha512).hexdigest()}
 
 
-def read(reader: AiraloWebhooks, body: bytes) -> Notice:
+def read(reader: AiraloNotices, body: bytes) -> Notice:
     """The one notice in a signed body."""
     receipt = reader.read(signed(body), body)
     assert receipt.status == 200
@@ -46,7 +46,7 @@ def read(reader: AiraloWebhooks, body: bytes) -> Notice:
     return notice
 
 
-def test_delivered_order_is_ready(reader: AiraloWebhooks) -> None:
+def test_delivered_order_is_ready(reader: AiraloNotices) -> None:
     """It names the order by our reference and by Airalo's, and nothing of the eSIM."""
     notice = read(reader, DELIVERED)
     assert notice == Notice(
@@ -66,14 +66,14 @@ def test_delivered_order_is_ready(reader: AiraloWebhooks) -> None:
         {"data": ORDER, "request_id": REQUEST_ID},
     ],
 )
-def test_wrapped_order_is_read_as_well(reader: AiraloWebhooks, body: dict[str, object]) -> None:
+def test_wrapped_order_is_read_as_well(reader: AiraloNotices, body: dict[str, object]) -> None:
     """As the reply to an order has it, below `data`."""
     notice = read(reader, json.dumps(body).encode())
     assert notice.kind is NoticeKind.ORDER_READY
     assert (notice.reference, notice.provider_order_id) == ("order-42", REQUEST_ID)
 
 
-def test_failed_order_tells_why(reader: AiraloWebhooks) -> None:
+def test_failed_order_tells_why(reader: AiraloNotices) -> None:
     """A reason without eSIMs is final; what looks like a code in it is masked."""
     notice = read(reader, FAILED)
     assert (notice.kind, notice.trusted) == (NoticeKind.ORDER_FAILED, True)
@@ -83,7 +83,7 @@ def test_failed_order_tells_why(reader: AiraloWebhooks) -> None:
     assert "canary" not in notice.reason.lower()
 
 
-def test_order_with_esims_and_a_reason_is_ready(reader: AiraloWebhooks) -> None:
+def test_order_with_esims_and_a_reason_is_ready(reader: AiraloNotices) -> None:
     """Something was sold, whatever else is said: the look-up tells."""
     body = json.dumps({**ORDER, "reason": "late"}).encode()
     notice = read(reader, body)
@@ -101,7 +101,7 @@ def test_order_with_esims_and_a_reason_is_ready(reader: AiraloWebhooks) -> None:
     ],
 )
 def test_anything_else_is_other(
-    reader: AiraloWebhooks, body: dict[str, object], iccid: str | None
+    reader: AiraloNotices, body: dict[str, object], iccid: str | None
 ) -> None:
     """Low data, credit limit, whatever comes: acknowledged, not acted upon."""
     notice = read(reader, json.dumps(body).encode())
@@ -119,7 +119,7 @@ def test_anything_else_is_other(
         ("request_id", "two words"),
     ],
 )
-def test_name_that_is_none_is_dropped(reader: AiraloWebhooks, key: str, value: object) -> None:
+def test_name_that_is_none_is_dropped(reader: AiraloNotices, key: str, value: object) -> None:
     """Only what is like a name leaves the reader as one."""
     body = {**ORDER, "request_id": REQUEST_ID, key: value}
     notice = read(reader, json.dumps(body).encode())
@@ -127,7 +127,7 @@ def test_name_that_is_none_is_dropped(reader: AiraloWebhooks, key: str, value: o
     assert (notice.reference if key == "description" else notice.provider_order_id) is None
 
 
-def test_repetition_has_the_same_event_id(reader: AiraloWebhooks) -> None:
+def test_repetition_has_the_same_event_id(reader: AiraloNotices) -> None:
     """Airalo repeats a notification up to 20 times; another body is another event."""
     assert read(reader, DELIVERED).event_id == read(reader, DELIVERED).event_id
     assert read(reader, DELIVERED).event_id != read(reader, FAILED).event_id
@@ -148,7 +148,7 @@ def test_repetition_has_the_same_event_id(reader: AiraloWebhooks) -> None:
         {"airalo-signature": signed(DELIVERED)["airalo-signature"][:-1]},
     ],
 )
-def test_unsigned_or_forged_is_refused(reader: AiraloWebhooks, headers: dict[str, str]) -> None:
+def test_unsigned_or_forged_is_refused(reader: AiraloNotices, headers: dict[str, str]) -> None:
     """No signature, a wrong one or another body's: nothing is read, nothing is quoted."""
     with pytest.raises(NoticeRefused) as raised:
         reader.read(headers, DELIVERED)
@@ -156,19 +156,19 @@ def test_unsigned_or_forged_is_refused(reader: AiraloWebhooks, headers: dict[str
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"\xff\xfe", b"[" * 100_000])
-def test_signed_nonsense_is_refused(reader: AiraloWebhooks, body: bytes) -> None:
+def test_signed_nonsense_is_refused(reader: AiraloNotices, body: bytes) -> None:
     """What is no JSON object is no notification."""
     with pytest.raises(NoticeRefused):
         reader.read(signed(body), body)
 
 
-def test_signature_may_be_in_capitals(reader: AiraloWebhooks) -> None:
+def test_signature_may_be_in_capitals(reader: AiraloNotices) -> None:
     """Hex is hex."""
     headers = {"airalo-signature": f" {signed(DELIVERED)['airalo-signature'].upper()} "}
     assert reader.read(headers, DELIVERED).notices
 
 
-def test_official_client_signs_the_same(reader: AiraloWebhooks) -> None:
+def test_official_client_signs_the_same(reader: AiraloNotices) -> None:
     """PyPI `airalo-sdk` is an independent witness of how a body is signed."""
     body = json.dumps({**ORDER, "request_id": REQUEST_ID}, separators=(",", ":"))
     signature = Signature(CLIENT_SECRET).get_signature(body)

@@ -8,8 +8,8 @@ import pytest
 from domain.errors import NoticeRefused
 from domain.notice import Notice, NoticeKind
 from domain.provider import Bought, ProvisionRequest
-from providers import build_webhook_readers
-from providers.es2plus import Es2Plus, Es2PlusConfig, Es2PlusNotifications
+from providers import build_notice_readers
+from providers.es2plus import Es2Plus, Es2PlusConfig, Es2PlusNotices
 from sandbox.running import running_sandbox
 from tests.partners.es2plus import ICCID, WIRE_ICCID, config_in
 from tests.sandbox.listener import Listener
@@ -21,7 +21,7 @@ GUARDED = Es2PlusConfig(
     notification_header="X-Client-Verified",
     notification_secret=PROXY_SECRET,
 )
-READER = Es2PlusNotifications(GUARDED)
+READER = Es2PlusNotices(GUARDED)
 
 
 def body(**changes: object) -> bytes:
@@ -42,7 +42,7 @@ def body(**changes: object) -> bytes:
     return json.dumps({key: value for key, value in message.items() if value is not None}).encode()
 
 
-def notice(content: bytes, reader: Es2PlusNotifications = READER) -> Notice:
+def notice(content: bytes, reader: Es2PlusNotices = READER) -> Notice:
     """The one notice that a notification is read as."""
     (read,) = reader.read(HEADERS, content).notices
     return read
@@ -149,7 +149,7 @@ def test_notification_that_the_proxy_does_not_vouch_for_is_refused(
 
 def test_without_a_secret_nothing_is_trusted() -> None:
     """A notice of unknown origin only ever makes us look."""
-    read = notice(body(), Es2PlusNotifications(Es2PlusConfig(base_url="https://smdp.example.com")))
+    read = notice(body(), Es2PlusNotices(Es2PlusConfig(base_url="https://smdp.example.com")))
     assert (read.trusted, read.kind) == (False, NoticeKind.DOWNLOADED)
 
 
@@ -183,7 +183,7 @@ def test_what_is_no_notification_is_refused_without_a_quote(content: bytes) -> N
 
 def test_reader_is_there_without_the_secrets_of_the_adapter() -> None:
     """The API can read notifications and cannot work out a code."""
-    readers = build_webhook_readers({"ES2PLUS": GUARDED})
+    readers = build_notice_readers({"ES2PLUS": GUARDED})
     assert readers["ES2PLUS"].name == "ES2PLUS"
     assert GUARDED.matching_id_secret == ""
 

@@ -20,7 +20,7 @@ from domain.errors import (
 )
 from domain.notice import NoticeKind
 from domain.provider import AcceptedOrder, Bought, ProvisionedEsim, ProvisionRequest
-from providers.esim_access import EsimAccess, EsimAccessConfig, EsimAccessWebhooks
+from providers.esim_access import EsimAccess, EsimAccessConfig, EsimAccessNotices
 from sandbox.credentials import ESIM_ACCESS_ACCESS_CODE
 from sandbox.running import running_sandbox
 from sandbox.sandbox import Sandbox
@@ -219,7 +219,7 @@ async def test_notification_of_an_order_is_read(
     request = await accepted(esim_access, request_42)
     await sandbox.wait_for_webhooks()
     (received,) = partner.requests
-    reader = EsimAccessWebhooks(EsimAccessConfig(access_code=ESIM_ACCESS_ACCESS_CODE))
+    reader = EsimAccessNotices(EsimAccessConfig(access_code=ESIM_ACCESS_ACCESS_CODE))
     (notice,) = reader.read(received.headers, received.body).notices
     assert (notice.kind, notice.trusted) == (NoticeKind.ORDER_READY, False)
     assert (notice.reference, notice.provider_order_id) == ("order-42", request.provider_order_id)

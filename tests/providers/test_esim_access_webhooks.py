@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import NoticeRefused
 from domain.notice import Notice, NoticeKind
-from providers.esim_access import ESIM_ACCESS, EsimAccessConfig, EsimAccessWebhooks
+from providers.esim_access import ESIM_ACCESS, EsimAccessConfig, EsimAccessNotices
 from tests.partners.esim_access import ACCESS_CODE, MATCHING_ID
 
 NOTIFY_ID = "5fcc219e32dc484598d3fd700cf3738d"
@@ -22,11 +22,11 @@ CONTENT: dict[str, object] = {
 
 
 @pytest.fixture
-def reader() -> EsimAccessWebhooks:
+def reader() -> EsimAccessNotices:
     """The reader of a deployment."""
-    assert ESIM_ACCESS.webhooks is not None
-    reader = ESIM_ACCESS.webhooks(EsimAccessConfig(access_code=ACCESS_CODE))
-    assert isinstance(reader, EsimAccessWebhooks)
+    assert ESIM_ACCESS.notices is not None
+    reader = ESIM_ACCESS.notices(EsimAccessConfig(access_code=ACCESS_CODE))
+    assert isinstance(reader, EsimAccessNotices)
     return reader
 
 
@@ -36,7 +36,7 @@ def body_of(kind: object, notify_id: object = NOTIFY_ID, **changes: object) -> b
     return json.dumps(body).encode()
 
 
-def read(reader: EsimAccessWebhooks, body: bytes) -> Notice:
+def read(reader: EsimAccessNotices, body: bytes) -> Notice:
     """The one notice in a body."""
     receipt = reader.read({}, body)
     assert receipt.status == 200
@@ -44,7 +44,7 @@ def read(reader: EsimAccessWebhooks, body: bytes) -> Notice:
     return notice
 
 
-def test_ready_order_is_named(reader: EsimAccessWebhooks) -> None:
+def test_ready_order_is_named(reader: EsimAccessNotices) -> None:
     """By our reference and by theirs; and nobody has signed it."""
     assert read(reader, body_of("ORDER_STATUS")) == Notice(
         event_id=NOTIFY_ID,
@@ -74,7 +74,7 @@ def test_ready_order_is_named(reader: EsimAccessWebhooks) -> None:
     ],
 )
 def test_each_kind_has_its_meaning(
-    reader: EsimAccessWebhooks, kind: str, changes: dict[str, object], expected: NoticeKind
+    reader: EsimAccessNotices, kind: str, changes: dict[str, object], expected: NoticeKind
 ) -> None:
     """None of them is trusted, and none says that an order has failed."""
     notice = read(reader, body_of(kind, **changes))
@@ -82,14 +82,14 @@ def test_each_kind_has_its_meaning(
 
 
 @pytest.mark.parametrize("notify_id", [None, "", 7, "x", "x" * 65, f"LPA:1$host${MATCHING_ID}"])
-def test_event_without_an_id_has_its_digest(reader: EsimAccessWebhooks, notify_id: object) -> None:
+def test_event_without_an_id_has_its_digest(reader: EsimAccessNotices, notify_id: object) -> None:
     """The same body twice is one event, whatever they call it."""
     body = body_of("ORDER_STATUS", notify_id)
     digest = hashlib.sha256(body).hexdigest()
     assert [read(reader, body).event_id for _ in range(2)] == [digest, digest]
 
 
-def test_repetition_has_the_same_event_id(reader: EsimAccessWebhooks) -> None:
+def test_repetition_has_the_same_event_id(reader: EsimAccessNotices) -> None:
     """Their id counts, even if the body differs by its time."""
     first, again = body_of("ORDER_STATUS"), body_of("ORDER_STATUS") + b"\n"
     assert read(reader, first).event_id == read(reader, again).event_id == NOTIFY_ID
@@ -106,7 +106,7 @@ def test_repetition_has_the_same_event_id(reader: EsimAccessWebhooks) -> None:
         ("iccid", MATCHING_ID),
     ],
 )
-def test_name_that_is_none_is_dropped(reader: EsimAccessWebhooks, key: str, value: object) -> None:
+def test_name_that_is_none_is_dropped(reader: EsimAccessNotices, key: str, value: object) -> None:
     """Only what is like a name leaves the reader as one; no code ever does."""
     body = body_of("ORDER_STATUS", ac=f"LPA:1$host${MATCHING_ID}", **{key: value})
     notice = read(reader, body)
@@ -134,7 +134,7 @@ def test_name_that_is_none_is_dropped(reader: EsimAccessWebhooks, key: str, valu
         json.dumps({"notifyType": "ORDER_STATUS", "content": [MATCHING_ID]}).encode(),
     ],
 )
-def test_what_is_no_notification_is_refused(reader: EsimAccessWebhooks, body: bytes) -> None:
+def test_what_is_no_notification_is_refused(reader: EsimAccessNotices, body: bytes) -> None:
     """Nothing of it is quoted."""
     with pytest.raises(NoticeRefused) as raised:
         reader.read({}, body)

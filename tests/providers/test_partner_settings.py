@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import Misconfigured
 from domain.purchase import Ambiguity
-from providers import ADAPTERS, build_providers, build_webhook_readers
+from providers import ADAPTERS, build_notice_readers, build_providers
 from providers.airalo import AIRALO, AiraloConfig
 from providers.esim_access import ESIM_ACCESS, EsimAccessConfig
 from providers.kit.config import Adapter
@@ -49,7 +49,7 @@ async def test_airalo_is_read_from_its_variables(monkeypatch: pytest.MonkeyPatch
     assert (config.client_id, config.asynchronous) == ("client-1", True)
     assert (config.ambiguity, config.iccid_luhn_strict) == (Ambiguity.REVIEW, True)
     configs = {"AIRALO": config}
-    assert build_webhook_readers(configs)["AIRALO"].name == "AIRALO"
+    assert build_notice_readers(configs)["AIRALO"].name == "AIRALO"
     await build_providers("AIRALO", configs)["AIRALO"].aclose()
 
 
@@ -61,7 +61,7 @@ async def test_esim_access_is_read_from_its_variables(monkeypatch: pytest.Monkey
     assert isinstance(config, EsimAccessConfig)
     assert (config.access_code, config.ambiguity) == ("canary-code", Ambiguity.IDEMPOTENT)
     configs = {"ESIM_ACCESS": config}
-    assert build_webhook_readers(configs)["ESIM_ACCESS"].name == "ESIM_ACCESS"
+    assert build_notice_readers(configs)["ESIM_ACCESS"].name == "ESIM_ACCESS"
     await build_providers("ESIM_ACCESS", configs)["ESIM_ACCESS"].aclose()
 
 
