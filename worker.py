@@ -27,7 +27,7 @@ from activities.pause_points import PausePoints
 from activities.progress import ProgressActivities
 from activities.purchase.buy import ProviderActivities, PurchaseRules
 from activities.purchase.gate import ProviderGate
-from activities.reserve import InventoryActivities
+from activities.reserve import StockActivities
 from activities.routes import Routes, RoutingActivities
 from db import provider_controls
 from db.engine import create_engine, transaction
@@ -76,7 +76,7 @@ def build_workers(  # noqa: PLR0913 - what a worker is made of
     pause = PausePoints(Path(folder) if folder else None)
     routes = Routes(default_provider, providers)
     routing = RoutingActivities(engine, routes)
-    inventory = InventoryActivities(engine, pause, routes, providers)
+    stock = StockActivities(engine, pause, routes, providers)
     profile = ProfileActivities(engine, pause, delivery)
     handing_over = DeliveryActivities(engine, pause, delivery)
     progress = ProgressActivities(engine, resellable(providers))
@@ -88,8 +88,8 @@ def build_workers(  # noqa: PLR0913 - what a worker is made of
         workflows=[ActivateEsimWorkflow],
         workflow_runner=workflow_runner,
         activities=[
-            inventory.reserve_inventory,
-            inventory.release_inventory,
+            stock.reserve_inventory,
+            stock.release_inventory,
             profile.apply_profile,
             handing_over.deliver_instructions,
             progress.record_failed_round,

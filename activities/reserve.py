@@ -61,7 +61,7 @@ class Release:
     ending: bool
 
 
-class InventoryActivities:
+class StockActivities:
     """Reserve and release, each in one transaction with its audit events."""
 
     def __init__(

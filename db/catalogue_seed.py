@@ -45,7 +45,7 @@ PLANS = (
     SeedPlan(4, "United States 10GB", "US", None, 10, 30, 2200, "US-10GB-30D"),
     SeedPlan(5, "Japan 10GB", "JP", None, 10, 15, 2000, "JP-10GB-15D"),
     SeedPlan(6, "Türkiye 20GB", "TR", None, 20, 30, 2600, "TR-20GB-30D"),
-    # The runbook's own INSERT stocks this one.
+    # The INSERT in docs/operating.md stocks this one.
     SeedPlan(123, "Spain 5GB 30 days", "ES", None, 5, 30, 1200, "ES-5GB-30D"),
 )
 STOCKED_PLAN = 1

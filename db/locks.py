@@ -1,8 +1,8 @@
 """One purchase of an order at a time, across every worker.
 
-A worker that is frozen between its intent and its send wakes up after another attempt began; the
-lock, held across the provider call by a connection of its own, keeps the two apart. It goes with
-its connection: nothing is left behind by a worker that dies.
+A worker that is frozen between writing its purchase down and sending it wakes up after another
+attempt began; the lock, held across the provider call by a connection of its own, keeps the two
+apart. It goes with its connection: nothing is left behind by a worker that dies.
 """
 
 from collections.abc import AsyncIterator

@@ -10,15 +10,15 @@ from db.tables import quarantined_replies
 MAX_RAW_CHARACTERS = 1024 * 1024
 
 
-async def keep(connection: AsyncConnection, intent: Purchase, reason: str, raw: str) -> None:
+async def keep(connection: AsyncConnection, purchase: Purchase, reason: str, raw: str) -> None:
     """Keep a reply as it came, for a person. `reason` holds no code; `raw` most likely does.
 
     Not idempotent: one row for each reply that came.
     """
     columns = ReplyColumns(
-        intent_id=intent.id,
-        order_id=intent.order_id,
-        provider=intent.provider,
+        intent_id=purchase.id,
+        order_id=purchase.order_id,
+        provider=purchase.provider,
         reason=reason,
         raw=_storable(raw),
     )

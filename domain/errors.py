@@ -180,7 +180,7 @@ class IllegalTransition(EsimError):
 
 
 class NotWaiting(EsimError):
-    """A retry was asked of an activation that does not wait for one."""
+    """A retry or a cancellation was asked of an activation that cannot take it now."""
 
     code = "not-waiting"
     http_status = 409

@@ -144,7 +144,7 @@ class EsimProvider(Protocol):
         ...
 
     def describe_request(self, request: ProvisionRequest) -> Mapping[str, object]:
-        """The outbound body without secrets, to be committed as the intent before the send."""
+        """Describe the purchase by its body, without secrets; it is committed before the send."""
         ...
 
     async def provision(self, request: ProvisionRequest) -> Answer:

@@ -88,7 +88,7 @@ class Intervention:
     """What a person (or the system in their name) says with a retry or a cancel.
 
     Attributes:
-        provider: retry only: buy from this provider instead of the deployment's default.
+        provider: retry only: buy from this provider instead of those of the plan's route.
     """
 
     actor: str = "unnamed"

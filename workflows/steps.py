@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.deliver import DeliveryActivities
     from activities.progress import Ending, FailedRound, ProgressActivities, Request
     from activities.purchase.buy import ProviderActivities, PurchaseOrder
-    from activities.reserve import InventoryActivities, Release, Reservation, ReservationRequest
+    from activities.reserve import Release, Reservation, ReservationRequest, StockActivities
     from activities.routes import RouteRequest, RoutingActivities
     from domain.errors import Retry, by_code
     from domain.profile import ProfileStatus
@@ -29,13 +29,13 @@ ResultT = TypeVar("ResultT")
 async def reserve_inventory(request: ReservationRequest) -> Reservation:
     """Hold an item of stock; says who to buy from if there is none."""
     return await _database_step(
-        InventoryActivities.reserve_inventory, request, "Reserve an item from stock"
+        StockActivities.reserve_inventory, request, "Reserve an item from stock"
     )
 
 
 async def release_inventory(release: Release) -> None:
     """Undo a reservation or a purchase."""
-    await _database_step(InventoryActivities.release_inventory, release, "Release what was held")
+    await _database_step(StockActivities.release_inventory, release, "Release what was held")
 
 
 async def choose_provider(request: RouteRequest) -> str | None:

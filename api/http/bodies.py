@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.problems import Problem, render
 
-# What curl says by default; the runbook's one-liners send JSON under it.
+# What curl says by default; people send JSON under it.
 _CURL_DEFAULT = "application/x-www-form-urlencoded"
 # What is too long is still read and thrown away up to here: a connection that is closed over
 # unread bytes is reset, and the client may never see why.

@@ -13,7 +13,7 @@ from domain.errors import (
 )
 from providers.es2plus.config import NAME, Es2PlusConfig
 from providers.es2plus.messages import (
-    Failure,
+    Es2PlusFailure,
     checked_version,
     failure_of,
     new_call_identifier,
@@ -40,7 +40,7 @@ class Result:
 
     function: Function
     reply: HttpReply
-    failure: Failure | None
+    failure: Es2PlusFailure | None
 
     def error(self, kind: type[ProviderError]) -> ProviderError:
         """Make an error that names function and codes, and nothing else of the reply."""

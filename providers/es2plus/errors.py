@@ -15,7 +15,7 @@ from domain.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from providers.es2plus.messages import Failure
+from providers.es2plus.messages import Es2PlusFailure
 
 _CHECKED_FIRST = frozenset({"1", "2", "3", "6"})
 
@@ -41,31 +41,31 @@ class ConfirmFailure(Enum):
     """It says nothing about the order, which is still there."""
 
 
-def confirm_failure(failure: Failure) -> ConfirmFailure:
+def confirm_failure(failure: Es2PlusFailure) -> ConfirmFailure:
     """Say what a failed ConfirmOrder means: by default, that trying again may help."""
     return _CONFIRM.get((failure.subject, failure.reason), ConfirmFailure.LATER)
 
 
-def download_error(failure: Failure) -> type[ProviderError]:
+def download_error(failure: Es2PlusFailure) -> type[ProviderError]:
     """Say which error a failed DownloadOrder is: whether a profile may be reserved."""
     if (failure.subject, failure.reason) in _DOWNLOAD:
         return _DOWNLOAD[failure.subject, failure.reason]
     return ProviderRefused if _was_checked_first(failure) else ProviderOutcomeUnknown
 
 
-def release_error(failure: Failure) -> type[ProviderError]:
+def release_error(failure: Es2PlusFailure) -> type[ProviderError]:
     """Say which error a failed ReleaseProfile is. It may be repeated, so none is "unknown"."""
     return ProviderRefused if _was_checked_first(failure) else ProviderUnavailable
 
 
-def cancel_result(failure: Failure) -> bool | type[ProviderError]:
+def cancel_result(failure: Es2PlusFailure) -> bool | type[ProviderError]:
     """Say of a failed CancelOrder that it was done before, or cannot be done, or what to raise."""
     if (failure.subject, failure.reason) in _CANCEL:
         return _CANCEL[failure.subject, failure.reason]
     return ProviderRefused if _was_checked_first(failure) else ProviderOutcomeUnknown
 
 
-def _was_checked_first(failure: Failure) -> bool:
+def _was_checked_first(failure: Es2PlusFailure) -> bool:
     return failure.reason_class in _CHECKED_FIRST
 
 

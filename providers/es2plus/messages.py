@@ -16,7 +16,7 @@ _FAILED = "Failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Es2PlusFailure:
     """Why a function failed: SGP.22's codes, None where the reply holds no readable one."""
 
     subject: str | None
@@ -77,7 +77,7 @@ def wrong_echo(reply: object, matching_id: str, smdp_address: str) -> str | None
     return None
 
 
-def failure_of(reply: object) -> Failure | None:
+def failure_of(reply: object) -> Es2PlusFailure | None:
     """Read why the function failed; None if it was carried out.
 
     Raises:
@@ -86,7 +86,7 @@ def failure_of(reply: object) -> Failure | None:
     return status_failure(_mapping(_mapping(reply).get("header")).get("functionExecutionStatus"))
 
 
-def status_failure(execution_status: object) -> Failure | None:
+def status_failure(execution_status: object) -> Es2PlusFailure | None:
     """Read why an execution status says "Failed"; None if it does not. Notifications have one too.
 
     Raises:
@@ -99,7 +99,7 @@ def status_failure(execution_status: object) -> Failure | None:
     if status != _FAILED:
         raise InvalidInput("It says neither that it was executed nor that it failed.")
     codes = found.get("statusCodeData")
-    return Failure(_code(codes, "subjectCode"), _code(codes, "reasonCode"))
+    return Es2PlusFailure(_code(codes, "subjectCode"), _code(codes, "reasonCode"))
 
 
 def checked_version(protocol_version: str) -> str:

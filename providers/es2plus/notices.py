@@ -12,7 +12,7 @@ from domain.errors import InvalidInput, NoticeRefused
 from domain.iccid import parse_iccid
 from domain.notice import Notice, NoticeKind, Receipt
 from providers.es2plus.config import NAME, Es2PlusConfig
-from providers.es2plus.messages import Failure, status_failure, wire_iccid_of
+from providers.es2plus.messages import Es2PlusFailure, status_failure, wire_iccid_of
 from providers.kit.notices import digest, json_object
 
 _NO_CONTENT = 204
@@ -66,7 +66,7 @@ class Es2PlusNotices:
             raise NoticeRefused(f"The proxy does not vouch for this notification of {NAME}.")
 
 
-def _event_id(message: Mapping[str, object], body: bytes, failure: Failure | None) -> str:
+def _event_id(message: Mapping[str, object], body: bytes, failure: Es2PlusFailure | None) -> str:
     """Name a notification by its call, point and end: a repetition has the same name.
 
     Some senders give all their calls one identifier, so the profile belongs to it.

@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.apply import Applied, Assignment, ProfileActivities
 from activities.deliver import AnswerDelivery
 from activities.pause_points import PausePoints
-from activities.reserve import InventoryActivities, ReservationRequest
+from activities.reserve import ReservationRequest, StockActivities
 from activities.routes import Routes
 from tests.rows import paid_order, stock_item, value
 
@@ -40,16 +40,16 @@ def _statements(engine: AsyncEngine) -> Iterator[list[str]]:
 async def test_each_step_of_a_stock_hit_is_one_round_trip(engine: AsyncEngine) -> None:
     """One statement to reserve and one to apply and hand over; a repetition finds it done."""
     item_id, order_id = await stock_item(engine), await paid_order(engine)
-    inventory = InventoryActivities(engine, PausePoints(), Routes("LOCAL", ["LOCAL"]), {})
+    stock = StockActivities(engine, PausePoints(), Routes("LOCAL", ["LOCAL"]), {})
     profile = ProfileActivities(engine, PausePoints(), AnswerDelivery())
     run = ActivityEnvironment().run
     with _statements(engine) as sent:
-        reservation = await run(inventory.reserve_inventory, ReservationRequest(order_id))
+        reservation = await run(stock.reserve_inventory, ReservationRequest(order_id))
         assert len(sent) == 1
         applied = await run(profile.apply_profile, Assignment(order_id, item_id))
         assert len(sent) == 2
     assert (reservation.item_id, applied) == (item_id, Applied(handed_over=True))
-    again = await run(inventory.reserve_inventory, ReservationRequest(order_id))
+    again = await run(stock.reserve_inventory, ReservationRequest(order_id))
     assert again.item_id == item_id
     assert await run(profile.apply_profile, Assignment(order_id, item_id)) == applied
     assert await value(engine, "SELECT count(*) FROM esim_provisioning_events") == 4

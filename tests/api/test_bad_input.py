@@ -73,7 +73,7 @@ async def test_another_content_type_is_415(
 async def test_json_as_curl_sends_it_by_default_is_understood(
     customer: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
-    """The runbook's `curl -d '{"order_id": 42}'` names a form and means JSON."""
+    """A bare `curl -d '{"order_id": 42}'` names a form and means JSON."""
     order_id = await paid_order(engine, status="CREATED")
     answer = await customer.post(
         ACTIVATE,

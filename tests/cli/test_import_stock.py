@@ -194,7 +194,7 @@ async def test_the_same_file_twice_imports_once(imports: Import, engine: AsyncEn
     assert await stock_count(engine) == 3
 
 
-async def test_short_codes_of_the_runbook_import_with_a_warning(
+async def test_short_codes_as_docs_show_them_import_with_a_warning(
     imports: Import, engine: AsyncEngine
 ) -> None:
     """`INV-ABC123` without an SM-DP+ address is stock, flagged as not installable by QR."""

@@ -90,10 +90,10 @@ async def test_the_next_plan_gets_a_free_id(esimctl: Esimctl, engine: AsyncEngin
     assert await value(engine, "SELECT id FROM plans WHERE name = 'New'") == 124
 
 
-async def test_the_runbook_s_insert_works_after_seeding(
+async def test_the_documented_insert_works_after_seeding(
     esimctl: Esimctl, engine: AsyncEngine
 ) -> None:
-    """The INSERT of the operators' runbook, as written, stocks plan 123."""
+    """The INSERT of docs/operating.md, as written, stocks plan 123."""
     assert esimctl("seed").code == 0
     await run(
         engine,

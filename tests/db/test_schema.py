@@ -182,7 +182,7 @@ async def test_the_trail_cannot_be_altered(engine: AsyncEngine, statement: str) 
 
 
 @pytest.mark.usefixtures("catalogue")
-async def test_the_runbook_insert_works_as_written(engine: AsyncEngine) -> None:
+async def test_the_documented_insert_works_as_written(engine: AsyncEngine) -> None:
     """Ops' own statement makes an AVAILABLE item, flagged as not installable by QR."""
     await run(
         engine,

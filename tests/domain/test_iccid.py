@@ -73,7 +73,7 @@ def test_check_digit_needs_digits(digits: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["8901120200045678901", "89010000000000000123"])
-def test_examples_of_the_runbook_are_accepted(text: str) -> None:
+def test_examples_of_the_docs_are_accepted(text: str) -> None:
     """They fail Luhn, and stock like them must import."""
     iccid = parse_iccid(text)
     assert (iccid.digits, str(iccid), iccid.luhn_valid) == (text, text, False)

@@ -12,7 +12,7 @@ from tests.rows import rows, run, value
 
 pytestmark = pytest.mark.stack
 
-RUNBOOK = """
+DOCUMENTED_INSERT = """
 INSERT INTO esim_inventory (plan_id, carrier_id, country_id, activation_code, iccid, qr_payload,
     instructions)
 VALUES (123, NULL, NULL, 'INV-ABC123', '89010000000000000123', 'LPA:1$INV-ABC123',
@@ -43,11 +43,11 @@ async def _bare_plan(stack: Stack) -> int:
         return found
 
 
-async def test_the_runbook_item_is_assigned_and_asking_twice_changes_nothing(
+async def test_the_documented_item_is_assigned_and_asking_twice_changes_nothing(
     stack: Stack, customer: Customer
 ) -> None:
     """Stock first: that row ASSIGNED and linked, and the second answer is the first one."""
-    await run(stack.engine, RUNBOOK)
+    await run(stack.engine, DOCUMENTED_INSERT)
     order_id = await customer.buy(123)
     first = await customer.activate(order_id)
     second = await customer.activate(order_id)

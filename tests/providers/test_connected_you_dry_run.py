@@ -11,7 +11,7 @@ CONFIG = ConnectedYouConfig("https://sandbox.api.connectedyou.com", PARTNER_ID, 
 
 
 async def test_outbound_payload_is_logged_without_secrets(request_42: ProvisionRequest) -> None:
-    """The runbook's log line appears once, with the body and without the customer."""
+    """The log line appears once, with the body and without the customer."""
     with structlog.testing.capture_logs() as logs:
         esim = await build_connected_you(CONFIG).provision(request_42)
     (line,) = logs
@@ -35,6 +35,6 @@ def test_repeat_is_safe() -> None:
 
 
 async def test_needs_no_api_key(request_42: ProvisionRequest) -> None:
-    """The partner id is enough, as the runbook says."""
+    """The partner id is enough, as docs/operating.md says."""
     config = ConnectedYouConfig("https://sandbox.api.connectedyou.com", PARTNER_ID)
     assert (await build_connected_you(config).provision(request_42)).iccid

@@ -97,7 +97,7 @@ def extend_intents() -> None:
     )
     op.add_column("provider_intents", sa.Column("resolution", resolution, nullable=True))
     states(STATES)
-    # The runbook had people settle a purchase by SQL before there was a command.
+    # People settled a purchase by SQL before there was a command.
     op.execute(RESOLVED_BY_SQL)
     op.create_check_constraint(
         op.f("ck_provider_intents_resolved_says_who_and_why"), "provider_intents", RESOLVED

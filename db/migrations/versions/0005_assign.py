@@ -54,7 +54,11 @@ ASSIGN = """
             confirmation_code = item.confirmation_code,
             provider_reference = item.provider_reference,
             failure_code = NULL, failure_reason = NULL
-        WHERE order_id = the_order;
+        WHERE order_id = the_order AND status = 'RESERVED';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'profile of order % changed meanwhile', the_order
+                USING ERRCODE = 'ES001';
+        END IF;
         INSERT INTO esim_provisioning_events
             (order_id, kind, from_status, to_status, actor, attempt, workflow_id, run_id, payload)
         VALUES (the_order, 'profile_assigned', 'RESERVED', 'ASSIGNED',
@@ -64,7 +68,11 @@ ASSIGN = """
         IF handed_over THEN
             UPDATE esim_profiles
             SET status = 'ACTIVATED', activated_at = now(), updated_at = now()
-            WHERE order_id = the_order;
+            WHERE order_id = the_order AND status = 'ASSIGNED';
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'profile of order % changed meanwhile', the_order
+                    USING ERRCODE = 'ES001';
+            END IF;
             INSERT INTO esim_provisioning_events
                 (order_id, kind, from_status, to_status, actor, attempt, workflow_id, run_id)
             VALUES (the_order, 'profile_activated', 'ASSIGNED', 'ACTIVATED',
