@@ -22,12 +22,10 @@ from domain.errors import OrderNotFound
 from domain.order import OrderStatus
 from domain.payment import PaymentStatus
 from domain.profile import ProfileStatus
-from operations.deadline import answered
-from workflows.messages import Intervention
+from operations import refunds
 
 router = APIRouter(prefix="/api/payments", tags=["Payments"])
 
-_REFUNDED = Intervention(actor="payment-webhook", reason="payment refunded")
 _SETTLED = {
     OrderStatus.PAID: ("order-already-paid", "The order is paid already."),
     OrderStatus.REFUNDED: ("order-refunded", "The order was refunded; place a new one."),
@@ -112,12 +110,13 @@ async def report_payment(
     A refund of the payment that counts also ends the activation; if that cannot be asked for
     now, the answer is 503, and the sender repeats the report.
     """
-    status = PaymentStatus(body.status)
-    async with transaction(shared.engine) as connection:
-        report = await payments.report(connection, body.provider, body.intent_id, status)
-    if report is None:
+    payment = await refunds.take_report(
+        shared.engine,
+        shared.activations,
+        body.provider,
+        body.intent_id,
+        PaymentStatus(body.status),
+    )
+    if payment is None:
         raise Problem(404, "payment-not-found", "Payment not found")
-    if status is PaymentStatus.REFUNDED and report.order_status is OrderStatus.REFUNDED:
-        # After the commit: a workflow must never act on a refund that was rolled back.
-        await answered(shared.activations.cancel(report.payment.order_id, _REFUNDED))
-    return ReportBody(intent_status=report.payment.status)
+    return ReportBody(intent_status=payment.status)
