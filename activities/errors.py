@@ -12,7 +12,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from domain.errors import EsimError, ProviderError, Retry
+from domain.consequence import Retry
+from domain.errors import EsimError, ProviderError
 
 INTERNAL_ERROR = "internal-error"
 """Failure type of anything that is not a domain error: a defect of ours."""

@@ -24,7 +24,7 @@ EsimError                         never     park       provisioning_failed no   
 ├── ReviewNotFound                .         .          .                   .          .         404
 ├── ReplyNotFound                 .         .          .                   .          .         404
 ├── NoticeRefused                 .         .          .                   .          .         .
-├── PurchaseUnderWay              briefly   next round .                   .          .         409
+├── PurchaseUnderWay              briefly   next round .                   .          yes       409
 ├── StaleWrite                    briefly   next round .                   .          .         503
 ├── DuplicateStock                .         .          .                   .          .         409
 ├── UnknownProvider               .         next round .                   .          .         404
@@ -44,35 +44,10 @@ EsimError                         never     park       provisioning_failed no   
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import ClassVar
 
+from domain.consequence import OnFailure, ParkedAs, Retry
 from domain.purchase import Heard
-
-
-class Retry(StrEnum):
-    """How long the same step is repeated after an error."""
-
-    NEVER = "never"
-    BRIEFLY = "briefly"  # a few times; then the round has failed
-    PATIENTLY = "patiently"  # as long as it takes: a database step waits outside the workflow task
-
-
-class OnFailure(StrEnum):
-    """What an activation does when the repetitions of a step are spent."""
-
-    NEXT_ROUND = "next round"  # it tries again by itself, and parks once the rounds are spent too
-    PARK = "park"  # it waits for a person, or for stock
-    CANCEL = "cancel"  # it ends as cancelled: there is nothing to wait for any more
-    FAIL_THE_RUN = "fail"  # there is nothing to activate (yet); a later start is a new run
-
-
-class ParkedAs(StrEnum):
-    """The state of a profile whose activation waits for a person or for stock."""
-
-    PROVISIONING_FAILED = "provisioning_failed"
-    EXHAUSTED = "exhausted"
-    NEEDS_REVIEW = "needs_review"
 
 
 class EsimError(Exception):
@@ -233,6 +208,7 @@ class PurchaseUnderWay(EsimError):
     code = "purchase-under-way"
     retry = Retry.BRIEFLY
     on_failure = OnFailure.NEXT_ROUND
+    is_outage = True  # whoever holds the order lets go of it, if it takes days
     http_status = 409
     http_detail = "{message} Please try again in a moment."
     http_retry = True

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from domain.errors import IllegalTransition, ParkedAs
+from domain.consequence import ParkedAs
+from domain.errors import IllegalTransition
 
 
 class ProfileStatus(StrEnum):

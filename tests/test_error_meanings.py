@@ -13,7 +13,8 @@ from activities.errors import application_error
 from api.http.problems import to_problem
 from cli.terminal import explain
 from domain import errors
-from domain.errors import EsimError, OnFailure, by_code
+from domain.consequence import OnFailure, Retry
+from domain.errors import EsimError, by_code
 from domain.profile import ProfileStatus
 from workflows import policies
 from workflows.outcome import classify, kind_of, parked_state
@@ -67,7 +68,7 @@ MEANINGS = {
     "reply-not-found": Meaning("", http=told(404, "reply-not-found")),
     "webhook-refused": Meaning(""),
     "purchase-under-way": Meaning(
-        "retried waits",
+        "retried waits outage",
         http=busy("purchase-under-way", "M. Please try again in a moment.", 409),
         hint="Try again in a moment.",
     ),
@@ -133,7 +134,7 @@ def marks(crossed: ApplicationError) -> set[str]:
         "fails": kind.on_failure is OnFailure.FAIL_THE_RUN,
         "ends": kind.on_failure is OnFailure.CANCEL,
         "drops_seller": kind.drops_seller,
-        "away": kind.retry is errors.Retry.PATIENTLY,
+        "away": kind.retry is Retry.PATIENTLY,
     }
     return {name for name, holds in facts.items() if holds}
 

@@ -11,7 +11,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.apply import Applied, Assignment
     from activities.progress import Ending, FailedRound, Request
     from activities.reserve import Release, ReservationRequest
-    from domain.errors import NotWaiting, OnFailure
+    from domain.consequence import OnFailure
+    from domain.errors import NotWaiting
     from domain.event import EventKind
     from domain.profile import ProfileStatus
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.exceptions import TimeoutError as StepTimeout
 
-from domain.errors import EsimError, OnFailure, StepTimedOut, by_code
+from domain.consequence import OnFailure
+from domain.errors import EsimError, StepTimedOut, by_code
 from domain.profile import ProfileStatus
 from workflows.messages import Failure
 

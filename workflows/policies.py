@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
-from domain.errors import EsimError, Retry
+from domain.consequence import Retry
+from domain.errors import EsimError
 
 LOCAL_STEP_TIMEOUT = timedelta(seconds=4)
 """One attempt of a database step inside the workflow task."""

@@ -15,7 +15,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.purchase.buy import ProviderActivities, PurchaseOrder
     from activities.reserve import Release, Reservation, ReservationRequest, StockActivities
     from activities.routes import RouteRequest, RoutingActivities
-    from domain.errors import Retry, by_code
+    from domain.consequence import Retry
+    from domain.errors import by_code
     from domain.profile import ProfileStatus
 
 from workflows import policies

@@ -11,7 +11,8 @@ from activities.purchase.gate import RATE_PATIENCE_SECONDS
 from api.notices import UNSIGNED_PER_MINUTE
 from db import spend_guard
 from domain import errors
-from domain.errors import EsimError, OnFailure
+from domain.consequence import OnFailure
+from domain.errors import EsimError
 from domain.gate import Health, ProviderLimits
 from domain.profile import PARKED
 from domain.purchase import OPEN

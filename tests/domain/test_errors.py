@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from domain import errors
-from domain.errors import EsimError, ParkedAs, by_code
+from domain.consequence import ParkedAs
+from domain.errors import EsimError, by_code
 from domain.profile import PARKED
 
 COLUMNS = (

@@ -432,7 +432,7 @@ async def test_a_terminated_activation_can_be_restarted(
     await watch.until(order_id, "status = 'PROVISIONING_FAILED'")
     await watch.handle(order_id).terminate("by mistake")
     partner.answer = partner.sell
-    await activations.retry(order_id, ANA)
+    await operations.retry(engine, activations, order_id, ANA)
     assert await watch.ended(order_id) == "activated"
 
 
