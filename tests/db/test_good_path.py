@@ -182,6 +182,8 @@ async def test_an_item_is_assigned_once_and_to_its_own_order(engine: AsyncEngine
 
 HOSTS = (
     SMDP, "SMDP.example.com", "a.b", "10.0.0.1", "smdp", "", "-a.example.com", "a-b.example.com",
+    "a-.example.com", "a--b.example.com", "rsp-1.eu.example.com", "example.c-m", "a.-.com",
+    f"{'a-' * 31}a.com", f"{'a-' * 32}a.com", f"{'a' * 63}-.com",
     "a..b", f"{'a' * 63}.com", f"{'a' * 64}.com", f"{'a.' * 126}com", "ex\u00e4mple.com",
     "example.com.", "1.com", "example.c0m",
 )  # fmt: skip
@@ -201,7 +203,8 @@ async def test_a_code_that_sql_calls_plain_is_kept_as_it_is(engine: AsyncEngine)
         codes=[code for code, _ in pairs],
         payloads=[payload for _, payload in pairs],
     )
-    assert (f"1${SMDP}$AB-1", None) in [(row["code"], row["payload"]) for row in plain]
+    for host in (SMDP, "a-b.example.com", "rsp-1.eu.example.com"):
+        assert (f"1${host}$AB-1", None) in [(row["code"], row["payload"]) for row in plain]
     for row in plain:
         try:
             judged = install_codes(row["code"], row["payload"])

@@ -15,7 +15,8 @@ depends_on = None
 PLAIN_CODE = r"""
     CREATE FUNCTION esim_plain_code(activation_code text, qr_payload text) RETURNS boolean
     LANGUAGE sql IMMUTABLE AS $$
-        SELECT activation_code ~ '^1\$([a-z0-9]{1,63}\.)+[a-z]{2,63}\$[0-9A-Z-]+$'
+        SELECT activation_code
+               ~ '^1\$([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\$[0-9A-Z-]+$'
            AND length(activation_code) <= 255
            AND (qr_payload IS NULL OR qr_payload = 'LPA:' || activation_code)
     $$
