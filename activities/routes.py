@@ -10,6 +10,10 @@ from db import catalogue, profiles, purchases
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import OrderNotFound, UnknownProvider
+from domain.redaction import without_codes
+
+_SHOWN = 64
+"""Characters of a name that nobody knows, as a message shows it."""
 from domain.provider import provider_name
 
 
@@ -67,7 +71,8 @@ class Routes:
         """
         if provider_name(name) not in self._providers:
             known = ", ".join(sorted(self._providers))
-            raise UnknownProvider(f"There is no provider {name} here; there is: {known}.")
+            asked = without_codes(name)[:_SHOWN]
+            raise UnknownProvider(f"There is no provider {asked} here; there is: {known}.")
 
 
 class RoutingActivities:
