@@ -10,11 +10,11 @@ from db import catalogue, profiles, purchases
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import OrderNotFound, UnknownProvider
+from domain.provider import provider_name
 from domain.redaction import without_codes
 
 _SHOWN = 64
 """Characters of a name that nobody knows, as a message shows it."""
-from domain.provider import provider_name
 
 
 @dataclass(frozen=True, slots=True)
