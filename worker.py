@@ -32,7 +32,7 @@ from activities.routes import Routes, RoutingActivities
 from db import provider_controls
 from db.engine import create_engine, transaction
 from domain.delivery import Delivery
-from domain.errors import EsimError
+from domain.errors import EsimError, StorageUnavailable
 from domain.gate import SpendLimits
 from domain.provider import EsimProvider, resellable
 from providers import build_providers
@@ -132,6 +132,20 @@ async def announce(engine: AsyncEngine, providers: Mapping[str, EsimProvider]) -
         await provider_controls.offer(connection, providers)
 
 
+async def announce_once_heard(
+    engine: AsyncEngine, providers: Mapping[str, EsimProvider], pause_seconds: float = 5
+) -> None:
+    """Announce as soon as Postgres answers; the worker serves meanwhile, as its steps wait too."""
+    while True:
+        try:
+            await announce(engine, providers)
+        except StorageUnavailable:
+            log.warning("providers_not_announced")
+            await asyncio.sleep(pause_seconds)
+        else:
+            return
+
+
 @asynccontextmanager
 async def running(workers: list[Worker]) -> AsyncIterator[None]:
     """Run every worker until the block ends; the first to fail ends it for all."""
@@ -182,7 +196,6 @@ async def main() -> None:
         connect_timeout_seconds=database.database_connect_timeout_seconds,
         check_connections=False,
     )
-    await announce(engine, providers)
     workers = build_workers(
         client,
         engine,
@@ -199,9 +212,11 @@ async def main() -> None:
     stop = _told_to_stop()
     async with running(workers):
         log.info("worker_ready", task_queue=temporal.temporal_task_queue, providers=[*providers])
+        announcing = asyncio.create_task(announce_once_heard(engine, providers))
         watching = asyncio.create_task(watch.run())
         await stop.wait()
         watching.cancel()
+        announcing.cancel()
         log.info("worker_stopping")
     for provider in providers.values():
         await provider.aclose()

@@ -48,6 +48,8 @@ async def offer(connection: AsyncConnection, providers: Collection[str]) -> None
 
     Idempotent. The worker that started last has the last word.
     """
+    # One worker at a time: two that start together would lock the rows in orders of their own.
+    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('offered providers'))"))
     await connection.execute(_OFFER, {"providers": sorted(providers)})
 
 

@@ -4,6 +4,9 @@ Foreign exceptions become one of these at the edge where they arise. Messages ar
 customers, ops and logs alike: they never hold a code, a credential or a provider's raw reply.
 `code` crosses the wire (problem documents, `FailureCode`, histories), so it never changes.
 
+What a running workflow does hangs on these columns: to change one is to change workflow code
+(`workflow.patched`, and a stored history that shows it).
+
 The columns are attributes of the classes; a dot is what holds for any error. A test compares them.
 
                                   retry     on_failure parks_as            fails_over is_outage http
