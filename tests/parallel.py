@@ -158,7 +158,8 @@ def _scope(nodeid: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that no worker ends long after the others.
 
-    What shares a running stack stays together.
+    What shares a running stack stays together. Files come in random order, the tests of one file in
+    their own: those of a stack build on what it holds.
     """
     ranks: dict[str, int] = defaultdict(lambda: len(_DEAR) + 1)
     for item in items:
@@ -169,4 +170,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             rank = min(rank, len(_DEAR))
         ranks[scope] = min(ranks[scope], rank)
     places = {scope: place for place, scope in enumerate(ranks)}
-    items.sort(key=lambda item: (ranks[scope := _scope(item.nodeid)], places[scope]))
+    items.sort(
+        key=lambda item: (
+            ranks[scope := _scope(item.nodeid)],
+            places[scope],
+            item.nodeid.partition("::")[0],
+            item.location[1] or 0,
+        )
+    )

@@ -272,6 +272,7 @@ async def test_nothing_secret_reaches_the_logs(
 ) -> None:
     """With every library at its most talkative, no code, token or secret is logged."""
     partner.answer = selling(ORDER)
+    caplog.set_level(logging.DEBUG, "httpcore")  # whatever another test has quietened
     with caplog.at_level(logging.DEBUG), structlog.testing.capture_logs() as logs:
         await bought(partner, request_42)
     everything = caplog.text + repr(logs)

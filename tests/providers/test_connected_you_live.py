@@ -214,6 +214,7 @@ async def test_nothing_secret_reaches_the_logs(
     live: ConnectedYou, request_42: ProvisionRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With every library at its most talkative, no code, key or customer is logged."""
+    caplog.set_level(logging.DEBUG, "httpcore")  # whatever another test has quietened
     with caplog.at_level(logging.DEBUG), structlog.testing.capture_logs() as logs:
         await live.provision(request_42)
     everything = caplog.text + repr(logs)
