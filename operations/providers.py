@@ -108,7 +108,7 @@ async def check_offered(connection: AsyncConnection, provider: str) -> str:
         UnknownProvider: names those there are.
     """
     there = sorted(await provider_controls.offered(connection))
-    return _chosen(provider, there, "There is no such provider to buy from here")
+    return _chosen(provider, there, "There is no such provider to buy from here (--provider)")
 
 
 async def check_known(connection: AsyncConnection, provider: str) -> str:
