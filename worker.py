@@ -68,7 +68,7 @@ def build_workers(  # noqa: PLR0913 - what a worker is made of
     delivery: Delivery = AnswerDelivery(),  # noqa: B008 - holds nothing
     workflow_runner: WorkflowRunner = _SANDBOX,
 ) -> list[Worker]:
-    """One worker for the workflow and its database steps, and one for each provider's calls.
+    """Build a worker for the workflow and its database steps, and one for each provider's calls.
 
     A queue per provider keeps a slow or paused one from holding up anything else.
     """

@@ -36,7 +36,10 @@ class BalanceWatch:
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def ask(self, provider: EsimProvider) -> Balance | None:
-        """What is left at a provider, kept for ops; None if it is not our turn or nobody tells."""
+        """Ask what is left at a provider, and keep it for ops; a failure is only logged.
+
+        None if it is not our turn to ask, or if nobody tells.
+        """
         try:
             async with transaction(self._engine) as connection:
                 await self._gate.peek(connection, provider)

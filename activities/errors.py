@@ -34,6 +34,7 @@ class FailureEdge(Interceptor):
 
 class _Translation(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        """Run the activity, and raise what Temporal may see in place of what it raised."""
         try:
             return await super().execute_activity(input)
         except EsimError as error:
@@ -48,7 +49,7 @@ class _Translation(ActivityInboundInterceptor):
 
 
 def application_error(error: EsimError) -> ApplicationError:
-    """A domain error as Temporal shows it: code as type, sentence as message."""
+    """Turn a domain error into Temporal's: its code becomes the type, its sentence the message."""
     wait = error.retry_after_seconds if isinstance(error, ProviderError) else None
     elsewhere = (wait or 0) > _WAITED_FOR_SECONDS
     return ApplicationError(
@@ -65,7 +66,7 @@ def application_error(error: EsimError) -> ApplicationError:
 
 
 def _where(error: Exception) -> dict[str, str | int]:
-    """Class and place of a defect: enough to find it, without the values it was about."""
+    """Name class and place of a defect, which is enough to find it, and none of its values."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

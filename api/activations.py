@@ -132,7 +132,7 @@ def _links(profile: Profile) -> LinksBody:
 
 @router.get("", responses=problems.responses(401, 404, 422, 503))
 async def get_activation(profile: Visible, caller: User) -> ActivationBody:
-    """Where the activation of an order stands."""
+    """Show where the activation of an order stands."""
     return ActivationBody.of(profile, for_ops=caller.is_admin)
 
 
@@ -143,7 +143,7 @@ async def get_activation(profile: Visible, caller: User) -> ActivationBody:
 async def get_activation_timeline(
     page: AskedPage, profile: Visible, caller: User, shared: Shared
 ) -> list[EventBody]:
-    """Everything that happened to the order, oldest first."""
+    """List everything that happened to the order, oldest first."""
     async with transaction(shared.engine) as connection:
         found = await events.timeline(
             connection, profile.order_id, after_id=page.after or 0, limit=page.limit
@@ -166,7 +166,7 @@ async def stream_activation_events(
     shared: Shared,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
-    """The timeline as it happens (server-sent events), until the activation has ended.
+    """Send the timeline as it happens (server-sent events), until the activation has ended.
 
     A client that reconnects with `Last-Event-ID` misses nothing and sees nothing twice.
     """

@@ -74,7 +74,7 @@ async def list_activations(
     shared: Shared,
     status: Annotated[list[ProfileStatus] | None, Query(max_length=len(ProfileStatus))] = None,
 ) -> list[ActivationBody]:
-    """Activations in any of these states (all without one), newest first."""
+    """List activations in any of these states (all without one), newest first."""
     async with transaction(shared.engine) as connection:
         found = await profiles.with_status(
             connection, frozenset(status or ProfileStatus), before_id=page.after, limit=page.limit
@@ -88,7 +88,7 @@ async def list_activations(
     responses=problems.responses(401, 403, 404, 422, 503),
 )
 async def get_activation_detail(order_id: PathId, _: Admin, shared: Shared) -> ActivationDetailBody:
-    """One activation, with what Temporal alone knows of it if it answers at once."""
+    """Show one activation, with what Temporal alone knows of it if it answers at once."""
     profile = await _profile(shared, order_id)
     return ActivationDetailBody(
         **ActivationBody.of(profile, for_ops=True).model_dump(),

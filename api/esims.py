@@ -74,7 +74,7 @@ _SHOWN = EsimBody.model_fields.keys() & Profile.__dataclass_fields__.keys()
 
 @router.get("/mine", responses=problems.responses(401, 422, 503))
 async def list_my_esims(page: AskedPage, caller: User, shared: Shared) -> list[EsimBody]:
-    """The caller's eSIMs, newest first."""
+    """List the caller's eSIMs, newest first."""
     async with transaction(shared.engine) as connection:
         found = await profiles.owned_by(
             connection, caller.user_id, before_id=page.after, limit=page.limit
@@ -85,7 +85,7 @@ async def list_my_esims(page: AskedPage, caller: User, shared: Shared) -> list[E
 
 @router.get("/{esim_id:id}", responses=problems.responses(401, 404, 422, 503))
 async def get_esim(esim_id: PathId, caller: User, shared: Shared) -> EsimBody:
-    """One of the caller's eSIMs."""
+    """Show one of the caller's eSIMs."""
     return EsimBody.of(await _own(esim_id, caller, shared))
 
 
@@ -98,7 +98,7 @@ async def get_esim(esim_id: PathId, caller: User, shared: Shared) -> EsimBody:
     },
 )
 async def get_esim_qr_svg(esim_id: PathId, caller: User, shared: Shared) -> Response:
-    """The QR code that a phone scans to install the eSIM, as SVG."""
+    """Draw the QR code that a phone scans to install the eSIM, as SVG."""
     return await _qr(await _own(esim_id, caller, shared), "svg")
 
 
@@ -111,7 +111,7 @@ async def get_esim_qr_svg(esim_id: PathId, caller: User, shared: Shared) -> Resp
     },
 )
 async def get_esim_qr_png(esim_id: PathId, caller: User, shared: Shared) -> Response:
-    """The QR code that a phone scans to install the eSIM, as PNG."""
+    """Draw the QR code that a phone scans to install the eSIM, as PNG."""
     return await _qr(await _own(esim_id, caller, shared), "png")
 
 
@@ -140,7 +140,7 @@ def _draw(payload: str, kind: Literal["svg", "png"]) -> bytes:
 
 
 def _is_installable(profile: Profile) -> bool:
-    """Whether the owner is shown all that a phone will ask for."""
+    """Tell whether the owner is shown all that a phone will ask for."""
     if profile.qr_payload is None:
         return False
     try:

@@ -52,7 +52,7 @@ _FOR_OPS = ("error", "actor", "attempt", "workflow_id", "run_id", "payload")
 
 
 def position(last_event_id: str | None) -> int:
-    """Where a client left off; anything that is not one of our ids means the beginning."""
+    """Read where a client left off; anything that is not one of our ids means the beginning."""
     text = last_event_id or ""
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0  # noqa: PLR2004
     return number if number <= LARGEST_ID else 0
@@ -61,7 +61,7 @@ def position(last_event_id: str | None) -> int:
 async def follow(
     shared: Resources, order_id: int, *, after_id: int, for_ops: bool
 ) -> AsyncIterator[bytes]:
-    """Every event after `after_id` as it is committed, a heartbeat in between, then `end`.
+    """Send every event after `after_id` once it is committed, heartbeats between, then `end`.
 
     Stops without `end` when the server shuts down or Postgres is away: the client reconnects.
     """
@@ -86,7 +86,7 @@ async def follow(
 
 
 async def _read(shared: Resources, order_id: int, after_id: int) -> tuple[bool, list[Event]]:
-    """Whether the activation has ended, then its events: in this order none is left behind."""
+    """Read whether the activation has ended, then its events: in this order none is left behind."""
 
     async def read(connection: AsyncConnection) -> tuple[bool, list[Event]]:
         profile = await profiles.find(connection, order_id)

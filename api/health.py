@@ -29,13 +29,13 @@ class HealthBody(BaseModel):
 
 @router.get("/healthz")
 async def check_liveness() -> HealthBody:
-    """Answers as long as the process runs, whatever it depends on."""
+    """Answer as long as the process runs, whatever it depends on."""
     return HealthBody()
 
 
 @router.get("/readyz", responses=problems.responses(503))
 async def check_readiness(shared: Shared) -> HealthBody:
-    """Answers 200 if Postgres and Temporal do, and Temporal knows our search attributes.
+    """Answer 200 if Postgres and Temporal do, and Temporal knows our search attributes.
 
     A lost LISTEN connection is shown but does not count: waiting goes on, a little slower.
     """

@@ -106,6 +106,6 @@ async def _tell(shared: Resources, order_id: int) -> None:
 
 
 def _protocol(headers: Mapping[str, str]) -> dict[str, str]:
-    """An SM-DP+ expects to hear the version of the protocol that it speaks (SGP.22, 6.2)."""
+    """Tell an SM-DP+ which version of the protocol we speak, as it expects (SGP.22, 6.2)."""
     version = headers.get(_ES2PLUS_HEADER, "")
     return {_ES2PLUS_HEADER: version} if _ES2PLUS_VERSION.fullmatch(version) else {}

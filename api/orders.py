@@ -94,7 +94,7 @@ async def create_order(
 
 @router.get("/mine", responses=problems.responses(401, 422, 503))
 async def list_my_orders(page: AskedPage, caller: User, shared: Shared) -> list[OrderBody]:
-    """The caller's orders, newest first."""
+    """List the caller's orders, newest first."""
     async with transaction(shared.engine) as connection:
         found = await orders.owned_by(
             connection, caller.user_id, before_id=page.after, limit=page.limit
@@ -106,7 +106,7 @@ async def list_my_orders(page: AskedPage, caller: User, shared: Shared) -> list[
 
 @router.get("/{order_id:id}", responses=problems.responses(401, 404, 422, 503))
 async def get_order(order_id: PathId, caller: User, shared: Shared) -> OrderBody:
-    """One of the caller's orders."""
+    """Show one of the caller's orders."""
     async with transaction(shared.engine) as connection:
         order = await orders.find(connection, order_id, user_id=caller.user_id)
         if order is None:

@@ -105,7 +105,7 @@ _SHOWN = set(ProviderBody.model_fields) - {"breaker", "balance"}
 
 @router.get("", responses=problems.responses(401, 403, 503))
 async def list_providers(_: Admin, shared: Shared) -> list[ProviderBody]:
-    """Every provider that the worker offers, has a gate, sells a plan or was bought from."""
+    """List every provider that the worker offers, has a gate, sells a plan or was bought from."""
     return [ProviderBody.of(view) for view in await providers.overview(shared.engine)]
 
 
@@ -141,5 +141,5 @@ async def resume_provider(
 
 
 def plain(amount: Decimal) -> str:
-    """A figure as people write it: `41.5`, `40`, `0.05`."""
+    """Write a figure as people do: `41.5`, `40`, `0.05`."""
     return f"{amount.normalize():f}"

@@ -49,7 +49,7 @@ class ResolveRequest(BaseModel):
     provider_order_id: Text | None = Field(None, description="What the provider calls the order.")
 
     def decision(self, actor: str) -> Decision:
-        """What this decides, in somebody's name."""
+        """Make the decision of this request, in somebody's name."""
         return Decision(self.resolution, actor, self.reason, self._sold(), self.provider_order_id)
 
     def _sold(self) -> SoldCode | None:
@@ -178,7 +178,7 @@ async def list_reviews(
     shared: Shared,
     provider: Annotated[ProviderName | None, Query()] = None,
 ) -> list[ReviewBody]:
-    """Purchases that wait for a person's decision, newest first."""
+    """List purchases that wait for a person's decision, newest first."""
     found = await review_page.waiting(
         shared.engine, provider=provider, before_id=page.after, limit=page.limit
     )
@@ -188,7 +188,7 @@ async def list_reviews(
 
 @router.get("/{order_id:id}", responses=problems.responses(401, 403, 404, 422, 503))
 async def get_review(order_id: PathId, _: Admin, shared: Shared) -> ReviewDetailBody:
-    """The order's purchase in doubt, else the last one that a person decided."""
+    """Show the order's purchase in doubt, else the last one that a person decided."""
     return ReviewDetailBody.page(await review_page.page(shared.engine, order_id))
 
 
@@ -222,13 +222,13 @@ async def resolve_review(
 async def get_quarantined_reply(
     order_id: PathId, reply_id: PathId, caller: Admin, shared: Shared
 ) -> PlainTextResponse:
-    """A reply as it came, which most likely holds a code. Reading it is recorded."""
+    """Show a reply as it came, which most likely holds a code. Reading it is recorded."""
     raw = await review_page.show_reply(shared.engine, order_id, reply_id, caller.email)
     return PlainTextResponse(raw, headers={"Cache-Control": "no-store"})
 
 
 def _facts(review: Review) -> dict[str, Any]:
-    """Chosen by name: a column added later must not show by itself."""
+    """Pick the fields by name: a column added later must not show by itself."""
     facts = {name: getattr(review, name) for name in ReviewBody.model_fields}
     facts["request"] = dict(review.request)
     facts["reply"] = None if review.reply is None else dict(review.reply)

@@ -7,7 +7,7 @@ import typer
 
 
 def operating_user() -> str:
-    """The operating system's name for whoever runs this; some containers have none."""
+    """Return the operating system's name for whoever runs this; some containers have none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -112,7 +112,7 @@ def _detail(answer: httpx.Response) -> str:
 
 
 def _show(esim: dict[str, Any]) -> None:
-    """On the demo user's own screen, so their codes may be seen."""
+    """Print the eSIM with its codes: the screen is the demo user's own."""
     say(f"5. The eSIM: {esim['status']}, ICCID {esim['iccid']}, item {esim['inventory_item_id']}")
     payload = esim["qr_payload"] or esim["activation_code"]
     segno.make_qr(payload).terminal(out=sys.stdout, compact=True)

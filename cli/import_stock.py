@@ -91,7 +91,7 @@ def _tell(done: Imported, file: StockFile, name: str) -> None:
 
 
 def _progress(rows: int) -> tuple[rich_progress.Progress, Progress]:
-    """A bar for a large file on a terminal, and what moves it."""
+    """Show a bar for a large file on a terminal, and give what moves it."""
     screen = console(stderr=True)
     shown = screen.is_terminal and rows >= _PROGRESS_FROM_ROWS
     bar = rich_progress.Progress(console=screen, disable=not shown)
@@ -116,7 +116,7 @@ def _show(faults: Sequence[Finding], *, complete: bool) -> None:
 
 
 def _show_warnings(warnings: Iterable[Finding]) -> None:
-    """One line per kind: a file may have a warning in every row."""
+    """Print one line per kind: a file may have a warning in every row."""
     lines: dict[str, list[int]] = {}
     for warning in warnings:
         lines.setdefault(warning.reason, []).append(warning.line)
@@ -137,5 +137,5 @@ def _write_report(path: Path, faults: Iterable[Finding], warnings: Iterable[Find
 
 
 def _cell(text: str) -> str:
-    """A spreadsheet must not take it for a formula."""
+    """Write a cell so that no spreadsheet takes it for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text

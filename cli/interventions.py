@@ -70,7 +70,7 @@ def cancel(
 
 
 async def _steer(orders: list[int], act: _Deed) -> None:
-    """One order after another; a line for each, and a failure at the end if any failed."""
+    """Treat one order after another, with a line for each; fail at the end if any failed."""
     order_ids = list(dict.fromkeys(orders))
     known = await activations()
     async with postgres() as engine:
@@ -83,7 +83,7 @@ async def _steer(orders: list[int], act: _Deed) -> None:
 
 
 async def _is_done(engine: AsyncEngine, known: Activations, order_id: int, act: _Deed) -> bool:
-    """Do it to one order, and say how that went."""
+    """Treat one order, say how that went, and tell whether it went well."""
     try:
         say(f"Order {order_id}: {await act(engine, known, order_id)}")
     except EngineUnavailable as error:  # it would be the same for the others, and take as long

@@ -106,7 +106,7 @@ def _sold(code_file: str | None, iccid: str | None) -> SoldCode:
 
 
 def _read(code_file: str) -> tuple[str, str]:
-    """The code and the confirmation code of a file; nothing of it is ever quoted."""
+    """Read the code and the confirmation code from a file; nothing of it is ever quoted."""
     try:
         if code_file == _STDIN:
             content = sys.stdin.buffer.read(_LONGEST_FILE + 1)

@@ -96,7 +96,7 @@ async def _reply(order_id: int, reply_id: int, actor: str) -> str:
 
 
 def _write_raw(raw: str) -> None:
-    """As it came; on a terminal nothing of it may move the cursor."""
+    """Write a reply as it came; on a terminal nothing of it may move the cursor."""
     if sys.stdout.isatty():
         raw = "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in raw)
     sys.stdout.write(raw if raw.endswith("\n") else f"{raw}\n")
@@ -112,7 +112,7 @@ def _as_json(page: Page) -> dict[str, Any]:
 
 
 def _choices(page: Page) -> dict[str, str]:
-    """The commands that can be run, and what each would do."""
+    """List the commands that can be run, and what each would do."""
     order_id = page.review.order_id
     return {
         f'esimctl resolve {order_id} {_OPTIONS[each]} --reason "..."': effect

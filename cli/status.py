@@ -80,14 +80,14 @@ async def _report(order_id: int) -> Report:
 
 
 def _of_profile(profile: Profile) -> Report:
-    """Chosen by name: a column added later must not show by itself."""
+    """Pick the fields by name: a column added later must not show by itself."""
     facts: Report = {"status": profile.status, "plan_id": profile.plan_id}
     facts["plan_name"] = profile.plan_snapshot.get("name")
     return facts | {name: getattr(profile, name) for name in _SHOWN}
 
 
 def _open(bought: list[Report]) -> Report | None:
-    """The purchase that may still become a charge: there is one at most."""
+    """Show the purchase that may still become a charge: there is one at most."""
     return next((each for each in bought if each["state"] in UNSETTLED), None)
 
 
@@ -96,7 +96,7 @@ def _of_event(event: Event) -> Report:
 
 
 async def _live(order_id: int, profile: Profile | None) -> Report:
-    """What Temporal alone knows of a running activation; why not, if it cannot be asked."""
+    """Ask Temporal what it alone knows of a running activation, or say why it cannot be asked."""
     known: Report = {"id": workflow_id(order_id)}
     if profile is None or profile.status not in OPEN:
         return known
@@ -148,7 +148,7 @@ def _workflow(live: Mapping[str, Any]) -> str:
 
 
 def show_timeline(timeline: list[Report], earlier: int) -> None:
-    """An order's newest events, and how many came before them."""
+    """Print an order's newest events, and how many came before them."""
     if earlier:
         say(f"{earlier} earlier events are not shown: they are in the API's timeline of the order.")
     if timeline:
@@ -171,5 +171,5 @@ def _timeline_table(timeline: list[Report]) -> Table:
 
 
 def plain(value: object) -> str:
-    """What JSON has no form for."""
+    """Write a value that JSON has no form for."""
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -36,7 +36,7 @@ class Plan:
     external_id: str | None
 
     def snapshot(self) -> dict[str, object]:
-        """The plan as JSON, to be kept with an order whatever happens to the plan."""
+        """Return the plan as JSON, to be kept with an order whatever happens to the plan."""
         data_gb = None if self.data_gb is None else float(self.data_gb)
         return asdict(self) | {"data_gb": data_gb}
 
@@ -63,12 +63,12 @@ READ: Select[Any] = (
 
 
 async def find(connection: AsyncConnection, plan_id: int) -> Plan | None:
-    """A plan by id."""
+    """Find a plan by id."""
     return await one(connection, READ.where(plans.c.id == plan_id), Plan)
 
 
 async def route(connection: AsyncConnection, plan_id: int) -> list[tuple[str, int]]:
-    """The providers that sell a plan, each with its priority, lowest first."""
+    """List the providers that sell a plan, each with its priority, lowest first."""
     rows = await connection.execute(
         select(plan_codes.c.provider, plan_codes.c.priority)
         .where(plan_codes.c.plan_id == plan_id)
@@ -83,7 +83,7 @@ async def provision_request(
     provider: str,
     reference: str,
 ) -> ProvisionRequest:
-    """Everything a provider needs to know to sell this order's profile.
+    """Gather what a provider needs to know to sell this order's profile.
 
     The plan code is the provider's entry in `plan_codes`, else the `external_id` of the plan as
     it was ordered; None if there is neither.

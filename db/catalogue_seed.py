@@ -76,7 +76,7 @@ async def seed_catalogue(engine: AsyncEngine) -> bool:
 
 
 async def _name_places_and_people(connection: AsyncConnection) -> None:
-    """Rows known by name: an operator may have written some of them already."""
+    """Add rows that are known by name: an operator may have written some of them already."""
     places = [{"iso2": iso2, "name": name} for iso2, name in COUNTRIES.items()]
     await connection.execute(upsert(countries).on_conflict_do_nothing(), places)
     names = [{"name": name} for name in CARRIERS]
@@ -132,7 +132,7 @@ async def _stock_up(connection: AsyncConnection) -> None:
 
 
 def stock_codes(count: int) -> list[dict[str, str]]:
-    """Well-formed invented codes, the same at every call; ICCIDs pass the Luhn check."""
+    """Invent well-formed codes, the same at every call; ICCIDs pass the Luhn check."""
     generator = Random(20251120)  # noqa: S311 - invented stock, not a secret
     rows = []
     for _ in range(count):

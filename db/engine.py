@@ -76,7 +76,7 @@ def create_read_engine(
 
 
 def unpooled(engine: AsyncEngine) -> AsyncEngine:
-    """The same database on connections of their own, opened and closed with each use."""
+    """Reach the same database by connections of their own, opened and closed with each use."""
     return create_async_engine(
         engine.url,
         poolclass=NullPool,
@@ -88,13 +88,13 @@ def unpooled(engine: AsyncEngine) -> AsyncEngine:
 
 
 def committing_each(engine: AsyncEngine) -> AsyncEngine:
-    """The same pool, each statement its own transaction: BEGIN and COMMIT cost no round trips."""
+    """Use the same pool with each statement its own transaction: no trips for BEGIN and COMMIT."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One transaction: committed when the block ends, rolled back when it raises.
+    """Open one transaction: committed when the block ends, rolled back when it raises.
 
     Raises:
         StorageUnavailable: Postgres is away, busy or shutting down; the same block works later.

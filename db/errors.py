@@ -55,5 +55,5 @@ def _is_transient(origin: BaseException | None, sqlstate: str | None) -> bool:
 
 
 def pool_exhausted() -> EsimError:
-    """Every connection of this process is in use."""
+    """Make the error of a process whose connections are all in use."""
     return StorageUnavailable("No database connection became free in time.")

@@ -43,7 +43,7 @@ _LOCK: Select[Any] = (
 async def peek(
     connection: AsyncConnection, provider: str, limits: ProviderLimits, *, now: datetime | None
 ) -> Hold | None:
-    """Why a call would be held now, rate limit left aside; takes no permit."""
+    """Say why a call would be held now, rate limit left aside. Takes no permit."""
     gate, moment = await _lock(connection, provider, now)
     answer = pass_through(gate, limits, moment)
     is_held = isinstance(answer, Hold) and answer.reason is not HoldReason.RATE
@@ -58,7 +58,7 @@ async def enter(
     now: datetime | None,
     spending: Spending | None = None,
 ) -> Hold | None:
-    """Take the permit for one call; why not, if there is none. Commit before calling.
+    """Take the permit for one call; return why not if there is none. Commit before calling.
 
     Args:
         connection: the transaction that the gate is locked in.

@@ -65,7 +65,9 @@ async def receive(
 
 
 async def failed(connection: AsyncConnection, provider: str, provider_order_id: str) -> str | None:
-    """Why the provider will never deliver exactly this order of its own, if it has signed so.
+    """Say why the provider will never deliver exactly this order of its own, if it signed so.
+
+    Never asks by our reference: an old failure of the same reference must not end a newer purchase.
 
     Never by our reference: an old failure of the same reference must not end a newer purchase.
     """
@@ -83,7 +85,7 @@ async def failed(connection: AsyncConnection, provider: str, provider_order_id: 
 
 
 async def heard_of(connection: AsyncConnection, provider: str, provider_order_id: str) -> bool:
-    """Whether anybody said that this order of the provider's has an outcome: a look-up tells."""
+    """Tell whether anybody said that this order of the provider's has an outcome to look up."""
     said = exists().where(*_of(provider, provider_order_id), inbox.c.kind.in_(_OUTCOMES))
     return bool(await connection.scalar(select(said)))
 
@@ -107,7 +109,7 @@ async def _subject(connection: AsyncConnection, provider: str, notice: Notice) -
 async def _purchase(
     connection: AsyncConnection, provider: str, named: ColumnElement[bool]
 ) -> _Subject | None:
-    """The purchase that gave a profile if there are several, else the newest."""
+    """Find the purchase that gave a profile if there are several, else the newest."""
     statement = (
         select(intents.c.order_id, intents.c.id.label("intent_id"))
         .where(intents.c.provider == provider, named)
@@ -118,7 +120,7 @@ async def _purchase(
 
 
 async def _item(connection: AsyncConnection, provider: str, iccid: str | None) -> _Subject | None:
-    """The order that has the profile, else the one that it was bought for."""
+    """Find the order that has the profile, else the one that it was bought for."""
     order_id = func.coalesce(inventory.c.order_id, intents.c.order_id)
     statement = (
         select(order_id.label("order_id"), intents.c.id.label("intent_id"))
@@ -132,7 +134,7 @@ async def _item(connection: AsyncConnection, provider: str, iccid: str | None) -
 async def _add(
     connection: AsyncConnection, provider: str, notice: Notice, subject: _Subject | None
 ) -> int | None:
-    """The new row's id; None if the notice is on record already."""
+    """Add the notice and return its row's id; None if it is on record already."""
     columns = NoticeColumns(
         provider=provider,
         order_id=subject.order_id if subject else None,
@@ -185,7 +187,7 @@ async def _note(
 
 
 def _storable(notice: Notice) -> Notice:
-    """The notice as Postgres can hold and index it; a name that is none of ours finds nothing."""
+    """Make the notice fit for Postgres to hold and index; a name that is not ours finds nothing."""
     return replace(
         notice,
         event_id=_name(notice.event_id) or _digest(notice.event_id),
@@ -202,5 +204,5 @@ def _name(value: str | None) -> str | None:
 
 
 def _digest(event_id: str) -> str:
-    """Another name for an id that cannot be stored, the same for every repetition."""
+    """Rename an id that cannot be stored, the same way for every repetition."""
     return "sha256:" + hashlib.sha256(event_id.encode(errors="surrogatepass")).hexdigest()

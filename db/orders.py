@@ -40,7 +40,7 @@ READ: Select[Any] = select(*_COLUMNS)
 async def find(
     connection: AsyncConnection, order_id: int, *, user_id: int | None = None
 ) -> Order | None:
-    """An order; with `user_id`, only if that user owns it."""
+    """Find an order; with `user_id`, only if that user owns it."""
     found = READ.where(orders.c.id == order_id)
     if user_id is not None:
         found = found.where(orders.c.user_id == user_id)
@@ -48,7 +48,7 @@ async def find(
 
 
 async def find_by_key(connection: AsyncConnection, user_id: int, key: str) -> Order | None:
-    """The order that this user placed under this idempotency key."""
+    """Find the order that this user placed under this idempotency key."""
     placed = READ.where(orders.c.user_id == user_id, orders.c.idempotency_key == key)
     return await one(connection, placed, Order)
 
@@ -56,7 +56,7 @@ async def find_by_key(connection: AsyncConnection, user_id: int, key: str) -> Or
 async def owned_by(
     connection: AsyncConnection, user_id: int, *, before_id: int | None = None, limit: int = 100
 ) -> list[Order]:
-    """A user's orders, newest first, those with a smaller id than `before_id` only."""
+    """List a user's orders, newest first, only those with a smaller id than `before_id`."""
     statement = READ.where(orders.c.user_id == user_id)
     if before_id is not None:
         statement = statement.where(orders.c.id < before_id)
@@ -64,7 +64,7 @@ async def owned_by(
 
 
 async def lock(connection: AsyncConnection, order_id: int) -> Order | None:
-    """An order, locked until the transaction ends: writers of orders and payments begin here.
+    """Lock an order until the transaction ends: writers of orders and payments begin here.
 
     The same lock that `db.profiles.lock` takes, so a refund and an assignment cannot cross.
     """

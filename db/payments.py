@@ -70,7 +70,7 @@ READ: Select[Any] = select(*_COLUMNS)
 
 
 async def pending_for(connection: AsyncConnection, order: Order, provider: str) -> Payment:
-    """The intent that a locked order is to be paid by: the pending one, else a new one."""
+    """Find the pending intent that a locked order is to be paid by, or add one."""
     pending = READ.where(
         payments.c.order_id == order.id,
         payments.c.provider == provider,
@@ -129,13 +129,13 @@ async def _advance(
 
 
 def _decides(payment: Payment, order: Order) -> bool:
-    """Whether the order follows this payment: a paid one only follows what paid for it."""
+    """Tell whether the order follows this payment: a paid one only follows what paid for it."""
     paid_for_it = order.status is OrderStatus.PAID and payment.status is PaymentStatus.SUCCEEDED
     return order.status in _UNPAID or paid_for_it
 
 
 async def _record(connection: AsyncConnection, payment: Payment, status: PaymentStatus) -> None:
-    """One event; a success says so if it came too late to buy anything."""
+    """Record one event; a success says so if it came too late to buy anything."""
     profile = await profiles.find(connection, payment.order_id)
     cancelled = profile is not None and profile.status is ProfileStatus.CANCELLED
     too_late = cancelled and status is PaymentStatus.SUCCEEDED
@@ -160,7 +160,7 @@ async def _settle(connection: AsyncConnection, payment: Payment, status: Payment
 
 
 async def _put_on_record(connection: AsyncConnection, payment: Payment) -> None:
-    """Once per payment: its state does not change, so nothing else tells a repeat."""
+    """Record it once per payment: its state does not change, so nothing else tells a repeat."""
     recorded = await connection.scalar(
         select(esim_provisioning_events.c.id)
         .where(

@@ -277,7 +277,7 @@ async def _write(
 
 @cache
 def _update(names: frozenset[str], stamps: tuple[Stamp, ...]) -> Update:
-    """Sets these columns to parameters of their names, and those to the present time."""
+    """Set these columns to parameters of their names, and those to the present time."""
     return (
         update(profiles)
         .where(

@@ -39,7 +39,7 @@ _WAITS_FOR_A_PROVIDER = tuple(kind.code for kind in ProviderUnavailable.kinds())
 
 
 async def names(connection: AsyncConnection) -> set[str]:
-    """Every provider that has a gate, sells a plan or was bought from."""
+    """List every provider that has a gate, sells a plan or was bought from."""
     return set((await connection.execute(_NAMES)).scalars())
 
 
@@ -54,7 +54,7 @@ async def offer(connection: AsyncConnection, providers: Collection[str]) -> None
 
 
 async def offered(connection: AsyncConnection) -> set[str]:
-    """Every provider that the worker which started last can buy from."""
+    """List every provider that the worker which started last can buy from."""
     return set(await connection.scalars(select(gates.c.provider).where(gates.c.offered)))
 
 
@@ -96,7 +96,7 @@ async def resume(connection: AsyncConnection, provider: str) -> None:
 
 
 async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int) -> list[int]:
-    """Orders that wait for this provider, those that wait longest first.
+    """List orders that wait for this provider, those that wait longest first.
 
     They wait for their next round, or have parked after an outage or a pause of days. A round is
     spent by asking, so orders that wait for another provider are left alone.

@@ -50,7 +50,7 @@ class ProviderView:
 
 
 async def overview(connection: AsyncConnection, known: Iterable[str] = ()) -> list[ProviderView]:
-    """Every known provider, by name."""
+    """Show every known provider, by name."""
     there = sorted({*known, *await provider_controls.names(connection)})
     rows = {row.provider: row for row in await connection.execute(select(gates))}
     now: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
@@ -62,13 +62,13 @@ async def overview(connection: AsyncConnection, known: Iterable[str] = ()) -> li
 
 
 async def one(connection: AsyncConnection, provider: str) -> ProviderView:
-    """One provider, known to the database or not."""
+    """Show one provider, known to the database or not."""
     views = await overview(connection, [provider])
     return next(view for view in views if view.name == provider)
 
 
 async def _bought(connection: AsyncConnection) -> dict[str, tuple[int, int]]:
-    """Purchases of the last hour and of the last day, by provider."""
+    """Count the purchases of the last hour and of the last day, by provider."""
     rows = await connection.execute(
         select(intents.c.provider, func.count().filter(LAST_HOUR), func.count())
         .where(LAST_DAY, SPENT)

@@ -47,7 +47,7 @@ async def open_for(connection: AsyncConnection, order_id: int) -> Purchase | Non
 
 
 async def bought_for(connection: AsyncConnection, order_id: int) -> Purchase | None:
-    """The order's purchase that gave a profile: there is one at most, ever.
+    """Find the order's purchase that gave a profile: there is one at most, ever.
 
     Confirmed by the provider, or by a person who brought its code.
     """
@@ -58,7 +58,7 @@ async def bought_for(connection: AsyncConnection, order_id: int) -> Purchase | N
 
 
 async def was_given_up(connection: AsyncConnection, order_id: int) -> bool:
-    """Whether a person has decided that nothing more is tried for the order."""
+    """Tell whether a person has decided that nothing more is tried for the order."""
     given_up = exists().where(
         table.c.order_id == order_id, table.c.resolution == Resolution.GIVEN_UP
     )
@@ -79,7 +79,7 @@ async def refuse_given_up(connection: AsyncConnection, order_id: int) -> None:
 
 
 async def unwanted_for(connection: AsyncConnection, order_id: int) -> Purchase | None:
-    """The order's purchase whose item went out of use unseen, and that was not given back yet."""
+    """Find the order's purchase whose item went out of use unseen, and is not given back yet."""
     return await _one(
         connection,
         table.c.order_id == order_id,
@@ -96,7 +96,7 @@ async def unwanted_for(connection: AsyncConnection, order_id: int) -> Purchase |
 
 
 async def unsettled_for(connection: AsyncConnection, order_id: int) -> Purchase | None:
-    """The order's purchase that is open, else the one that is still to be given back."""
+    """Find the order's purchase that is open, else the one that is still to be given back."""
     return await open_for(connection, order_id) or await unwanted_for(connection, order_id)
 
 

@@ -26,6 +26,6 @@ async def keep(connection: AsyncConnection, purchase: Purchase, reason: str, raw
 
 
 def _storable(raw: str) -> str:
-    """Postgres takes neither NUL nor lone surrogates; what they replace is not readable anyway."""
+    """Replace what Postgres does not take, NUL and lone surrogates: nobody can read them anyway."""
     clean = raw.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
     return clean[:MAX_RAW_CHARACTERS]

@@ -87,7 +87,7 @@ async def waiting(
     before_id: int | None = None,
     limit: int = 100,
 ) -> list[Review]:
-    """Purchases that wait for a decision, newest first; a page ends where `before_id` says."""
+    """List purchases that wait for a decision, newest first, from before `before_id` on."""
     statement = READ.where(intents.c.state == PurchaseState.UNKNOWN)
     if provider is not None:
         statement = statement.where(intents.c.provider == provider)
@@ -97,7 +97,7 @@ async def waiting(
 
 
 async def of_order(connection: AsyncConnection, order_id: int) -> Review | None:
-    """The order's purchase in doubt, else the last one that a person has decided."""
+    """Find the order's purchase in doubt, else the last one that a person has decided."""
     statement = READ.where(
         intents.c.order_id == order_id,
         intents.c.state.in_([PurchaseState.UNKNOWN, PurchaseState.RESOLVED]),
@@ -109,13 +109,13 @@ async def of_order(connection: AsyncConnection, order_id: int) -> Review | None:
 
 
 async def purchases(connection: AsyncConnection, order_id: int) -> list[Review]:
-    """Everything that was ever to be bought for an order, oldest first."""
+    """List everything that was ever to be bought for an order, oldest first."""
     statement = READ.where(intents.c.order_id == order_id).order_by(intents.c.id)
     return await all_of(connection, statement, Review)
 
 
 async def replies(connection: AsyncConnection, order_id: int) -> list[KeptReply]:
-    """The order's replies in quarantine, oldest first, without what they say."""
+    """List the order's replies in quarantine, oldest first, without what they say."""
     kept = quarantined_replies.c
     statement = READ_REPLIES.where(kept.order_id == order_id).order_by(kept.id)
     return await all_of(connection, statement, KeptReply)

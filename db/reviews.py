@@ -16,7 +16,7 @@ from domain.purchase import PurchaseState, Resolution
 async def show_reply(
     connection: AsyncConnection, order_id: int, reply_id: int, actor: str
 ) -> str | None:
-    """A reply as it came, a bearer secret; that it was shown is recorded. None if there is none.
+    """Read a reply as it came, a bearer secret, and record that it was shown; None without one.
 
     Commit before showing it.
 

@@ -58,7 +58,7 @@ async def changed_one(
 
 
 async def claimed(connection: AsyncConnection, statement: Executable) -> bool:
-    """Run a write that one of several callers wins; whether this one did."""
+    """Run a write that one of several callers wins; tell whether this one did."""
     return await _changed(connection, statement, None) == 1
 
 

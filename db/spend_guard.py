@@ -56,6 +56,7 @@ async def spend(
 
 def _counted(provider: str, user_id: int) -> Select[int, int, int]:
     def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        """Count the purchases that meet a condition; 0 if there are none."""
         return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
     return (

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 def spellings(activation_code: str, qr_payload: str) -> str:
-    """SQL for each way that a source may write a code, given SQL for code and LPA string.
+    """Write SQL for each way that a source may write a code, given SQL for code and LPA string.
 
     As given, as the LPA string, without `LPA:`, and, for one without an SM-DP+ address, bare.
     """
@@ -29,7 +29,7 @@ _OWNER = text(f"""
 async def owner(
     connection: AsyncConnection, activation_code: str, qr_payload: str, iccid: str | None
 ) -> tuple[int, int | None] | None:
-    """The item that has this code or ICCID, and its order if it has one."""
+    """Find the item that has this code or ICCID, and its order if it has one."""
     found = await connection.execute(
         _OWNER, {"activation_code": activation_code, "qr_payload": qr_payload, "iccid": iccid}
     )

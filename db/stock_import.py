@@ -113,7 +113,7 @@ _EXHAUSTED = text("""
 
 
 async def read_catalogue(connection: AsyncConnection) -> Catalogue:
-    """Everything that a stock row may name."""
+    """Read everything that a stock row may name."""
     scopes = select(plans.c.id, plans.c.name, plans.c.carrier_id, plans.c.country_id)
     return Catalogue(
         plans={
@@ -145,7 +145,7 @@ async def stage(connection: AsyncConnection, rows: Sequence[StockRow]) -> None:
 
 
 async def find_clashes(connection: AsyncConnection) -> list[Clash]:
-    """Staged rows that are in stock already, by line."""
+    """Find staged rows that are in stock already, by line."""
     await connection.execute(text("ANALYZE staged_stock"))
     return [
         Clash(row.line, row.column_name, row.item_id) for row in await connection.execute(_CLASHES)
@@ -178,7 +178,7 @@ async def store(connection: AsyncConnection, file_name: str, actor: str) -> int:
 async def exhausted_orders(
     connection: AsyncConnection, supply: Collection[Scope], *, limit: int
 ) -> list[int]:
-    """Orders that wait for stock and that items of these scopes may serve, oldest first."""
+    """List orders that wait for stock and that items of these scopes may serve, oldest first."""
     plan_ids, carrier_ids, country_ids = zip(*supply, strict=True) if supply else ((), (), ())
     found = await connection.scalars(
         _EXHAUSTED,

@@ -23,7 +23,7 @@ READ = select(users.c.id, users.c.email)
 
 
 async def find(connection: AsyncConnection, user_id: int) -> User | None:
-    """A user by id."""
+    """Find a user by id."""
     return await one(connection, READ.where(users.c.id == user_id), User)
 
 

@@ -177,7 +177,7 @@ class EsimProvider(Protocol):
         ...
 
     async def balance(self) -> Balance | None:
-        """What is left to spend; None where the provider's API does not tell."""
+        """Ask what is left to spend; None where the provider's API does not tell."""
         ...
 
     async def aclose(self) -> None:

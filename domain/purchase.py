@@ -170,7 +170,7 @@ class Rule:
         )
 
     def written(self) -> tuple[PurchaseState, EventKind]:
-        """The state and the event of a rule that writes both.
+        """Return the state and the event of a rule that writes both.
 
         Raises:
             ValueError: it leaves the purchase, or the trail, as it is.

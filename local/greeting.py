@@ -34,7 +34,7 @@ Sandbox      {url}/_sandbox   (it sells plan 2; {rule} makes it fail)
 def greeting(
     folder: DataFolder, api_url: str, temporal_ui_url: str | None, sandbox_url: str | None = None
 ) -> str:
-    """Where everything is, and an activation to paste into a shell."""
+    """Write where everything is, and an activation to paste into a shell."""
     return _TEXT.format(
         api_url=api_url,
         temporal_ui_url=temporal_ui_url,

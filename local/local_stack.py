@@ -101,7 +101,7 @@ class LocalStack:
         )
 
     def describe(self, pids: Mapping[str, int]) -> dict[str, Any]:
-        """What stack.json says."""
+        """Write what stack.json says."""
         return {
             "api_url": self._api_url,
             "temporal_address": self._engine.address,
@@ -120,7 +120,7 @@ class LocalStack:
         }
 
     def greeting(self) -> str:
-        """Where everything is, and an activation to paste into a shell."""
+        """Write where everything is, and an activation to paste into a shell."""
         sandbox_url = self._sandbox.url if self._sandbox else None
         return greeting(self._folder, self._api_url, self._engine.ui_url, sandbox_url)
 

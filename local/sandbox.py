@@ -26,14 +26,14 @@ class SandboxAddress:
         return f"http://127.0.0.1:{self.port}"
 
     def variables(self) -> dict[str, str]:
-        """What points every adapter, and `esimctl sandbox`, here."""
+        """Return the variables that point every adapter, and `esimctl sandbox`, here."""
         urls = base_urls(self.port, self.tls_port)
         tls = self.tls_port is not None
         adapters = adapter_variables(urls, self.folder, tls=tls)
         return {**adapters, "ESIM_SANDBOX_URL": self.url}
 
     def serve_arguments(self, api_url: str) -> list[str]:
-        """The arguments of `python -m sandbox` that start it."""
+        """Return the arguments of `python -m sandbox` that start it."""
         where = ["--folder", str(self.folder), "--port", str(self.port)]
         tls = [] if self.tls_port is None else ["--tls", "--tls-port", str(self.tls_port)]
         return ["serve", *where, *tls, "--webhooks-to", api_url]

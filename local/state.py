@@ -64,7 +64,7 @@ class DataFolder:
             self._lock = None
 
     def supervisor(self) -> int | None:
-        """The pid of the supervisor that holds the folder now, if there is one."""
+        """Find the pid of the supervisor that holds the folder now, if there is one."""
         try:
             lock = os.open(self.path / "lock", os.O_RDONLY)
         except OSError:
@@ -100,7 +100,7 @@ class DataFolder:
                 entry.unlink()
 
     def read(self, name: str) -> dict[str, Any]:
-        """A JSON file's content; empty if there is none."""
+        """Read a JSON file; empty if there is none."""
         try:
             content: dict[str, Any] = json.loads((self.path / name).read_text())
         except FileNotFoundError:

@@ -51,7 +51,7 @@ class Supervisor:
             await self._stop_all()
 
     def pids(self) -> dict[str, int]:
-        """The present process of every child, by name."""
+        """Return the present process of every child, by name."""
         return {keeper.child.name: keeper.pid for keeper in self._keepers if keeper.pid is not None}
 
     def _listen(self) -> None:

@@ -89,7 +89,7 @@ class Temporal:
         )
 
     def is_ready(self) -> bool:
-        """Whether workflows can start with our search attributes.
+        """Tell whether workflows can start with our search attributes.
 
         The port opens before the attributes are registered, and a workflow that sets an unknown
         one fails its task for ever: so ask a question that names them all.

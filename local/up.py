@@ -29,10 +29,10 @@ class Blueprint(Protocol):
         """Start every child and wait until it answers."""
 
     def describe(self, pids: Mapping[str, int]) -> dict[str, Any]:
-        """What stack.json says."""
+        """Write what stack.json says."""
 
     def greeting(self) -> str:
-        """What the terminal says once everything answers."""
+        """Write what the terminal says once everything answers."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -249,7 +249,7 @@ def _payload(intent: Purchase, decision: Decision, item_id: int | None) -> dict[
 
 
 def _checked(decision: Decision) -> Decision:
-    """A decision that can be kept, with nothing in it that the trail must not hold."""
+    """Return a decision that can be kept, with nothing in it that the trail must not hold."""
     actor, reason = attributed(decision.actor, decision.reason)
     if decision.resolution is not Resolution.EXISTS:
         check_nothing_sold(decision.sold, decision.provider_order_id)
@@ -273,7 +273,7 @@ def check_nothing_sold(*facts: object) -> None:
 
 
 async def _named(engine: AsyncEngine, decision: Decision) -> DuplicateStock:
-    """Says who has the code, in another transaction: the one that stumbled over it is gone."""
+    """Say who has the code, in another transaction: the one that stumbled over it is gone."""
     async with transaction(engine) as connection:
         owner = await _owner(connection, decision.sold) if decision.sold else None
     if owner is None:

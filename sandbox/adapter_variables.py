@@ -13,7 +13,7 @@ _MATCHING_ID_SECRET = "sandbox-matching-ids-are-no-secret-at-all"  # noqa: S105 
 
 
 def adapter_variables(base_urls: Mapping[str, str], folder: Path, *, tls: bool) -> dict[str, str]:
-    """One sandbox's variables.
+    """Name one sandbox's variables.
 
     Args:
         base_urls: by provider.

@@ -48,7 +48,7 @@ class Call:
         return [rule.misbehaviour.value for rule in self.rules]
 
     def as_json(self) -> dict[str, Any]:
-        """The call for the control API."""
+        """Write the call for the control API."""
         return {
             "provider": self.provider,
             "operation": self.operation,

@@ -20,7 +20,7 @@ _RENEW_BEFORE_SECONDS = 24 * 3600
 
 
 def server_context(folder: Path) -> ssl.SSLContext:
-    """A server's side that demands a certificate of this folder's authority."""
+    """Make a server's side that demands a certificate of this folder's authority."""
     ca, _, server = files(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -31,7 +31,7 @@ def server_context(folder: Path) -> ssl.SSLContext:
 
 
 def files(folder: Path) -> tuple[Path, Path, Path]:
-    """ca.pem, client.pem and server.pem; made if they are not there or soon too old."""
+    """Find ca.pem, client.pem and server.pem; make them if they are missing or soon too old."""
     paths = (folder / CA_FILE, folder / CLIENT_FILE, folder / SERVER_FILE)
     if not all(path.exists() for path in paths) or _is_too_old(paths[0]):
         _make(*paths)

@@ -113,7 +113,7 @@ class Control:
 
 
 def _checked_rule(request: Request) -> dict[str, Any]:
-    """The body of a rule, with the right types.
+    """Read the body of a rule, with the right types.
 
     Raises:
         SandboxFault: says what is wrong.
@@ -138,7 +138,7 @@ def _checked_rule(request: Request) -> dict[str, Any]:
 
 
 def _filters(request: Request, *names: str) -> list[str | None]:
-    """What a list is narrowed to.
+    """Read what a list is narrowed to.
 
     Raises:
         SandboxFault: a filter that does not exist would show everything.

@@ -46,13 +46,13 @@ class Reply:
 
 
 def json_reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> Reply:
-    """A reply with a JSON body."""
+    """Make a reply with a JSON body."""
     kept = {"content-type": "application/json", **(headers or {})}
     return Reply(status, json.dumps(body).encode(), kept)
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
-    """The object in a JSON body; None if there is none."""
+    """Read the object in a JSON body; None if there is none."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
@@ -165,7 +165,7 @@ class HttpServer:
             self._conversations.discard(task)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request after the other, as long as both sides keep the connection."""
+        """Answer one request after the other, as long as both sides keep the connection."""
         connection = h11.Connection(h11.SERVER)
         while (request := await _next_request(connection, reader, writer)) is not None:
             await self._answer(request, Exchange(connection, reader, writer, request.method))
@@ -188,7 +188,7 @@ class HttpServer:
 async def _next_request(
     connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> Request | None:
-    """The next request; None when the client leaves or does not speak HTTP."""
+    """Read the next request; None when the client leaves or does not speak HTTP."""
     head: h11.Request | None = None
     body = bytearray()
     try:

@@ -144,7 +144,7 @@ class Ledger:
             self._append({"kind": "announced", "order_id": order.order_id})
 
     def orders(self, provider: str | None = None, reference: str | None = None) -> list[Order]:
-        """The orders, oldest first."""
+        """List the orders, oldest first."""
         if provider is not None and reference is not None:
             return list(self._by_reference.get((provider, reference), ()))
         return [
@@ -154,31 +154,31 @@ class Ledger:
         ]
 
     def order_of(self, iccid: str) -> Order | None:
-        """The newest order that holds this profile (a cancelled one may be sold again)."""
+        """Find the newest order that holds this profile (a cancelled one may be sold again)."""
         return self._holders.get(iccid)
 
     def charges(self, provider: str | None = None, reference: str | None = None) -> list[Charge]:
-        """The charges, oldest first, voided ones too."""
+        """List the charges, oldest first, voided ones too."""
         return [self._charge(order) for order in self.orders(provider, reference)]
 
     def state(self, iccid: str) -> ProfileState | None:
-        """What was last noted about a profile."""
+        """Read what was last noted about a profile."""
         return self._states.get(iccid)
 
     def states(self) -> Mapping[str, ProfileState]:
-        """The last note about every profile that has one."""
+        """Read the last note about every profile that has one."""
         return self._states
 
     def is_announced(self, order: Order) -> bool:
-        """Whether the order's webhook needs no sending."""
+        """Tell whether the order's webhook needs no sending."""
         return order.order_id in self._announced
 
     def sold(self) -> Mapping[str, Order]:
-        """Every ICCID ever sold, with its newest order."""
+        """List every ICCID ever sold, with its newest order."""
         return self._holders
 
     def codes(self, provider: str | None = None) -> list[str]:
-        """Every matching id and confirmation code ever sold, oldest first."""
+        """List every matching id and confirmation code ever sold, oldest first."""
         if provider is None:
             return list(self._codes)
         profiles = [profile for order in self.orders(provider) for profile in order.profiles]

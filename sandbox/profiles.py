@@ -67,7 +67,7 @@ def _new_code(length: int) -> str:
 
 
 def luhn_digit(digits: str) -> str:
-    """The check digit that belongs after these digits."""
+    """Compute the check digit that belongs after these digits."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         doubled = int(digit) * (2 if place % 2 == 0 else 1)
@@ -76,7 +76,7 @@ def luhn_digit(digits: str) -> str:
 
 
 def is_ours(iccid: str) -> bool:
-    """Whether the ICCID is of our range, with a right check digit."""
+    """Tell whether the ICCID is of our range, with a right check digit."""
     return (
         len(iccid) == ICCID_DIGITS
         and iccid.isdecimal()

@@ -13,7 +13,7 @@ _KINDS = {Misbehaviour.BAD_ICCID: ("letters", "luhn")}
 
 
 def named(misbehaviour: str) -> Misbehaviour:
-    """The misbehaviour of that name.
+    """Find the misbehaviour of that name.
 
     Raises:
         RuleRefused: there is none.
@@ -32,7 +32,7 @@ def checked_target(
     misbehaviour: Misbehaviour,
     operation: str | None,
 ) -> frozenset[str]:
-    """The operations that a rule is about.
+    """Find the operations that a rule is about.
 
     Raises:
         RuleRefused: there is no such provider or operation, or it cannot misbehave that way.
@@ -64,7 +64,7 @@ def checked_target(
 def checked_options(
     misbehaviour: Misbehaviour, options: Mapping[str, Any]
 ) -> dict[str, float | str]:
-    """The options with their defaults.
+    """Complete the options with their defaults.
 
     Raises:
         RuleRefused: one is unknown or no value it can have.

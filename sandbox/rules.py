@@ -49,11 +49,11 @@ class Rule:
         return MEANINGS[self.misbehaviour].part
 
     def number(self, option: str) -> float:
-        """An option that is a number."""
+        """Read an option that is a number."""
         return float(self.options[option])
 
     def matches(self, provider: str, operation: str, reference: str | None) -> bool:
-        """Whether a call is one that the rule is about, and is not used up."""
+        """Tell whether a call is one that the rule is about, and is not used up."""
         return (
             provider == self.provider
             and operation in self.operations
@@ -62,7 +62,7 @@ class Rule:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The rule for the control API."""
+        """Write the rule for the control API."""
         return {
             "id": self.rule_id,
             "provider": self.provider,
@@ -80,12 +80,12 @@ class Picked(dict[Part, Rule]):
     """The rules that apply to one call, at most one of each part."""
 
     def kind(self, part: Part) -> Misbehaviour | None:
-        """Which misbehaviour has this part of the call."""
+        """Tell which misbehaviour has this part of the call."""
         rule = self.get(part)
         return rule.misbehaviour if rule else None
 
     def seconds(self, misbehaviour: Misbehaviour) -> float:
-        """The seconds of a misbehaviour that applies; else 0."""
+        """Return the seconds of a misbehaviour that applies; else 0."""
         rule = self.get(MEANINGS[misbehaviour].part)
         return rule.number("seconds") if rule and rule.misbehaviour is misbehaviour else 0.0
 
@@ -148,7 +148,7 @@ class Rulebook:
     def pick(
         self, provider: str, operation: str, reference: str | None, *, earlier_sale: bool
     ) -> Picked:
-        """The rules for one call, which counts as used for each of them."""
+        """Pick the rules for one call, which counts as used for each of them."""
         picked = Picked()
         for rule in self._rules:
             if rule.part in picked or not rule.matches(provider, operation, reference):

@@ -37,7 +37,7 @@ _WEBHOOK_PATHS = {
 
 
 def base_urls(port: int, tls_port: int | None = None) -> dict[str, str]:
-    """Every provider's base URL at a sandbox on these ports."""
+    """Name every provider's base URL at a sandbox on these ports."""
     urls = {kind.provider: f"http://{HOST}:{port}{kind.base_path}" for kind in CONTRACTS}
     if tls_port is not None:
         urls[Es2Plus.provider] = f"https://{HOST}:{tls_port}{Es2Plus.base_path}"
@@ -75,7 +75,7 @@ class Sandbox:
         self._calls: list[Call] = []
 
     def base_url(self, provider: str) -> str:
-        """What an adapter's base URL must be."""
+        """Name what an adapter's base URL must be."""
         return base_urls(self.port, self.tls_port)[self.contract(provider).provider]
 
     @property
@@ -84,7 +84,7 @@ class Sandbox:
         return f"http://{HOST}:{self.port}"
 
     def contract(self, provider: str) -> Contract:
-        """A provider's contract.
+        """Find a provider's contract.
 
         Raises:
             SandboxFault: there is no such provider.
@@ -131,18 +131,18 @@ class Sandbox:
         return self.rulebook.clear()
 
     def charges(self, provider: str | None = None, reference: str | None = None) -> list[Charge]:
-        """Every charge ever booked, oldest first, voided ones too."""
+        """List every charge ever booked, oldest first, voided ones too."""
         return self.ledger.charges(provider, reference)
 
     def net_charges(
         self, provider: str | None = None, reference: str | None = None
     ) -> list[Charge]:
-        """The charges that were not voided."""
+        """List the charges that were not voided."""
         charges = self.charges(provider, reference)
         return [charge for charge in charges if charge.voided_at is None]
 
     def calls(self, provider: str | None = None, operation: str | None = None) -> list[Call]:
-        """Every call since the start, oldest first."""
+        """List every call since the start, oldest first."""
         return [
             call
             for call in self._calls
@@ -150,7 +150,7 @@ class Sandbox:
         ]
 
     def codes(self, provider: str | None = None) -> list[str]:
-        """Every matching id and confirmation code ever sold: canaries for where none belongs."""
+        """List every matching id and confirmation code ever sold, as canaries."""
         return self.ledger.codes(provider)
 
     async def send_webhook(
@@ -247,7 +247,7 @@ class Sandbox:
         await Conduct(contract, asked, picked, call, exchange, webhooks, changed).run()
 
     def contract_at(self, path: str) -> Contract | None:
-        """The contract that a path belongs to."""
+        """Find the contract that a path belongs to."""
         found = (one for one in self.contracts.values() if path.startswith(f"{one.prefix}/"))
         return next(found, None)
 
@@ -262,7 +262,7 @@ class Sandbox:
         self._news = asyncio.Event()
 
     def _picked(self, contract: Contract, asked: Asked) -> Picked:
-        """The rules for one call; a request that is wrong in itself uses none up."""
+        """Pick the rules for one call; a request that is wrong in itself uses none up."""
         if asked.fault is not None:
             return Picked()
         earlier = has_earlier_sale(self.ledger, contract.provider, asked.reference)

@@ -128,12 +128,12 @@ class Shop:
         return order
 
     def earlier(self, reference: str) -> Order | None:
-        """The order that a repeated reference gives again, if this provider does that."""
+        """Find the order that a repeated reference gives again, if this provider does that."""
         orders = self.ledger.orders(self.provider, reference)
         return orders[0] if orders and self._deduplicates.get(self.provider) else None
 
     def balance_cents(self) -> int:
-        """The credit that is left."""
+        """Compute the credit that is left, in cents."""
         charges = self.ledger.charges(self.provider)
         spent = sum(charge.amount_cents for charge in charges if charge.voided_at is None)
         return self.settings.credit_cents - spent

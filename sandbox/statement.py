@@ -9,7 +9,7 @@ from sandbox.ledger import Charge, Ledger, Order
 def statement(
     ledger: Ledger, provider: str | None = None, reference: str | None = None
 ) -> dict[str, Any]:
-    """One entry per provider and reference, oldest first, and the sum of all."""
+    """Draw up one entry per provider and reference, oldest first, and the sum of all."""
     purchases: dict[tuple[str, str], list[Charge]] = {}
     for charge in ledger.charges(provider, reference):
         purchases.setdefault((charge.provider, charge.reference), []).append(charge)

@@ -17,7 +17,7 @@ Lie = Callable[[Order], Order]
 
 
 def lie(rule: Rule, ledger: Ledger) -> Lie | None:
-    """What the rule makes of an order; None if it is not about what a reply tells."""
+    """Make of an order what the rule says; None if it is not about what a reply tells."""
     kind = rule.misbehaviour
     by_kind: dict[Misbehaviour, Lie] = {
         Misbehaviour.DUPLICATE_ICCID: lambda order: _with_profiles_of(order, ledger),
@@ -34,7 +34,7 @@ def lie(rule: Rule, ledger: Ledger) -> Lie | None:
 
 
 def has_earlier_sale(ledger: Ledger, provider: str, reference: str | None) -> bool:
-    """Whether there is a sale for somebody else."""
+    """Tell whether there is a sale for somebody else."""
     return any(order.reference != reference for order in ledger.orders(provider))
 
 

@@ -231,7 +231,7 @@ class ActivateEsimWorkflow:
         return retried
 
     async def _check_requests(self, step: Step) -> None:
-        """Before a step: a cancel ends the activation, a retry has nothing to retry."""
+        """Heed requests before a step: a cancel ends it all, a retry has nothing to retry."""
         self._step = step
         self._stop_if_cancelled()
         for name, request in self._drain():
@@ -271,6 +271,7 @@ class ActivateEsimWorkflow:
         ended_as: list[ProfileStatus] = []
 
         async def end() -> None:
+            """Record who asked, undo what was done, and write the end down."""
             await self._record(EventKind.CANCEL_REQUESTED, request)
             await self._undo.unwind()
             ending = Ending(self._order_id, request.actor, request.reason)
@@ -297,7 +298,7 @@ class ActivateEsimWorkflow:
         return ActivationResult(self._order_id, status, self._item_id)
 
     async def _answer_everyone(self) -> None:
-        """Before an end: let every handler finish, and record what came too late as ignored."""
+        """Let every handler finish before the end, and record what came too late as ignored."""
         while self._requests or not workflow.all_handlers_finished():
             await workflow.wait_condition(workflow.all_handlers_finished)
             for _, request in self._drain():
@@ -317,7 +318,7 @@ class ActivateEsimWorkflow:
 
     @workflow.signal(name=messages.PURCHASE_NEWS)
     def hear_of_purchase(self) -> None:
-        """The provider has said something of the purchase: look at it now if it is waited for."""
+        """Look at the purchase now if it is waited for: the provider has said something of it."""
         self._purchase.hear()
 
     @workflow.signal(name=messages.CANCEL)
@@ -349,7 +350,7 @@ class ActivateEsimWorkflow:
         return Failure(NotWaiting.code, reason)
 
     async def _unknown(self, provider: str | None) -> Failure | None:
-        """Why nobody here buys from a provider; None if somebody does, or if none was named."""
+        """Say why nobody here buys from a provider; None if somebody does, or if none was named."""
         if not provider:
             return None
         try:

@@ -172,7 +172,7 @@ def _search_attributes(order_id: int, plan_id: int | None) -> TypedSearchAttribu
 
 
 def _clean(request: Intervention) -> Intervention:
-    """Histories are read by ops: no pasted code may get there."""
+    """Withhold a pasted code from histories, which ops read."""
     return Intervention(as_note(request.actor), as_note(request.reason), request.provider)
 
 

@@ -20,7 +20,7 @@ class UndoStack:
         self._undos.append(undo)
 
     def forget(self) -> None:
-        """The work is done for good: nothing is to be undone any more."""
+        """Forget every undo: the work is done for good."""
         self._undos.clear()
 
     async def unwind(self) -> None:

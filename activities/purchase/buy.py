@@ -212,7 +212,7 @@ class ProviderActivities:
                 raise review(purchase) from None
 
     async def _may_go_on(self, purchase: Purchase, provider: EsimProvider) -> bool:
-        """Whether an order accepted just now need not be waited for.
+        """Tell whether an order that was accepted just now need not be waited for.
 
         The next step may be ours to take; or its delivery was announced before we had its name.
         """
@@ -252,7 +252,7 @@ class ProviderActivities:
             return item.id
 
     async def _enable(self, order_id: int) -> None:
-        """Where codes work only once they are enabled: whoever is called, the seller must do it."""
+        """Have the seller enable the code where it works only then, whoever is called."""
         if not any(each.traits.enables for each in self._providers.values()):
             return
         async with transaction(self._engine) as connection:
@@ -282,6 +282,7 @@ class ProviderActivities:
         """Hold the order's purchase while working on it, to the end."""
 
         async def locked() -> ResultT:
+            """Do the work, and give signs of life, while nobody else can."""
             async with heartbeats(), self._lock.hold(order_id) as lock:
                 return await work(lock)
 

@@ -37,7 +37,7 @@ class ProviderGate:
         self._clock = clock
 
     async def now(self) -> datetime | None:
-        """The test's clock; None for the database's."""
+        """Read the test's clock; None stands for the database's."""
         return await self._clock() if self._clock else None
 
     async def peek(self, connection: AsyncConnection, provider: EsimProvider) -> None:
@@ -121,7 +121,7 @@ class ProviderGate:
 
 
 def held(provider: EsimProvider, hold: Hold) -> ProviderHeld:
-    """What a held call raises. Nothing was sent."""
+    """Make the error of a held call. Nothing was sent."""
     return ProviderHeld(
         f"{provider.name} was not called: {hold.reason}.", retry_after_seconds=hold.seconds
     )

@@ -56,7 +56,7 @@ class Returns:
         return True
 
     async def _cancel(self, bought: Bought, provider: EsimProvider) -> str | None:
-        """None if it is undone, else why the provider does not take it."""
+        """Cancel at the provider; return None if it is undone, else why it is not."""
         if not provider.traits.returnable:
             return f"{provider.name} takes nothing back."
         try:

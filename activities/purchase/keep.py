@@ -69,7 +69,7 @@ class BoughtItems:
 
 
 async def _is_served(connection: AsyncConnection, profile: Profile) -> bool:
-    """Whether the order has got an item elsewhere, as from stock while the purchase was in doubt.
+    """Tell whether the order got an item elsewhere, as from stock while the purchase was in doubt.
 
     One that was retired by hand since then still has the order's name.
     """

@@ -33,7 +33,7 @@ class Begun:
     leaves_now: bool = False
 
     def as_of(self, purchase: Purchase) -> "Begun":
-        """The same, once the provider's own name of the order is known."""
+        """Return the same with the purchase as it is now: the provider's name of it is known."""
         request = replace(self.request, provider_order_id=purchase.provider_order_id)
         return Begun(purchase, request, self.user_id)
 
@@ -47,7 +47,7 @@ class Preparation:
         self._prefix = reference_prefix
 
     async def prepare(self, order_id: int, provider: EsimProvider) -> Begun | None:
-        """The purchase to go on with, None if the order holds an item already.
+        """Begin a purchase, or find the one to go on with; None if the order holds an item already.
 
         A new one is committed as INTENDED: nothing has left yet. If its turn is now, it is SENT in
         the same transaction, and leaves.
@@ -79,7 +79,7 @@ class Preparation:
             return replace(fresh, purchase=sent, leaves_now=True)
 
     async def find(self, order_id: int, provider: EsimProvider) -> Begun | None:
-        """The order's purchase that is still open at a provider, whatever became of the order."""
+        """Find the order's purchase that is still open at a provider, ended order or not."""
         async with transaction(self._engine) as connection:
             profile = await profiles.lock(connection, order_id)
             begun = await purchases.open_for(connection, order_id)
@@ -104,7 +104,7 @@ class Preparation:
 
 
 async def _found(connection: AsyncConnection, profile: Profile, purchase: Purchase) -> Begun:
-    """A begun purchase, which asks for the same again whatever `plan_codes` says by now."""
+    """Take up a purchase; it asks for the same again whatever `plan_codes` says by now."""
     asked = await provision_request(connection, profile, purchase.provider, purchase.reference)
     request = replace(
         asked,
@@ -147,5 +147,5 @@ def _bought_before(profile: Profile, bought: Purchase) -> ActivationCancelled | 
 
 
 def ended(profile: Profile) -> ActivationCancelled:
-    """The order needs no eSIM any more, or has one."""
+    """Tell whether the order needs no eSIM any more, or has one."""
     return ActivationCancelled(f"The activation of order {profile.order_id} has ended.")

@@ -169,7 +169,7 @@ async def record(
 
 
 def _counts_as_absent(purchase: Purchase, reply: Reply) -> bool:
-    """Whether a look-up that found nothing says anything: an accepted order's says nothing."""
+    """Tell whether a look-up that found nothing says anything: of an accepted order it does not."""
     was_accepted = purchase.state is PurchaseState.ACCEPTED or purchase.provider_order_id
     return reply.heard is Heard.ABSENT and not was_accepted
 

@@ -78,6 +78,6 @@ class Settlement:
 
 
 def can_be_asked(purchase: Purchase, provider: EsimProvider) -> bool:
-    """Whether a look-up can find the purchase: by the provider's own name of it, or by ours."""
+    """Tell whether a look-up can find the purchase, by the provider's own name of it or by ours."""
     by_reference = provider.traits.ambiguity is Ambiguity.LOOKUP
     return by_reference or purchase.provider_order_id is not None

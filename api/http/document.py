@@ -12,7 +12,7 @@ _REPLACED = ("HTTPValidationError", "ValidationError")
 
 
 def operation_id(route: APIRoute) -> str:
-    """An operation is named as the function that handles it."""
+    """Name an operation as the function that handles it."""
     return route.name
 
 

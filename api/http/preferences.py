@@ -18,7 +18,7 @@ class Preference:
     respond_async: bool = False
 
     def wait_or(self, default_seconds: float) -> float:
-        """The seconds to wait: `respond-async` alone means none at all."""
+        """Return the seconds to wait: `respond-async` alone means none at all."""
         if self.wait_seconds is not None:
             return self.wait_seconds
         return 0 if self.respond_async else default_seconds

@@ -126,7 +126,7 @@ async def _on_bad_request(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
-    """What the framework itself refuses: unknown paths, wrong methods, unreadable bodies."""
+    """Answer what the framework refuses: unknown paths, wrong methods, unreadable bodies."""
     if not isinstance(error, HTTPException):  # pragma: no cover - the registration says so
         raise error
     if error.status_code == HTTPStatus.BAD_REQUEST:

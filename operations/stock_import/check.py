@@ -74,7 +74,7 @@ class StockCheck:
         return row if sound and len(self.faults) == faults_before else None
 
     def _take(self, record: Record, read: Callable[[Record], T]) -> T | None:
-        """What a cell says, or None and a fault, so that the other cells are still checked."""
+        """Read a cell, or note a fault and return None: the other cells are still checked."""
         try:
             return read(record)
         except _Rejected as rejected:
@@ -130,7 +130,7 @@ class StockCheck:
         return iccid.digits
 
     def _check_scope(self, row: StockRow) -> None:
-        """An item whose carrier or country is not its plan's would never be given out."""
+        """Refuse a carrier or country that is not the plan's: it would never be given out."""
         if row.plan_id is None:
             if row.carrier_id is None and row.country_id is None:
                 reason = "Fits every plan: plan, carrier and country are all blank."
@@ -147,7 +147,7 @@ class StockCheck:
                 self._fault(row.line, f"{subject}_id", f"{reason} Correct it or leave it blank.")
 
     def _weigh(self, row: StockRow, codes: InstallCodes) -> None:
-        """What a good pair of codes still tells: seen before, not installable, not complete."""
+        """Warn of what good codes still tell: seen before, not installable, not complete."""
         # The same profile, whichever way it is written; hosts know no case.
         payload = codes.qr_payload.lower() if codes.installable else codes.qr_payload
         if self._check_first(row.line, "activation_code", codes.activation_code, "This code"):
@@ -160,7 +160,7 @@ class StockCheck:
             self._warn(row.line, "confirmation_code", reason)
 
     def _check_first(self, line: int, column: str, key: str, subject: str) -> bool:
-        """Whether no earlier line holds this; a fault if one does."""
+        """Tell whether no earlier line holds this; note a fault if one does."""
         first_line = self._first_lines.setdefault((column, key), line)
         if first_line != line:
             self._fault(line, column, f"{subject} is in line {first_line} already.")

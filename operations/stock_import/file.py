@@ -125,7 +125,7 @@ def _decode(content: bytes) -> str:
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with any content, each with the line it begins on; cells are stripped."""
+    """List rows with any content, each with the line it begins on; cells are stripped."""
     first_line = text.lstrip().partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first_line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

@@ -54,6 +54,7 @@ class Airalo(Seller):
         base_url = checked_base_url("AIRALO_BASE_URL", config.base_url)
 
         def http(timeout_seconds: float) -> ProviderHttp:
+            """Open connections to Airalo that wait this long for a reply."""
             return ProviderHttp(
                 self.name,
                 base_url,

@@ -78,7 +78,7 @@ async def _run(wishes: _Wishes) -> None:
 
 
 def _tell(sandbox: Sandbox) -> None:
-    """The variables on stdout, to be pasted or sourced; all about them on stderr."""
+    """Print the variables on stdout, to be pasted or sourced; all about them on stderr."""
     urls = base_urls(sandbox.port, sandbox.tls_port)
     tls = sandbox.tls_port is not None
     variables = adapter_variables(urls, sandbox.folder.resolve(), tls=tls)

@@ -96,19 +96,19 @@ class Airalo(Contract):
                 return Answer(json_reply(200, _data(full_order(terms.told(order)))))
 
     def refusal(self, trouble: Trouble) -> Reply:
-        """422 with code and reason; 401 and 429 as Airalo's gateway says them."""
+        """Answer 422 with code and reason; 401 and 429 as Airalo's gateway says them."""
         if trouble in _REASONS:
             code, reason = _REASONS[trouble]
             return json_reply(422, {"code": code, "reason": reason})
         return self.failure(401 if trouble is Trouble.BAD_CREDENTIALS else 429)
 
     def failure(self, status: int) -> Reply:
-        """A failure without a code."""
+        """Answer a failure without a code."""
         message = {401: "Unauthenticated.", 429: "Too Many Attempts."}.get(status, "Failed.")
         return json_reply(status, {"data": [], "meta": {"message": message}})
 
     def webhook(self, order: Order, told: Order) -> Webhook | None:
-        """An order's sims, or why there are none."""
+        """Announce an order's sims, or why there are none."""
         url = order.webhook_url
         if url is None:
             return None
@@ -119,7 +119,7 @@ class Airalo(Contract):
         return self.wrapped(_encoded(_data(data)), url)
 
     def wrapped(self, body: bytes, url: str) -> Webhook:
-        """Signed with HMAC-SHA512 of the raw body, keyed with the client secret."""
+        """Sign with HMAC-SHA512 of the raw body, keyed with the client secret."""
         return Webhook(
             url=url,
             body=body,
@@ -161,7 +161,7 @@ class Airalo(Contract):
 
 
 def signature(body: bytes, secret: str) -> str:
-    """The value of the signature header."""
+    """Compute the value of the signature header."""
     return hmac.new(secret.encode(), body, hashlib.sha512).hexdigest()
 
 

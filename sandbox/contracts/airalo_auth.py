@@ -27,7 +27,7 @@ class Tokens:
         self._handed_out: deque[float] = deque()
 
     def answer(self, fields: Mapping[str, Any]) -> Reply:
-        """A token, 401 or 429."""
+        """Answer with a token, 401 or 429."""
         given = fields.get("client_id"), fields.get("client_secret")
         if given != (AIRALO_CLIENT_ID, AIRALO_CLIENT_SECRET):
             message = "The client credentials are invalid."
@@ -42,7 +42,7 @@ class Tokens:
         return json_reply(200, {"data": data, "meta": {"message": "success"}})
 
     def accepts(self, authorization: str) -> bool:
-        """Whether the header holds a token of ours that is still good."""
+        """Tell whether the header holds a token of ours that is still good."""
         if not authorization.lower().startswith(_SCHEME):
             return False
         token = authorization[len(_SCHEME) :].strip()

@@ -72,7 +72,7 @@ class ConnectedYou(Contract):
         return Answer(json_reply(200, {"data": _told(order, terms.told(order))}))
 
     def refusal(self, trouble: Trouble) -> Reply:
-        """An error object; the draft lists no codes."""
+        """Answer an error object; the draft lists no codes."""
         return _error(*_REFUSALS[trouble])
 
     def failure(self, status: int) -> Reply:
@@ -99,7 +99,7 @@ _NEEDED = {
 
 
 def _told(order: Order, told: Order) -> dict[str, Any]:
-    """The reply's five fields; plan and quantity are echoed only when they are wrong."""
+    """Tell the reply's five fields; plan and quantity are echoed only when they are wrong."""
     profile = told.profiles[0]
     echo = {"planCode": told.plan_code, "quantity": told.quantity}
     truth = {"planCode": order.plan_code, "quantity": order.quantity}

@@ -79,7 +79,7 @@ class Contract(ABC):
         self._webhook_url = webhook_url
 
     def operation_of(self, request: Request) -> str:
-        """Which operation a request calls.
+        """Find the operation that a request calls.
 
         Raises:
             NotThere: none.
@@ -113,22 +113,22 @@ class Contract(ABC):
 
     @abstractmethod
     def failure(self, status: int) -> Reply:
-        """A plain failure with this HTTP status."""
+        """Answer a plain failure with this HTTP status."""
 
     def webhook(self, order: Order, told: Order) -> Webhook | None:  # noqa: ARG002
-        """What announces an order; None if nothing does, or nobody wants to know."""
+        """Make what announces an order; None if nothing does, or nobody wants to know."""
         return None
 
     def wrapped(self, body: bytes, url: str) -> Webhook:
-        """A webhook of this provider with any body."""
+        """Make a webhook of this provider with any body."""
         return Webhook(url=url, body=body, headers={"content-type": "application/json"})
 
     def webhook_url(self, named: str = "") -> str | None:
-        """Where a webhook goes: what the order itself names wins."""
+        """Choose where a webhook goes: what the order itself names wins."""
         return named or self._webhook_url.get(self.provider)
 
 
 def text(fields: Mapping[str, Any], name: str) -> str:
-    """A field that is text; empty if it is anything else."""
+    """Read a field that is text; empty if it is anything else."""
     value = fields.get(name)
     return value if isinstance(value, str) else ""

@@ -101,7 +101,7 @@ class Es2Plus(Contract):
             return Answer(failed(stopped.failure))
 
     def refusal(self, trouble: Trouble) -> Reply:
-        """A failure in HTTP 200; too many requests is HTTP's own affair."""
+        """Answer a failure in HTTP 200; too many requests is HTTP's own affair."""
         if trouble is Trouble.RATE_LIMITED:
             return self.failure(429)
         return failed(of_trouble(trouble))
@@ -111,7 +111,7 @@ class Es2Plus(Contract):
         return json_reply(status, {"error": f"HTTP {status}"})
 
     def wrapped(self, body: bytes, url: str) -> Webhook:
-        """A notification, with the header by which a proxy would vouch for our certificate."""
+        """Make a notification, with the header by which a proxy would vouch for our certificate."""
         return Webhook(
             url=url,
             body=body,
@@ -122,7 +122,7 @@ class Es2Plus(Contract):
         )
 
     def state_of(self, iccid: str) -> ProfileState:
-        """Where a profile stands; one of our range that was never ordered is available."""
+        """Say where a profile stands; one of our range that was never ordered is available."""
         known = self.ledger.state(iccid)
         if known is not None:
             return known

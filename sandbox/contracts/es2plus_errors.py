@@ -53,13 +53,13 @@ def of_trouble(trouble: Trouble) -> Failure:
 
 
 def succeeded(fields: dict[str, Any]) -> Reply:
-    """A function's result."""
+    """Answer a function's result."""
     status = {"status": "Executed-Success"}
     return json_reply(200, {"header": {"functionExecutionStatus": status}, **fields})
 
 
 def failed(failure: Failure) -> Reply:
-    """A business error, which comes in HTTP 200."""
+    """Answer a business error, which comes in HTTP 200."""
     status = {
         "status": "Failed",
         "statusCodeData": {

@@ -22,10 +22,10 @@ _MATCHING_ID = re.compile(r"[0-9A-Z-]{1,200}")
 
 
 def first_state(eid: str | None) -> str:
-    """The state of a profile that was just ordered."""
+    """Choose the state of a profile that was just ordered."""
     return LINKED if eid else ALLOCATED
 
 
 def is_matching_id(text: str) -> bool:
-    """Whether SGP.22 allows it as a matching id."""
+    """Tell whether SGP.22 allows it as a matching id."""
     return _MATCHING_ID.fullmatch(text) is not None

@@ -91,7 +91,7 @@ class EsimAccess(Contract):
                 return Answer(_packages(asked.fields))
 
     def refusal(self, trouble: Trouble) -> Reply:
-        """`success: false` with a code."""
+        """Answer `success: false` with a code."""
         status = 429 if trouble is Trouble.RATE_LIMITED else 200
         return _failure(*_ERRORS[trouble], status=status)
 
@@ -172,7 +172,7 @@ class EsimAccess(Contract):
         return state is not None and state.state == CANCELLED
 
     def _orders(self, fields: Mapping[str, Any]) -> list[Order]:
-        """What a query or a cancellation is about: by order, by profile, by reference, or all."""
+        """Find what a call is about: by order, by profile, by reference, or all."""
         if order_no := text(fields, "orderNo"):
             orders = self.ledger.orders(self.provider)
             return [order for order in orders if _order_no(order) == order_no]

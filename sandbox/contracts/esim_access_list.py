@@ -17,7 +17,7 @@ _UNUSED_FOR_SECONDS = 180 * 24 * 3600
 def esim(
     order: Order, profile: Profile, state: ProfileState | None, order_no: str
 ) -> dict[str, Any]:
-    """One entry of `esimList`."""
+    """Write one entry of `esimList`."""
     return {
         "esimTranNo": f"T{profile.iccid}",
         "orderNo": order_no,
@@ -47,7 +47,7 @@ def esim(
 
 
 def package(plan_code: str) -> dict[str, Any]:
-    """One entry of `packageList`."""
+    """Write one entry of `packageList`."""
     return {
         **_named(plan_code),
         "name": f"Sandbox {plan_code}",

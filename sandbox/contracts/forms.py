@@ -10,7 +10,7 @@ from sandbox.http import Request, json_object
 
 
 def form_fields(request: Request) -> dict[str, Any]:
-    """The fields of a JSON, urlencoded or multipart body; empty if it is none of them."""
+    """Read the fields of a JSON, urlencoded or multipart body; empty if it is none of them."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         return dict(parse_qsl(request.body.decode("utf-8", "replace")))
