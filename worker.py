@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from activities.announcing import announce_once_heard
 from activities.apply import ProfileActivities
 from activities.balances import BalanceWatch
 from activities.deliver import AnswerDelivery, DeliveryActivities
@@ -29,10 +30,9 @@ from activities.purchase.buy import ProviderActivities, PurchaseRules
 from activities.purchase.gate import ProviderGate
 from activities.reserve import StockActivities
 from activities.routes import Routes, RoutingActivities
-from db import provider_controls
-from db.engine import create_engine, transaction
+from db.engine import create_engine
 from domain.delivery import Delivery
-from domain.errors import EsimError, StorageUnavailable
+from domain.errors import EsimError
 from domain.gate import SpendLimits
 from domain.provider import EsimProvider, resellable
 from providers import build_providers
@@ -55,6 +55,8 @@ log = structlog.get_logger("worker")
 
 _SANDBOX = SandboxedWorkflowRunner()
 
+_Steps = Sequence[Callable[..., Awaitable[object]]]
+
 
 def build_workers(  # noqa: PLR0913 - what a worker is made of
     client: Client,
@@ -75,30 +77,57 @@ def build_workers(  # noqa: PLR0913 - what a worker is made of
     folder = settings.pause_points_dir
     pause = PausePoints(Path(folder) if folder else None)
     routes = Routes(default_provider, providers)
-    routing = RoutingActivities(engine, routes)
+    steps = _database_steps(engine, pause, routes, providers, delivery)
+    purchase = ProviderActivities(engine, pause, providers, purchases)
+    calls = [purchase.call_provider, purchase.settle_purchase]
+    return [
+        _workflow_worker(client, task_queue, steps, settings, workflow_runner),
+        *(
+            _provider_worker(client, provider_queue(task_queue, name), calls, provider, settings)
+            for name, provider in providers.items()
+        ),
+    ]
+
+
+def _database_steps(
+    engine: AsyncEngine,
+    pause: PausePoints,
+    routes: Routes,
+    providers: Mapping[str, EsimProvider],
+    delivery: Delivery,
+) -> _Steps:
     stock = StockActivities(engine, pause, routes, providers)
     profile = ProfileActivities(engine, pause, delivery)
     handing_over = DeliveryActivities(engine, pause, delivery)
     progress = ProgressActivities(engine, resellable(providers))
-    purchase = ProviderActivities(engine, pause, providers, purchases)
-    grace = timedelta(seconds=settings.worker_graceful_shutdown_seconds)
-    steps = Worker(
+    routing = RoutingActivities(engine, routes)
+    return [
+        stock.reserve_inventory,
+        stock.release_inventory,
+        profile.apply_profile,
+        handing_over.deliver_instructions,
+        progress.record_failed_round,
+        progress.record_request,
+        progress.cancel_activation,
+        routing.choose_provider,
+        routing.check_provider,
+        routing.find_unsettled,
+    ]
+
+
+def _workflow_worker(
+    client: Client,
+    task_queue: str,
+    steps: _Steps,
+    settings: WorkerSettings,
+    workflow_runner: WorkflowRunner,
+) -> Worker:
+    return Worker(
         client,
         task_queue=task_queue,
         workflows=[ActivateEsimWorkflow],
         workflow_runner=workflow_runner,
-        activities=[
-            stock.reserve_inventory,
-            stock.release_inventory,
-            profile.apply_profile,
-            handing_over.deliver_instructions,
-            progress.record_failed_round,
-            progress.record_request,
-            progress.cancel_activation,
-            routing.choose_provider,
-            routing.check_provider,
-            routing.find_unsettled,
-        ],
+        activities=steps,
         interceptors=[FailureEdge()],
         max_cached_workflows=settings.worker_max_cached_workflows,
         # More at once would only wait for a connection inside their workflow task, and time out
@@ -106,44 +135,25 @@ def build_workers(  # noqa: PLR0913 - what a worker is made of
         max_concurrent_local_activities=settings.worker_max_concurrent_database_steps,
         max_concurrent_workflow_tasks=2 * settings.worker_max_concurrent_database_steps,
         max_concurrent_activities=settings.worker_max_concurrent_activities,
-        graceful_shutdown_timeout=grace,
+        graceful_shutdown_timeout=timedelta(seconds=settings.worker_graceful_shutdown_seconds),
     )
-    calls = [
-        Worker(
-            client,
-            task_queue=provider_queue(task_queue, name),
-            activities=[purchase.call_provider, purchase.settle_purchase],
-            interceptors=[FailureEdge()],
-            max_concurrent_activities=provider.traits.limits.max_concurrent,
-            graceful_shutdown_timeout=grace,
-        )
-        for name, provider in providers.items()
-    ]
-    return [steps, *calls]
 
 
-async def announce(engine: AsyncEngine, providers: Mapping[str, EsimProvider]) -> None:
-    """Say which providers can be bought from here, so that nobody asks for another one.
-
-    Raises:
-        StorageUnavailable: Postgres is away.
-    """
-    async with transaction(engine) as connection:
-        await provider_controls.offer(connection, providers)
-
-
-async def announce_once_heard(
-    engine: AsyncEngine, providers: Mapping[str, EsimProvider], pause_seconds: float = 5
-) -> None:
-    """Announce as soon as Postgres answers; the worker serves meanwhile, as its steps wait too."""
-    while True:
-        try:
-            await announce(engine, providers)
-        except StorageUnavailable:
-            log.warning("providers_not_announced")
-            await asyncio.sleep(pause_seconds)
-        else:
-            return
+def _provider_worker(
+    client: Client,
+    task_queue: str,
+    calls: _Steps,
+    provider: EsimProvider,
+    settings: WorkerSettings,
+) -> Worker:
+    return Worker(
+        client,
+        task_queue=task_queue,
+        activities=calls,
+        interceptors=[FailureEdge()],
+        max_concurrent_activities=provider.traits.limits.max_concurrent,
+        graceful_shutdown_timeout=timedelta(seconds=settings.worker_graceful_shutdown_seconds),
+    )
 
 
 @asynccontextmanager
@@ -170,54 +180,66 @@ def _told_to_stop() -> asyncio.Event:
     return stop
 
 
-async def main() -> None:
-    """Wire everything from the environment and work until told to stop.
-
-    Long, because everything that this process is made of is named here and nowhere else.
-    """
-    configure_logging(load(LogSettings))
-    temporal = load(TemporalSettings)
-    database = load(DatabaseSettings)
-    provider_settings = load(ProviderSettings)
-    providers = build_providers(
-        provider_settings.esim_provider, provider_configs(provider_settings)
-    )
+async def _temporal_client(settings: TemporalSettings) -> Client:
+    key = settings.temporal_api_key
     client = await connect(
-        temporal.temporal_address,
-        temporal.temporal_namespace,
-        tls=temporal.temporal_tls,
-        api_key=temporal.temporal_api_key.get_secret_value() if temporal.temporal_api_key else None,
+        settings.temporal_address,
+        settings.temporal_namespace,
+        tls=settings.temporal_tls,
+        api_key=key.get_secret_value() if key else None,
     )
     # An unregistered search attribute would stall every workflow while it looks alive.
-    await Activations(client, temporal.temporal_task_queue).check()
-    engine = create_engine(
-        database.database_url.get_secret_value(),
-        pool_size=database.database_pool_size,
-        connect_timeout_seconds=database.database_connect_timeout_seconds,
+    await Activations(client, settings.temporal_task_queue).check()
+    return client
+
+
+def _database_pool(settings: DatabaseSettings) -> AsyncEngine:
+    return create_engine(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool_size,
+        connect_timeout_seconds=settings.database_connect_timeout_seconds,
         check_connections=False,
     )
-    workers = build_workers(
-        client,
-        engine,
-        providers,
-        task_queue=temporal.temporal_task_queue,
-        default_provider=provider_settings.esim_provider,
-        settings=load(WorkerSettings),
-        purchases=purchase_rules(provider_settings),
-        # Tests and replay run in the sandbox, which catches what is not deterministic; here it
-        # would cost a third of the worker and twice the memory of a waiting activation.
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    )
+
+
+async def _serve(
+    workers: list[Worker], engine: AsyncEngine, providers: Mapping[str, EsimProvider]
+) -> None:
+    """Work, announce what can be bought and watch the balances, until told to stop."""
     watch = BalanceWatch(engine, ProviderGate(engine, SpendLimits()), providers.values())
     stop = _told_to_stop()
     async with running(workers):
-        log.info("worker_ready", task_queue=temporal.temporal_task_queue, providers=[*providers])
+        log.info("worker_ready", task_queue=workers[0].task_queue, providers=[*providers])
         announcing = asyncio.create_task(announce_once_heard(engine, providers))
         watching = asyncio.create_task(watch.run())
         await stop.wait()
         watching.cancel()
         announcing.cancel()
         log.info("worker_stopping")
+
+
+async def main() -> None:
+    """Wire everything from the environment and work until told to stop."""
+    configure_logging(load(LogSettings))
+    temporal = load(TemporalSettings)
+    database = load(DatabaseSettings)
+    selling = load(ProviderSettings)
+    providers = build_providers(selling.esim_provider, provider_configs(selling))
+    client = await _temporal_client(temporal)
+    engine = _database_pool(database)
+    workers = build_workers(
+        client,
+        engine,
+        providers,
+        task_queue=temporal.temporal_task_queue,
+        default_provider=selling.esim_provider,
+        settings=load(WorkerSettings),
+        purchases=purchase_rules(selling),
+        # Tests and replay run in the sandbox, which catches what is not deterministic; here it
+        # would cost a third of the worker and twice the memory of a waiting activation.
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    await _serve(workers, engine, providers)
     for provider in providers.values():
         await provider.aclose()
     await engine.dispose()

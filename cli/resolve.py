@@ -33,35 +33,43 @@ _LONGEST_FILE = 4096
 _STDIN = "-"
 
 
+ExistsOption = Annotated[
+    bool, typer.Option("--exists", help="It was booked: the customer gets the code you bring.")
+]
+AbsentOption = Annotated[
+    bool, typer.Option("--absent", help="It was not booked, for certain: buy again.")
+]
+GiveUpOption = Annotated[
+    bool, typer.Option("--give-up", help="Try nothing more: the activation is cancelled.")
+]
+CodeFileOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="With --exists: the activation code on the first line, the confirmation code, if"
+        " there is one, on the second; - is standard input. Asked for, unseen, if left out.",
+    ),
+]
+IccidOption = Annotated[
+    str | None,
+    typer.Option(
+        help="With --exists: 18 to 20 digits, if the provider gives one. At ES2PLUS always."
+    ),
+]
+ProviderOrderOption = Annotated[
+    str | None, typer.Option(help="With --exists: what the provider calls the order.")
+]
+
+
 def resolve(  # noqa: PLR0913, PLR0917 - as many options as there are facts
     order: OrderArgument,
     reason: ReasonOption,
-    exists: Annotated[
-        bool, typer.Option("--exists", help="It was booked: the customer gets the code you bring.")
-    ] = False,
-    absent: Annotated[
-        bool, typer.Option("--absent", help="It was not booked, for certain: buy again.")
-    ] = False,
-    give_up: Annotated[
-        bool, typer.Option("--give-up", help="Try nothing more: the activation is cancelled.")
-    ] = False,
-    code_file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="With --exists: the activation code on the first line, the confirmation code, if"
-            " there is one, on the second; - is standard input. Asked for, unseen, if left out.",
-        ),
-    ] = None,
-    iccid: Annotated[
-        str | None,
-        typer.Option(
-            help="With --exists: 18 to 20 digits, if the provider gives one. At ES2PLUS always."
-        ),
-    ] = None,
-    provider_order_id: Annotated[
-        str | None, typer.Option(help="With --exists: what the provider calls the order.")
-    ] = None,
+    exists: ExistsOption = False,
+    absent: AbsentOption = False,
+    give_up: GiveUpOption = False,
+    code_file: CodeFileOption = None,
+    iccid: IccidOption = None,
+    provider_order_id: ProviderOrderOption = None,
     actor: ActorOption = operating_user(),
 ) -> None:
     """Decide what became of a purchase in doubt. Look first: esimctl review ORDER.

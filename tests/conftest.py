@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.announcing import announce
 from activities.deliver import AnswerDelivery
 from activities.purchase.buy import PurchaseRules
 from db.engine import create_engine
@@ -25,7 +26,7 @@ from tests import parallel
 from tests.databases import connect, create_database, database, drop_database
 from tests.parallel import Servers
 from tests.rows import seed_catalogue
-from worker import announce, build_workers, running
+from worker import build_workers, running
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,6 +6,7 @@ import json
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activities.announcing import announce
 from domain.profile import ProfileStatus
 from local.temporal import TemporalServer
 from providers.local import LocalProvider
@@ -14,7 +15,6 @@ from tests.doubts import CANARY, CODE, PROVIDER, in_doubt
 from tests.partners.connected_you import PartnerServer
 from tests.rows import paid_order, rows, run, value
 from tests.workflows.conftest import Watch, activations, ambiguity, partner, providers, watch
-from worker import announce
 from workflows.client import Activations
 from workflows.messages import Step
 

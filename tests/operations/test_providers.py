@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
+from activities.announcing import announce
 from db import provider_controls
 from db.engine import transaction
 from domain.errors import InvalidInput, UnknownProvider
@@ -14,7 +15,6 @@ from operations.activations import intervention
 from providers.local import LocalProvider
 from tests.doubts import CANARY, CODE, in_doubt
 from tests.rows import paid_order, run, value
-from worker import announce
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 

@@ -1,15 +1,15 @@
-"""What a worker does when it starts."""
+"""Telling which providers can be bought from."""
 
 import asyncio
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activities.announcing import announce, announce_once_heard
 from db import provider_controls
 from db.engine import create_engine, transaction
 from domain.errors import StorageUnavailable
 from providers.local import LocalProvider
-from worker import announce, announce_once_heard
 
 
 async def test_a_worker_that_starts_before_postgres_announces_its_providers_later(
