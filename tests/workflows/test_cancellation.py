@@ -232,3 +232,25 @@ async def test_a_cancel_in_temporal_is_heard_although_the_purchase_fails(
     with pytest.raises(WorkflowFailureError):
         await asyncio.wait_for(watch.handle(order_id).result(), 30)
     assert await watch.status(order_id) == "CANCELLED"
+
+
+@pytest.mark.history("needs-review-then-cancelled")
+async def test_an_order_in_review_that_is_cancelled_ends_once_a_person_has_decided(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """The customer's part is over at once; the run stays for the purchase that is in doubt."""
+    partner.answer = partner.book_then_hang
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    await watch.until(order_id, "status = 'NEEDS_REVIEW'")
+    await watch.step(order_id, Step.PARKED)
+    await activations.cancel(order_id, ANA)
+    await watch.until(order_id, "status = 'CANCELLED'")
+    assert (await watch.handle(order_id).describe()).close_time is None
+    await run(
+        engine,
+        "UPDATE provider_intents SET state = 'RESOLVED', resolution = 'ABSENT',"
+        " resolved_by = 'ana', resolved_reason = 'not booked', closed_at = now()",
+    )
+    await activations.tell_of_purchase(order_id)
+    assert await watch.ended(order_id) == "cancelled"

@@ -19,7 +19,7 @@ from tests.api.server import JWT_SECRET
 from tests.api.tokens import bearer
 from tests.rows import paid_order
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 _COMMAND = (
     *(sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", "--port", "0"),
     *("--timeout-graceful-shutdown", "60"),
