@@ -20,12 +20,13 @@ from api.http.ids import Id
 from api.http.problems import Problem
 from api.http.waiting import DELIVERY_GRACE_SECONDS, Waiter, has_settled, read_profile
 from api.resources import Resources, Shared
-from db import nudges, orders, profiles
+from db import orders, profiles
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import OrderNotFound, OrderNotPaid
 from domain.order import OrderStatus
-from domain.profile import PARKED, READY, ProfileStatus
+from domain.profile import NEEDS_A_PERSON, PARKED, READY, ProfileStatus
+from operations import nudges
 from operations.deadline import answered
 from workflows.client import Started
 from workflows.messages import Intervention
@@ -33,7 +34,6 @@ from workflows.messages import Intervention
 router = APIRouter(tags=["eSIMs"])
 
 _POLL_AFTER_SECONDS = "2"
-_NEEDS_A_PERSON = frozenset({ProfileStatus.PROVISIONING_FAILED, ProfileStatus.NEEDS_REVIEW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +145,7 @@ async def _nudge(activation: _Activation, profile: Profile) -> None:
     """
     shared = activation.shared
     cooldown_seconds = shared.settings.activation_nudge_cooldown_seconds
-    if profile.status in _NEEDS_A_PERSON:
-        raise _unable(profile, shared)
-    async with transaction(shared.engine) as connection:
-        claimed = await nudges.claim(connection, profile, cooldown_seconds=cooldown_seconds)
-    if not claimed:
+    if not await nudges.claim(shared.engine, profile, cooldown_seconds=cooldown_seconds):
         raise _unable(profile, shared)
     await _start(activation, profile)
     request = Intervention(activation.caller.actor, "activation was asked for again")
@@ -200,7 +196,7 @@ def _ready(profile: Profile, headers: dict[str, str]) -> Response:
 
 def _unable(profile: Profile, shared: Resources) -> Problem:
     """Build the 502 with what the customer may know; ops read the reason in the timeline."""
-    helps_itself = profile.status not in _NEEDS_A_PERSON
+    helps_itself = profile.status not in NEEDS_A_PERSON
     return Problem(
         502,
         profile.failure_code or "provisioning-failed",

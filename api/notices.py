@@ -15,12 +15,10 @@ from api.http import problems
 from api.http.problems import Problem
 from api.http.scalars import ProviderName
 from api.resources import Resources, Shared
-from db import notices
-from db.engine import transaction
-from domain.errors import EngineUnavailable, NoticeRefused
+from domain.errors import NoticeRefused
 from domain.notice import NoticeReader, Receipt
 from domain.provider import provider_name
-from operations.deadline import answered
+from operations import notices
 
 router = APIRouter(prefix="/api/webhooks", tags=["Providers"])
 
@@ -31,7 +29,6 @@ UNSIGNED_PER_MINUTE = 600
 _ES2PLUS = "/{provider}/gsma/rsp2/es2plus/handleDownloadProgressInfo"
 _ES2PLUS_VERSION = re.compile(r"gsma/rsp/v\d{1,3}\.\d{1,3}\.\d{1,3}")
 _ES2PLUS_HEADER = "X-Admin-Protocol"
-_TELLING_SECONDS = 2.0
 
 _DOCUMENTED: dict[str, Any] = {
     "response_class": Response,
@@ -62,11 +59,7 @@ async def receive_notification(provider: Provider, request: Request, shared: Sha
     if any(not notice.trusted for notice in receipt.notices):
         shared.unsigned_limit.take(0)
     if receipt.notices:
-        async with transaction(shared.engine) as connection:
-            news = await notices.receive(connection, reader.name, receipt.notices)
-        # After the commit: an activation that looks must find what was said.
-        for order_id in sorted(news):
-            await _tell(shared, order_id)
+        await notices.take(shared.engine, shared.activations, reader.name, receipt.notices)
     return Response(status_code=receipt.status, headers=_protocol(request.headers))
 
 
@@ -93,16 +86,6 @@ def _read(reader: NoticeReader, headers: Mapping[str, str], body: bytes) -> Rece
         raise Problem(
             401, refusal.code, "The notification is not its provider's, or cannot be read."
         ) from None
-
-
-async def _tell(shared: Resources, order_id: int) -> None:
-    """Wake an activation; if Temporal is away it looks by itself, a little later."""
-    try:
-        await answered(
-            shared.activations.tell_of_purchase(order_id), deadline_seconds=_TELLING_SECONDS
-        )
-    except EngineUnavailable:
-        log.warning("purchase_news_not_told", order_id=order_id)
 
 
 def _protocol(headers: Mapping[str, str]) -> dict[str, str]:

@@ -15,25 +15,17 @@ from api.http.ids import Id
 from api.http.problems import Problem
 from api.http.scalars import Text
 from api.resources import Shared
-from db import orders, payments, profiles
-from db.engine import transaction
-from db.payments import Payment
-from domain.errors import OrderNotFound
-from domain.order import OrderStatus
 from domain.payment import PaymentStatus
-from domain.profile import ProfileStatus
-from operations import refunds
+from operations import payments
+from operations.payments import NotPayable
 
 router = APIRouter(prefix="/api/payments", tags=["Payments"])
 
-_SETTLED = {
-    OrderStatus.PAID: ("order-already-paid", "The order is paid already."),
-    OrderStatus.REFUNDED: ("order-refunded", "The order was refunded; place a new one."),
+_REFUSALS = {
+    NotPayable.ALREADY_PAID: "The order is paid already.",
+    NotPayable.REFUNDED: "The order was refunded; place a new one.",
+    NotPayable.CANCELLED: "The activation of this order was cancelled; place a new one.",
 }
-_CANCELLED = (
-    "activation-cancelled",
-    "The activation of this order was cancelled; place a new one.",
-)
 
 
 class PaymentRequest(BaseModel):
@@ -60,11 +52,6 @@ class PaymentBody(BaseModel):
     amount_minor_units: int
     currency: str
 
-    @classmethod
-    def of(cls, payment: Payment) -> "PaymentBody":
-        """Show a payment."""
-        return cls.model_validate(payment, from_attributes=True)
-
 
 class ReportBody(BaseModel):
     """The answer to a payment provider's report."""
@@ -82,18 +69,10 @@ async def create_payment(
 ) -> PaymentBody:
     """Begin to pay for an order, or find the payment that is under way."""
     provider = body.provider or shared.settings.payment_provider
-    async with transaction(shared.engine) as connection:
-        if await orders.find(connection, body.order_id, user_id=caller.user_id) is None:
-            raise OrderNotFound("Order not found")
-        order = await orders.lock(connection, body.order_id)
-        if order is None:
-            raise OrderNotFound("Order not found")
-        if order.status in _SETTLED:
-            raise Problem(409, *_SETTLED[order.status])
-        profile = await profiles.find(connection, order.id)
-        if profile is not None and profile.status is ProfileStatus.CANCELLED:
-            raise Problem(409, *_CANCELLED)
-        return PaymentBody.of(await payments.pending_for(connection, order, provider))
+    begun = await payments.begin(shared.engine, body.order_id, provider, user_id=caller.user_id)
+    if isinstance(begun, NotPayable):
+        raise Problem(409, begun.value, _REFUSALS[begun])
+    return PaymentBody.model_validate(begun, from_attributes=True)
 
 
 @router.post(
@@ -110,7 +89,7 @@ async def report_payment(
     A refund of the payment that counts also ends the activation; if that cannot be asked for
     now, the answer is 503, and the sender repeats the report.
     """
-    payment = await refunds.take_report(
+    payment = await payments.take_report(
         shared.engine,
         shared.activations,
         body.provider,

@@ -34,6 +34,9 @@ READY = frozenset({_P.ASSIGNED, _P.ACTIVATED})
 PARKED = frozenset(ProfileStatus(each) for each in ParkedAs)
 """The activation waits for stock, for a person, or for a signal."""
 
+NEEDS_A_PERSON = PARKED - {_P.EXHAUSTED}
+"""Neither waiting nor new stock helps: a customer who asks again changes nothing."""
+
 OPEN = frozenset({_P.PENDING_ACTIVATION, _P.RESERVED}) | PARKED
 """No eSIM is assigned yet: the activation can be retried or cancelled."""
 

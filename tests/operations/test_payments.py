@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db import orders, payments
 from db.engine import transaction
 from domain.payment import PaymentStatus
-from operations import refunds
+from operations import payments as operations
 from tests.rows import paid_order, value
 from tests.workflows.conftest import Watch, activations, ambiguity, partner, providers, watch
 from workflows.client import Activations
@@ -27,13 +27,13 @@ async def test_a_refund_cancels_and_a_success_does_not(
         intent_id = (await payments.pending_for(connection, order, "MOCK")).intent_id
     for status in (PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED):
         assert await activations.state(order_id) is None
-        paid = await refunds.take_report(engine, activations, "MOCK", intent_id, status)
+        paid = await operations.take_report(engine, activations, "MOCK", intent_id, status)
         assert paid is not None
         assert paid.status is status
     assert await watch.ended(order_id) == "cancelled"
     asked = "SELECT actor FROM esim_provisioning_events WHERE kind = 'cancel_requested'"
     assert await value(engine, asked) == "payment-webhook"
-    unknown = await refunds.take_report(
+    unknown = await operations.take_report(
         engine, activations, "MOCK", "pi_0", PaymentStatus.SUCCEEDED
     )
     assert unknown is None
