@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -72,6 +72,10 @@ _NOT_TAKEN_ON = frozenset({429, 503})
 # 408: parts may have arrived. 409: our reference may exist already, bought by an earlier attempt.
 UNSURE_4XX = frozenset({408, 409})
 
+_Body: TypeAlias = Mapping[str, object]
+_Fields: TypeAlias = Mapping[str, str]
+_Headers: TypeAlias = Mapping[str, str] | None
+_Secrets: TypeAlias = Collection[str]
 _Unsure: TypeAlias = type[ProviderOutcomeUnknown] | type[ProviderUnavailable]
 _MEANINGS: Mapping[type[ProviderError], str] = {
     ProviderOutOfStock: "has sold out this plan.",
@@ -136,11 +140,7 @@ class ProviderHttp:
         )
 
     async def post(
-        self,
-        path: str,
-        body: Mapping[str, object],
-        secrets: Collection[str] = (),
-        headers: Mapping[str, str] | None = None,
+        self, path: str, body: _Body, secrets: _Secrets = (), headers: _Headers = None
     ) -> HttpReply:
         """Send what may cost money, once.
 
@@ -153,74 +153,55 @@ class ProviderHttp:
         Raises:
             ProviderUnavailable, ProviderRefused, ProviderOutcomeUnknown, ProviderReplyUnusable.
         """
-        return await self._exchange(
-            self._json_post(path, body, headers), ProviderOutcomeUnknown, secrets
-        )
+        request = self._json_post(path, body, headers)
+        return await self._exchange(request, ProviderOutcomeUnknown, secrets)
 
     async def ask(
-        self,
-        path: str,
-        body: Mapping[str, object],
-        secrets: Collection[str] = (),
-        headers: Mapping[str, str] | None = None,
+        self, path: str, body: _Body, secrets: _Secrets = (), headers: _Headers = None
     ) -> HttpReply:
         """Send what books nothing and is safe to repeat. Arguments as `post`.
 
         Raises:
             ProviderUnavailable, ProviderRefused.
         """
-        return await self._exchange(
-            self._json_post(path, body, headers), ProviderUnavailable, secrets
-        )
+        request = self._json_post(path, body, headers)
+        return await self._exchange(request, ProviderUnavailable, secrets)
 
-    async def ask_form(
-        self, path: str, form: Mapping[str, str], secrets: Collection[str] = ()
-    ) -> HttpReply:
+    async def ask_form(self, path: str, form: _Fields, secrets: _Secrets = ()) -> HttpReply:
         """Send a form in place of JSON. It books nothing and is safe to repeat.
 
         Raises:
             ProviderUnavailable, ProviderRefused.
         """
-        request = self._client.build_request("POST", self._url(path), data=dict(form))
+        request = self._request("POST", path, data=dict(form))
         return await self._exchange(request, ProviderUnavailable, secrets)
 
     async def get(
-        self,
-        path: str,
-        params: Mapping[str, str],
-        secrets: Collection[str] = (),
-        headers: Mapping[str, str] | None = None,
+        self, path: str, params: _Fields, secrets: _Secrets = (), headers: _Headers = None
     ) -> HttpReply:
         """Ask for something; safe to repeat. Arguments as `post`.
 
         Raises:
             ProviderUnavailable, ProviderRefused.
         """
-        request = self._client.build_request(
-            "GET", self._url(path), params=params, headers=dict(headers or {})
-        )
+        request = self._request("GET", path, params=params, headers=headers)
         return await self._exchange(request, ProviderUnavailable, secrets)
 
     async def aclose(self) -> None:
         """Close the connections. Idempotent."""
         await self._client.aclose()
 
-    def _json_post(
-        self, path: str, body: Mapping[str, object], headers: Mapping[str, str] | None
-    ) -> httpx.Request:
-        return self._client.build_request(
-            "POST",
-            self._url(path),
-            content=json.dumps(body),
-            headers={**_JSON_HEADERS, **(headers or {})},
-        )
+    def _json_post(self, path: str, body: _Body, headers: _Headers) -> httpx.Request:
+        headers = {**_JSON_HEADERS, **(headers or {})}
+        return self._request("POST", path, content=json.dumps(body), headers=headers)
 
-    def _url(self, path: str) -> httpx.URL:
+    def _request(self, method: str, path: str, **parts: Any) -> httpx.Request:
         # copy_with keeps scheme, host and port: the configured host is the whole allow-list.
-        return self._base_url.copy_with(path=self._base_url.path.rstrip("/") + path)
+        url = self._base_url.copy_with(path=self._base_url.path.rstrip("/") + path)
+        return self._client.build_request(method, url, **parts)
 
     async def _exchange(
-        self, request: httpx.Request, unsure: _Unsure, secrets: Collection[str]
+        self, request: httpx.Request, unsure: _Unsure, secrets: _Secrets
     ) -> HttpReply:
         if self._client.is_closed:
             raise ProviderUnavailable(f"The connection to {self._provider} is closed.")
