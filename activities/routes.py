@@ -9,12 +9,8 @@ from temporalio import activity
 from db import catalogue, profiles, purchases
 from db.engine import transaction
 from db.profiles import Profile
-from domain.errors import OrderNotFound, UnknownProvider
-from domain.provider import provider_name
-from domain.redaction import without_codes
-
-_SHOWN = 64
-"""Characters of a name that nobody knows, as a message shows it."""
+from domain.errors import OrderNotFound
+from domain.provider import chosen_seller, provider_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +65,7 @@ class Routes:
         Raises:
             UnknownProvider: names those that it has.
         """
-        if provider_name(name) not in self._providers:
-            known = ", ".join(sorted(self._providers))
-            asked = without_codes(name)[:_SHOWN]
-            raise UnknownProvider(f"There is no provider {asked} here; there is: {known}.")
+        chosen_seller(name, self._providers)
 
 
 class RoutingActivities:

@@ -3,19 +3,43 @@
 Adapters live in `providers/`; activities and workflows know only this Protocol.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, TypeAlias
 
+from domain.errors import UnknownProvider
 from domain.gate import ProviderLimits
 from domain.purchase import Ambiguity
+from domain.redaction import as_note
+
+_SHOWN = 64
+"""Characters of a name that nobody knows, as a message shows it."""
 
 
 def provider_name(typed: str) -> str:
     """Return the name that somebody meant: blanks around it and its case do not matter."""
     return typed.strip().upper()
+
+
+def chosen_seller(typed: str, there: Collection[str]) -> str:
+    """Return the name of the provider that somebody wants to buy from.
+
+    Args:
+        typed: as it was named; blanks around it and its case do not matter.
+        there: those that can be bought from.
+
+    Raises:
+        UnknownProvider: names those there are; of `typed` it shows a little, and no code.
+    """
+    name = provider_name(typed)
+    if name in there:
+        return name
+    shown, known = as_note(typed)[:_SHOWN].strip(), ", ".join(sorted(there))
+    raise UnknownProvider(
+        f"There is no provider {shown} to buy from here (--provider); there is: {known}."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Pausing, resuming and watching providers, and which of them may be named."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -10,7 +9,7 @@ from db import provider_controls, provider_views
 from db.engine import transaction
 from db.provider_views import ProviderView
 from domain.errors import UnknownProvider
-from domain.provider import provider_name
+from domain.provider import chosen_seller, provider_name
 from operations.attribution import attributed
 from operations.waking import WAITING_AT_MOST, wake
 from workflows.client import Activations
@@ -107,8 +106,10 @@ async def check_offered(connection: AsyncConnection, provider: str) -> str:
     Raises:
         UnknownProvider: names those there are.
     """
-    there = sorted(await provider_controls.offered(connection))
-    return _chosen(provider, there, "There is no such provider to buy from here (--provider)")
+    there = await provider_controls.offered(connection)
+    if not there:
+        raise UnknownProvider(f"There is no provider to buy from here (--provider). {_NO_WORKER}")
+    return chosen_seller(provider, there)
 
 
 async def check_known(connection: AsyncConnection, provider: str) -> str:
@@ -119,14 +120,9 @@ async def check_known(connection: AsyncConnection, provider: str) -> str:
     Raises:
         UnknownProvider: names those there are.
     """
-    there = sorted(await provider_controls.names(connection))
-    return _chosen(provider, there, "There is no such provider")
-
-
-def _chosen(provider: str, there: Sequence[str], refusal: str) -> str:
-    name = provider_name(provider)
+    name, there = provider_name(provider), sorted(await provider_controls.names(connection))
     if name in there:
         return name
     if not there:
-        raise UnknownProvider(f"{refusal}. {_NO_WORKER}")
-    raise UnknownProvider(f"{refusal}; there is: {', '.join(there)}.")
+        raise UnknownProvider(f"There is no such provider. {_NO_WORKER}")
+    raise UnknownProvider(f"There is no such provider; there is: {', '.join(there)}.")

@@ -333,7 +333,7 @@ class ActivateEsimWorkflow:
         # Looked at again: the activation may have gone on while the provider was looked up.
         refusal = await self._unknown(request.provider) or self._not_waiting()
         if refusal is not None:
-            raise ApplicationError(refusal.reason, type=refusal.code)
+            raise ApplicationError(refusal.reason, type=refusal.code, non_retryable=True)
         self._requests.append((messages.RETRY, request))
         return self._state()
 

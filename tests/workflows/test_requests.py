@@ -1,11 +1,13 @@
 """Retries asked for by people: taken, refused with a sentence, or on record as ignored."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 
 from activities.pause_points import PausePoint
 from domain.errors import NotWaiting, UnknownProvider
@@ -51,8 +53,18 @@ async def test_a_retry_with_a_provider_that_nobody_serves_begins_nothing(
     await activations.start(order_id, 123)
     before = await watch.step(order_id, Step.WAITING)
     elsewhere = Intervention("ana", "try", provider="AIRALO")
-    with pytest.raises(UnknownProvider, match="AIRALO here; there is: CONNECTED_YOU"):
+    refusal = "There is no provider AIRALO to buy from here (--provider); there is: CONNECTED_YOU."
+    with pytest.raises(UnknownProvider, match=f"^{re.escape(refusal)}$"):
         await activations.retry(order_id, elsewhere)
+    with pytest.raises(UnknownProvider, match=f"^{re.escape(refusal)}$"):  # the API's own words
+        await operations.retry(engine, activations, order_id, elsewhere)
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await watch.handle(order_id).execute_update(RETRY, elsewhere)
+    assert isinstance(refused.value.cause, ApplicationError)
+    assert (refused.value.cause.type, refused.value.cause.non_retryable) == (
+        "unknown-provider",
+        True,
+    )
     await activations.nudge(order_id, elsewhere)
     async with asyncio.timeout(30):
         while "request_ignored" not in await watch.kinds(order_id):
@@ -62,7 +74,6 @@ async def test_a_retry_with_a_provider_that_nobody_serves_begins_nothing(
         "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'request_ignored'",
     )
     assert ignored["actor"] == "ana"
-    refusal = "There is no provider AIRALO here; there is: CONNECTED_YOU."
     assert ignored["payload"]["reason"] == f"{refusal} (asked: try)"
     assert await watch.step(order_id, Step.WAITING) == before
     assert "retry_requested" not in await watch.kinds(order_id)
