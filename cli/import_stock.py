@@ -16,6 +16,7 @@ from cli.backends import activations, postgres
 from cli.terminal import console, note, say
 from domain.errors import InvalidInput
 from operations.attribution import named
+from operations.counting import counted
 from operations.stock_import.file import Finding, StockFile, read_stock_file
 from operations.stock_import.run import Imported, Progress, StockImport
 from settings import ProviderSettings, load
@@ -81,9 +82,10 @@ def _tell(done: Imported, file: StockFile, name: str) -> None:
     for column in file.ignored_columns:
         note(f"Warning: {column} of the header is unknown and was ignored.", style="yellow")
     if done.import_id is None:
-        say(f"Dry run: {done.rows} rows of {name} are fine; nothing was imported.")
+        fine = counted(done.rows, f"row of {name} is", f"rows of {name} are")
+        say(f"Dry run: {fine} fine; nothing was imported.")
         return
-    say(f"Imported {done.rows} rows of {name} (import {done.import_id}).")
+    say(f"Imported {counted(done.rows, 'row')} of {name} (import {done.import_id}).")
     if done.next_step:
         note(f"Warning: {done.next_step}", style="yellow")
     elif done.waiting:

@@ -22,6 +22,7 @@ from domain.errors import (
 from domain.profile import OPEN
 from operations import activations as deeds
 from operations.activations import Cancelled, intervention
+from operations.counting import counted
 from workflows.client import Activations
 
 RETRY_EXAMPLE = 'Example: esimctl retry 42 43 --reason "provider is back" --provider LOCAL'
@@ -77,7 +78,8 @@ async def _steer(orders: list[int], act: _Deed) -> None:
         failed = [each for each in order_ids if not await _is_done(engine, known, each, act)]
     if failed:
         raise InvalidInput(
-            f"{len(failed)} of {len(order_ids)} orders were left as they were."
+            f"Left as {'it was' if len(failed) == 1 else 'they were'}:"
+            f" {len(failed)} of {counted(len(order_ids), 'order')}."
             " Look at one: esimctl status ORDER"
         )
 

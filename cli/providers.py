@@ -18,6 +18,7 @@ from cli.terminal import console, note, say
 from db.provider_views import ProviderView
 from domain.gate import BreakerState
 from operations import providers as deeds
+from operations.counting import counted
 from operations.providers import Resumed
 
 PROVIDERS_EXAMPLE = "Example: esimctl providers --json"
@@ -111,7 +112,7 @@ def _why(view: ProviderView) -> str:
         due = f", next probe {moment(view.probe_at)}" if view.probe_at else ""
         reasons.append(f"breaker {view.breaker}{due}")
     if view.failures:
-        reasons.append(f"{view.failures} failures in a row")
+        reasons.append(f"{counted(view.failures, 'failure')} in a row")
     return "; ".join(reasons)
 
 

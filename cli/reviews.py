@@ -20,6 +20,7 @@ from db.rows import LARGEST_ID
 from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState, Resolution
 from operations import review_page
+from operations.counting import counted
 from operations.review_page import Page
 
 REVIEWS_EXAMPLE = "Example: esimctl reviews --provider CONNECTED_YOU"
@@ -150,7 +151,8 @@ def _show(page: Page) -> None:
     for name, value in lines.items():
         say(f"{name + ':':<16}{value}")
     for reply in page.replies:
-        say(f"{'In quarantine:':<16}reply {reply.id}, {reply.size} characters: {reply.reason}")
+        size = counted(reply.size, "character")
+        say(f"{'In quarantine:':<16}reply {reply.id}, {size}: {reply.reason}")
     if found.state is PurchaseState.UNKNOWN and found.profile_status in _LOOKS_BY_ITSELF:
         say(f"{'Meanwhile:':<16}it is looked into by itself. Decide only if you know better.")
     for command, effect in _choices(page).items():

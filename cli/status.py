@@ -22,6 +22,7 @@ from db.rows import LARGEST_ID
 from domain.errors import EngineUnavailable, OrderNotFound
 from domain.profile import OPEN
 from domain.purchase import OPEN as UNSETTLED
+from operations.counting import counted
 from operations.deadline import answered
 from operations.next_step import next_step
 from workflows.messages import workflow_id
@@ -150,7 +151,8 @@ def _workflow(live: Mapping[str, Any]) -> str:
 def show_timeline(timeline: list[Report], earlier: int) -> None:
     """Print an order's newest events, and how many came before them."""
     if earlier:
-        say(f"{earlier} earlier events are not shown: they are in the API's timeline of the order.")
+        unseen = counted(earlier, "earlier event is", "earlier events are")
+        say(f"{unseen} not shown: the API's timeline of the order has all.")
     if timeline:
         console().print(_timeline_table(timeline))
 

@@ -11,6 +11,7 @@ from db.provider_views import ProviderView
 from domain.errors import UnknownProvider
 from domain.provider import chosen_seller, provider_name
 from operations.attribution import attributed
+from operations.counting import counted
 from operations.waking import WAITING_AT_MOST, wake
 from workflows.client import Activations
 from workflows.messages import Intervention
@@ -38,9 +39,10 @@ class Resumed:
     def next_step(self) -> str:
         """Say what is left to do, in words for a person."""
         if self.woken < self.waiting:
+            waiting = counted(self.waiting, "order that waits", "orders that wait")
             return (
-                f"Temporal does not answer: {self.woken} of the {self.waiting} orders that wait"
-                " for it were asked to try again. The others do so by themselves."
+                f"Temporal does not answer. Asked to try again: {self.woken} of {waiting} for it."
+                " The others do so by themselves."
             )
         if self.waiting == WAITING_AT_MOST:
             return (

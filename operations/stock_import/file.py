@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from domain.errors import InvalidInput
+from operations.counting import counted
 
 COLUMNS = (
     "plan_id",
@@ -108,7 +109,7 @@ def _parse(content: bytes, found: StockFile) -> None:
         if len(cells) == len(names):
             found.records.append(Record(line, dict(zip(names, cells, strict=True))))
         else:
-            reason = f"{len(cells)} cells where the header names {len(names)}."
+            reason = f"{counted(len(cells), 'cell')} where the header names {len(names)}."
             found.faults.append(Finding(line, "", reason))
     if not found.records and not found.faults:
         raise _Unreadable(header_line, "There is a header and no row below it.")

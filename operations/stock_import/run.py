@@ -11,6 +11,7 @@ from db.engine import transaction
 from db.stock_import import Clash, StockRow
 from domain.errors import DuplicateStock, InvalidInput, StorageUnavailable
 from domain.stock import StockStatus
+from operations.counting import counted
 from operations.stock_import.check import StockCheck
 from operations.stock_import.file import Finding, StockFile
 from operations.waking import WAITING_AT_MOST, wake
@@ -51,11 +52,12 @@ class Imported:
             " --reason 'new stock'"
         )
         if self.woken < self.waiting:
-            left = self.waiting - self.woken
-            return (
-                f"Temporal does not answer. The stock is in; {left} activations that wait for it"
-                f" were not woken. {later}"
+            left = counted(
+                self.waiting - self.woken,
+                "activation that waits for it was",
+                "activations that wait for it were",
             )
+            return f"Temporal does not answer. The stock is in; {left} not woken. {later}"
         if self.waiting == WAITING_AT_MOST:
             asked = f"The {self.waiting} activations that wait longest were asked to try again."
             return f"{asked} {later}"

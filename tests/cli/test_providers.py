@@ -113,7 +113,7 @@ async def test_without_temporal_a_provider_is_resumed_all_the_same(
     )
     done = esimctl("resume", PROVIDER, *WHY)
     assert done.code == 0
-    assert "0 of the 1 orders" in done.err
+    assert "0 of 1 order that waits" in done.err
     assert await value(engine, "SELECT count(*) FROM provider_gates WHERE paused") == 0
     await run(engine, "UPDATE esim_profiles SET failure_code = NULL, failure_reason = NULL")
     assert "Warning" not in esimctl("resume", PROVIDER, *WHY).err

@@ -144,7 +144,7 @@ async def test_several_orders_get_a_result_each(
     assert f"Order {cancelled}: The eSIM is cancelled" in done.err
     assert "Order 4711: Order not found" in done.err
     assert f"Order {unpaid}: The order is created: only a paid one" in done.err
-    assert "3 of 4 orders were left as they were." in done.err
+    assert "Left as they were: 3 of 4 orders." in done.err
     assert await watch.ended(exhausted) == ProfileStatus.ACTIVATED
 
 
