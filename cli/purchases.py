@@ -52,6 +52,8 @@ def facts(purchase: Review) -> Facts:
 def headline(purchase: Facts) -> str:
     """Say which purchase it is, and what is known of its outcome."""
     outcome = str(purchase["state"])
+    if purchase["state"] is PurchaseState.REFUSED and purchase["sent_at"] is None:
+        outcome = "never sent"
     if purchase["state"] in OPEN:
         outcome += ", not settled"
     if purchase["state"] is PurchaseState.RESOLVED:

@@ -127,6 +127,17 @@ async def test_a_decided_purchase_says_by_whom_beside_a_later_one(
     assert "has accepted the order" in as_json(esimctl, order_id)["next_step"]
 
 
+async def test_a_purchase_that_never_left_is_not_called_refused(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """Nobody was asked, so nobody has refused; one that was sent was refused."""
+    order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
+    await in_doubt(engine, order_id, state=PurchaseState.REFUSED)
+    assert f"order-{order_id} at CONNECTED_YOU: never sent" in esimctl("status", order_id).out
+    await run(engine, "UPDATE provider_intents SET sent_at = now()")
+    assert f"order-{order_id} at CONNECTED_YOU: refused" in esimctl("status", order_id).out
+
+
 async def test_an_order_that_a_paused_provider_holds_names_the_way_out(
     esimctl: Esimctl, engine: AsyncEngine
 ) -> None:
