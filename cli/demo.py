@@ -11,7 +11,7 @@ import httpx
 import segno
 import typer
 
-from cli.terminal import say
+from cli.terminal import say, this_program
 from cli.token import mint
 from db.catalogue_seed import DEMO_USER, STOCKED_PLAN
 from domain.errors import EsimError
@@ -86,7 +86,7 @@ def _activate(client: httpx.Client, order_id: int) -> dict[str, Any]:
         time.sleep(min(float(answer.headers.get("Retry-After", "1")), 5))
     raise DemoStopped(
         f"Order {order_id} was not activated in {_PATIENCE_SECONDS:.0f} s."
-        f" See why: esimctl status {order_id}"
+        f" See why: {this_program()} status {order_id}"
     )
 
 
@@ -122,7 +122,7 @@ def _show(esim: dict[str, Any]) -> None:
 
 
 def _point_onward(order_id: int) -> None:
-    say(f"Next: esimctl status {order_id}")
+    say(f"Next: {this_program()} status {order_id}")
     if ui := os.environ.get("TEMPORAL_UI_URL"):
         namespace = load(TemporalSettings).temporal_namespace
         say(f"In Temporal: {ui}/namespaces/{namespace}/workflows/{workflow_id(order_id)}")

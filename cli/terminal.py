@@ -19,6 +19,11 @@ from domain.errors import EsimError
 _PIPED_WIDTH = 160
 
 
+def this_program() -> str:
+    """Return how this command line is called here: `./dev` says so; installed it has its name."""
+    return os.environ.get("ESIMCTL", "esimctl")
+
+
 def console(*, stderr: bool = False) -> Console:
     """Open a console on the stream as it is now."""
     stream = sys.stderr if stderr else sys.stdout

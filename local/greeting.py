@@ -16,7 +16,7 @@ Activate an eSIM: run {demo}, or paste this.
 _ACTIVATION = """\
 API={api_url}
 AUTH="Authorization: Bearer $({esimctl} token --email you@example.com)"
-post() {{ curl -s "$API/api/$1" -H "$AUTH" -H 'Content-Type: application/json' -d "$2"; }}
+post() {{ curl -sw '\\n' "$API/api/$1" -H "$AUTH" -H 'Content-Type: application/json' -d "$2"; }}
 field() {{ python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }}
 ORDER=$(post orders '{{"plan_id": 1}}' | field id)
 INTENT=$(post payments/create "{{\\"order_id\\": $ORDER}}" | field intent_id)

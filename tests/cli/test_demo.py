@@ -1,6 +1,7 @@
 """`esimctl demo`: a customer's whole way against the real API, worker, Temporal and Postgres."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -53,7 +54,7 @@ async def test_the_demo_ends_with_an_esim_on_the_screen(
     assert item["provider"] == bought
     assert item["qr_payload"] in done.out
     assert "\N{FULL BLOCK}" in done.out or "\N{UPPER HALF BLOCK}" in done.out
-    assert f"esimctl status {item['order_id']}" in done.out
+    assert f"Next: esimctl status {item['order_id']}\n" in done.out
     workflow = (
         f"http://127.0.0.1:8233/namespaces/default/workflows/activate-esim-{item['order_id']}"
     )
@@ -62,12 +63,13 @@ async def test_the_demo_ends_with_an_esim_on_the_screen(
 
 @pytest.mark.usefixtures("api_url", "worker")
 async def test_the_demo_shows_the_confirmation_code(esimctl: Esimctl, engine: AsyncEngine) -> None:
-    """Below the code: the phone will ask for it."""
+    """Below the code: the phone will ask for it. What comes next can be pasted as it stands."""
     assert esimctl("seed").code == 0
     await run(engine, "UPDATE esim_inventory SET confirmation_code = '4711'")
-    done = await asyncio.to_thread(esimctl, "demo", "--plan", 1)
+    done = await asyncio.to_thread(esimctl, "demo", "--plan", 1, ESIMCTL="./dev esimctl")
     assert (done.code, done.err) == (0, "")
     assert "Confirmation code: 4711" in done.out
+    assert re.search(r"^Next: \./dev esimctl status \d+$", done.out, re.MULTILINE)
 
 
 @pytest.mark.usefixtures("api_url")

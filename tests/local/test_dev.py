@@ -83,6 +83,18 @@ def test_the_sandbox_has_a_command_line_of_its_own(
         dev.esimctl("status", "--data-dir", str(tmp_path), "--help")
 
 
+def test_a_command_to_paste_works_where_the_caller_stands(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Beside the script it is short; elsewhere it has the script's path; a folder goes with it."""
+    monkeypatch.chdir(ROOT)
+    assert dev.command_to_paste("esimctl", None) == "./dev esimctl"
+    monkeypatch.chdir(tmp_path)
+    assert dev.command_to_paste("esimctl", Path("a b")) == (
+        f"{ROOT / 'dev'} esimctl --data-dir 'a b'"
+    )
+
+
 def test_the_dev_lock_holds_all_of_the_local_lock(dev: ModuleType) -> None:
     """So `./dev up` after `./dev test` installs nothing."""
     local, everything = (_pins(ROOT / lock) for lock in (dev.LOCAL, dev.DEV))
