@@ -58,6 +58,7 @@ class ProviderBody(BaseModel):
     """A provider as the whole fleet knows it."""
 
     name: str
+    offered: bool = Field(description="The worker that started last can buy from it.")
     health: Health
     paused: bool
     paused_by: str | None

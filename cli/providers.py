@@ -102,7 +102,7 @@ def _show(views: list[ProviderView]) -> None:
 
 
 def _why(view: ProviderView) -> str:
-    reasons = []
+    reasons = [] if view.offered else ["not offered by the worker"]
     if view.paused and view.paused_at:
         since = moment(view.paused_at)
         reasons.append(f"paused by {view.paused_by} since {since}: {view.paused_reason}")

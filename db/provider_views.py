@@ -22,12 +22,14 @@ class ProviderView:
     """One provider as ops see it. Figures count the whole fleet.
 
     Attributes:
+        offered: whether the worker that started last can buy from it.
         probe_at: while the breaker is open, when the next call may leave.
         purchases_last_hour, purchases_last_day: what the spend guard counts.
         open_purchases: how many are in each state that is not final.
     """
 
     name: str
+    offered: bool
     health: Health
     paused: bool
     paused_by: str | None
@@ -115,6 +117,7 @@ def _view(
     told = {field: getattr(row, field, None) for field in _GATE_ONLY}
     return ProviderView(
         name=name,
+        offered=row is not None and row.offered,
         health=health(gate, now, told["last_success_at"], told["last_failure_at"]),
         paused=gate.paused,
         blocked_until=gate.blocked_until,

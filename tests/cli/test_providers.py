@@ -140,3 +140,16 @@ async def test_before_anything_was_bought_the_list_says_what_is_offered(
     assert "worker" in shown.err
     await announce(engine, {"LOCAL": LocalProvider()})
     assert [each["name"] for each in json.loads(esimctl("providers", "--json").out)] == ["LOCAL"]
+
+
+async def test_a_provider_that_the_worker_does_not_offer_is_marked(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """It stays in the list for its purchases; nobody should wonder why nothing goes there."""
+    await in_doubt(engine, await paid_order(engine))
+    await announce(engine, {"LOCAL": LocalProvider()})
+    partner, local = esimctl("providers", COLUMNS="250").out.splitlines()[3:5]
+    assert (PROVIDER in partner, "not offered by the worker" in partner) == (True, True)
+    assert ("LOCAL" in local, "not offered" in local) == (True, False)
+    listed = json.loads(esimctl("providers", "--json").out)
+    assert {each["name"]: each["offered"] for each in listed} == {PROVIDER: False, "LOCAL": True}
