@@ -100,6 +100,7 @@ def build_app(settings: AppSettings, readers: Mapping[str, NoticeReader] | None 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        """Hold the process's connections as long as the app serves."""
         async with _resources(settings, readers or {}) as app.state.resources:
             yield
 

@@ -49,6 +49,7 @@ def retry(
     request = intervention(actor, reason, provider)
 
     async def act(engine: AsyncEngine, known: Activations, order_id: int) -> str:
+        """Retry one order."""
         await deeds.retry(engine, known, order_id, request)
         return "trying again."
 
@@ -65,6 +66,7 @@ def cancel(
     request = intervention(actor, reason)
 
     async def act(engine: AsyncEngine, known: Activations, order_id: int) -> str:
+        """Cancel one order, and say what came of it."""
         return _outcome(await deeds.cancel(engine, known, order_id, request))
 
     asyncio.run(_steer(orders, act))

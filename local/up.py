@@ -77,13 +77,16 @@ async def serve(folder: DataFolder, stack: Blueprint) -> None:
     folder.forget("stack.json")  # a killed supervisor's
 
     def describe() -> dict[str, Any]:
+        """Describe the stack with the processes that it has now."""
         return stack.describe(supervisor.pids())
 
     def on_new_process() -> None:
+        """Keep stack.json true after a restart of a child."""
         if folder.read("stack.json"):
             folder.write("stack.json", describe())
 
     async def start() -> None:
+        """Start the stack, then tell programs and people where it is."""
         await stack.start(supervisor)
         folder.write("stack.json", describe())
         say(stack.greeting())

@@ -24,6 +24,7 @@ def notice_of_shutdown(leave: Callable[[], None]) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def handle(number: int, frame: FrameType | None) -> None:
+        """Say that it is time to leave, then let the earlier handler do its part."""
         loop.call_soon_threadsafe(leave)
         earlier = before[signal.Signals(number)]
         if callable(earlier):
