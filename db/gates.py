@@ -60,6 +60,8 @@ async def enter(
 ) -> Hold | None:
     """Take the permit for one call; return why not if there is none. Commit before calling.
 
+    Not idempotent: every permit counts against the rate.
+
     Args:
         connection: the transaction that the gate is locked in.
         provider: whose gate.
@@ -85,7 +87,10 @@ async def report(
     *,
     now: datetime | None,
 ) -> bool:
-    """Say how a call ended. True if this opened the breaker."""
+    """Say how a call ended. True if this opened the breaker.
+
+    Not idempotent: every failure counts. Arguments as `enter`; `error` is None for an answer.
+    """
     gate, moment = await _lock(connection, provider, now)
     if error is None or not error.is_outage:
         answered = _columns(after_success(gate))
@@ -101,7 +106,10 @@ async def report(
 
 
 async def claim_balance(connection: AsyncConnection, provider: str) -> bool:
-    """Take the turn to ask for a balance: one process of the fleet in ten minutes."""
+    """Take the turn to ask for a balance; False if it is not time or another process has it.
+
+    One process of the fleet gets it in ten minutes.
+    """
     await connection.execute(_ADD, {"provider": provider})
     since = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, _BALANCE_INTERVAL_SECONDS)
     turn = (

@@ -109,7 +109,13 @@ async def intend(
     plan_code: str | None,
     request: Mapping[str, object],
 ) -> Purchase:
-    """Record a purchase that is about to be sent. `request` holds no secret."""
+    """Record a purchase that is about to be sent. `request` holds no secret.
+
+    Not idempotent.
+
+    Raises (by way of the transaction):
+        StorageFault: the order has an open purchase already.
+    """
     columns = PurchaseColumns(
         order_id=order_id,
         provider=provider,

@@ -136,7 +136,7 @@ async def open_staging(connection: AsyncConnection) -> None:
 
 
 async def stage(connection: AsyncConnection, rows: Sequence[StockRow]) -> None:
-    """Add rows to the staging place; some thousands at a time are fastest."""
+    """Add rows to the staging place; some thousands at a time are fastest. Not idempotent."""
     columns: dict[str, list[object]] = {
         name: [getattr(row, name) for row in rows] for name in _STAGED_TYPES
     }

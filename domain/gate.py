@@ -103,7 +103,10 @@ def after_success(gate: Gate) -> Gate:
 def after_failure(
     gate: Gate, limits: ProviderLimits, now: datetime, retry_after_seconds: float | None
 ) -> Gate:
-    """Count a failed call. A wait that the provider named is kept instead, by everybody."""
+    """Count a failed call. A wait that the provider named is kept instead, by everybody.
+
+    `retry_after_seconds` counts from `now`, and never shortens a wait that is kept already.
+    """
     if retry_after_seconds is not None:
         until = now + timedelta(seconds=retry_after_seconds)
         return replace(gate, blocked_until=max(until, gate.blocked_until or until))
