@@ -10,7 +10,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 from api.activations import ActivationBody, sentence
 from api.esims import EsimBody
@@ -18,6 +17,7 @@ from api.http import preferences, problems
 from api.http.auth import Caller, RateLimitedUser
 from api.http.ids import Id
 from api.http.problems import Problem
+from api.http.strict import RequestBody, StrictRoute
 from api.http.waiting import DELIVERY_GRACE_SECONDS, Waiter, has_settled, read_profile
 from api.resources import Resources, Shared
 from db import orders, profiles
@@ -31,7 +31,7 @@ from operations.deadline import answered
 from workflows.client import Started
 from workflows.messages import Intervention
 
-router = APIRouter(tags=["eSIMs"])
+router = APIRouter(route_class=StrictRoute, tags=["eSIMs"])
 
 _POLL_AFTER_SECONDS = "2"
 
@@ -45,7 +45,7 @@ class _Activation:
     order_id: int
 
 
-class ActivateRequest(BaseModel):
+class ActivateRequest(RequestBody):
     """Which paid order to turn into an eSIM."""
 
     order_id: Id

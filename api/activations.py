@@ -13,6 +13,7 @@ from api.http.auth import User
 from api.http.ids import PathId
 from api.http.paging import AskedPage
 from api.http.scalars import Instant
+from api.http.strict import StrictRoute
 from api.http.waiting import read_profile
 from api.resources import Shared
 from db import events
@@ -21,7 +22,9 @@ from db.profiles import Profile
 from domain.errors import OrderNotFound
 from domain.profile import ProfileStatus
 
-router = APIRouter(prefix="/api/activations/{order_id:id}", tags=["Activations"])
+router = APIRouter(
+    route_class=StrictRoute, prefix="/api/activations/{order_id:id}", tags=["Activations"]
+)
 
 
 async def _visible_profile(order_id: PathId, caller: User, shared: Shared) -> Profile:

@@ -11,6 +11,7 @@ from api.http.auth import Admin
 from api.http.ids import PathId
 from api.http.paging import AskedPage
 from api.http.scalars import ProviderName, Text
+from api.http.strict import RequestBody, StrictRoute
 from api.resources import Resources, Shared
 from db import profiles
 from db.engine import transaction
@@ -21,7 +22,7 @@ from operations import activations as operations
 from operations.activations import intervention
 from operations.deadline import answered
 
-router = APIRouter(prefix="/api/admin/activations", tags=["Admin"])
+router = APIRouter(route_class=StrictRoute, prefix="/api/admin/activations", tags=["Admin"])
 
 # A query needs a live worker; a page of ops must not hang on it.
 _STATE_DEADLINE_SECONDS = 2.0
@@ -31,14 +32,14 @@ _INTERVENTION = problems.responses(401, 403, 404, 409, 413, 415, 422, 503)
 _ELSEWHERE = "Buy here instead of along the plan's route (plan_codes)."
 
 
-class RetryRequest(BaseModel):
+class RetryRequest(RequestBody):
     """Why somebody wants a waiting activation to try again now."""
 
     reason: Text
     provider: ProviderName | None = Field(None, description=_ELSEWHERE)
 
 
-class CancelRequest(BaseModel):
+class CancelRequest(RequestBody):
     """Why somebody wants an activation to end."""
 
     reason: Text

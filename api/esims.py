@@ -15,6 +15,7 @@ from api.http.ids import PathId
 from api.http.paging import AskedPage
 from api.http.problems import Problem
 from api.http.scalars import Instant
+from api.http.strict import StrictRoute
 from api.resources import Shared
 from db import profiles
 from db.engine import transaction
@@ -23,7 +24,7 @@ from domain.codes import parse_activation_code
 from domain.errors import InvalidActivationCode
 from domain.profile import ProfileStatus
 
-router = APIRouter(prefix="/api/esims", tags=["eSIMs"])
+router = APIRouter(route_class=StrictRoute, prefix="/api/esims", tags=["eSIMs"])
 
 _QR_SCALE = {"svg": 4, "png": 8}
 _MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png"}

@@ -13,6 +13,7 @@ from api.http.ids import Id, PathId
 from api.http.paging import AskedPage
 from api.http.problems import Problem
 from api.http.scalars import Currency, Instant
+from api.http.strict import RequestBody, StrictRoute
 from api.resources import Shared
 from db import catalogue, orders, profiles
 from db.catalogue import Plan
@@ -22,7 +23,7 @@ from db.profiles import Profile
 from domain.errors import OrderNotFound
 from domain.order import OrderStatus
 
-router = APIRouter(prefix="/api/orders", tags=["Orders"])
+router = APIRouter(route_class=StrictRoute, prefix="/api/orders", tags=["Orders"])
 
 IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")] | None,
@@ -36,7 +37,7 @@ _DECIMALS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3} | dict.fromkeys(
 )
 
 
-class OrderRequest(BaseModel):
+class OrderRequest(RequestBody):
     """Which plan to order; the currency must be the plan's."""
 
     plan_id: Id

@@ -14,12 +14,13 @@ from api.http.auth import RateLimitedUser
 from api.http.ids import Id
 from api.http.problems import Problem
 from api.http.scalars import Text
+from api.http.strict import RequestBody, StrictRoute
 from api.resources import Shared
 from domain.payment import PaymentStatus
 from operations import payments
 from operations.payments import NotPayable
 
-router = APIRouter(prefix="/api/payments", tags=["Payments"])
+router = APIRouter(route_class=StrictRoute, prefix="/api/payments", tags=["Payments"])
 
 _REFUSALS = {
     NotPayable.ALREADY_PAID: "The order is paid already.",
@@ -28,14 +29,14 @@ _REFUSALS = {
 }
 
 
-class PaymentRequest(BaseModel):
+class PaymentRequest(RequestBody):
     """Which order to pay."""
 
     order_id: Id
     provider: Literal["MOCK"] | None = None
 
 
-class PaymentReport(BaseModel):
+class PaymentReport(RequestBody):
     """What the MOCK payment provider says of an intent."""
 
     provider: Literal["MOCK"] = "MOCK"

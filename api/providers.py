@@ -9,20 +9,21 @@ from pydantic import BaseModel, Field
 from api.http import problems
 from api.http.auth import Admin
 from api.http.scalars import Instant, ProviderName, Text
+from api.http.strict import RequestBody, StrictRoute
 from api.resources import Shared
 from db.provider_views import ProviderView
 from domain.gate import BreakerState, Health
 from domain.purchase import PurchaseState
 from operations import providers
 
-router = APIRouter(prefix="/api/admin/providers", tags=["Providers"])
+router = APIRouter(route_class=StrictRoute, prefix="/api/admin/providers", tags=["Providers"])
 
 _CONTROL = problems.responses(401, 403, 404, 413, 415, 422, 503)
 
 Name = Annotated[ProviderName, Path()]
 
 
-class ControlRequest(BaseModel):
+class ControlRequest(RequestBody):
     """Why somebody pauses or resumes a provider."""
 
     reason: Text

@@ -12,6 +12,7 @@ from api.http.auth import Admin
 from api.http.ids import PathId
 from api.http.paging import AskedPage
 from api.http.scalars import Instant, ProviderName, Text
+from api.http.strict import RequestBody, StrictRoute
 from api.resources import Shared
 from db.review_views import KeptReply, Review
 from domain.codes import SoldCode, sold_code
@@ -25,13 +26,13 @@ from operations import review_page, reviews
 from operations.review_page import Page
 from operations.reviews import Decision, Resolved
 
-router = APIRouter(prefix="/api/admin/reviews", tags=["Reviews"])
+router = APIRouter(route_class=StrictRoute, prefix="/api/admin/reviews", tags=["Reviews"])
 
 # SecretStr: neither a validation error nor a repr shows it.
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=300)]
 
 
-class ResolveRequest(BaseModel):
+class ResolveRequest(RequestBody):
     """What a person has found out about a purchase in doubt."""
 
     resolution: Resolution = Field(

@@ -5,9 +5,9 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,10 +15,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from api.http.names import shown, unknown_name
 from domain import errors
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5.0
+_TOLD_FAULTS = 20
 
 
 class ProblemBody(BaseModel):
@@ -57,6 +59,25 @@ class Problem(Exception):
         self.extra = extra
         if retry_after_seconds is not None:
             self.headers["Retry-After"] = str(math.ceil(retry_after_seconds))
+
+
+class Fault(NamedTuple):
+    """What is wrong with one field of a request."""
+
+    field: str
+    message: str
+
+
+def invalid_request(faults: Sequence[Fault]) -> Problem:
+    """Build the 422 that names the faults, as many as somebody will read."""
+    told = faults[:_TOLD_FAULTS]
+    summary = "; ".join(f"{fault.field}: {fault.message}" for fault in told)
+    return Problem(
+        422,
+        "invalid-request",
+        summary or "The request is invalid.",
+        errors=[fault._asdict() for fault in told],
+    )
 
 
 def to_problem(error: Exception) -> Problem:
@@ -116,13 +137,22 @@ async def _on_known_error(request: Request, error: Exception) -> JSONResponse:
 async def _on_bad_request(request: Request, error: Exception) -> JSONResponse:
     """Say which fields are wrong and why; what was sent is not quoted."""
     faults = error.errors() if isinstance(error, RequestValidationError) else []
-    fields = [
-        {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
-        for fault in faults
-    ]
-    summary = "; ".join(f"{fault['field']}: {fault['message']}" for fault in fields)
-    problem = Problem(422, "invalid-request", summary or "The request is invalid.", errors=fields)
-    return render(problem, request)
+    known = _fields(request)
+    return render(invalid_request([_fault(fault, known) for fault in faults]), request)
+
+
+def _fault(fault: Mapping[str, Any], known: Collection[str]) -> Fault:
+    field = ".".join(shown(str(part)) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return Fault(field, unknown_name(str(fault["loc"][-1]), known))
+    return Fault(field, fault["msg"])
+
+
+def _fields(request: Request) -> Collection[str]:
+    """The fields of the body that an operation takes."""
+    body: Any = getattr(request.scope.get("route"), "body_field", None)
+    model = body and body.field_info.annotation
+    return getattr(model, "model_fields", {}).keys()
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
