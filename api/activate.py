@@ -56,7 +56,7 @@ class ActivateRequest(RequestBody):
     response_model=EsimBody,
     responses={
         202: {"model": ActivationBody, "description": "Still running; see Location."},
-        **problems.responses(400, 401, 404, 409, 413, 415, 422, 429, 502, 503),
+        **problems.responses(400, 401, 403, 404, 409, 413, 415, 422, 429, 502, 503),
     },
 )
 async def activate_esim(

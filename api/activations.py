@@ -19,6 +19,7 @@ from api.resources import Shared
 from db import events
 from db.engine import transaction
 from db.profiles import Profile
+from domain.access import Scope
 from domain.errors import OrderNotFound
 from domain.profile import ProfileStatus
 
@@ -28,8 +29,8 @@ router = APIRouter(
 
 
 async def _visible_profile(order_id: PathId, caller: User, shared: Shared) -> Profile:
-    """Read the order's profile, if the caller owns the order or is an admin."""
-    owner = None if caller.is_admin else caller.user_id
+    """Read the order's profile, if the caller owns the order or may see everybody's."""
+    owner = None if caller.may(Scope.OPS_READ) else caller.user_id
     profile = await read_profile(shared.reads, order_id, owner)
     if profile is None:
         raise OrderNotFound("Order not found")
@@ -133,15 +134,15 @@ def _links(profile: Profile) -> LinksBody:
     )
 
 
-@router.get("", responses=problems.responses(401, 404, 422, 503))
+@router.get("", responses=problems.responses(401, 403, 404, 422, 503))
 async def get_activation(profile: Visible, caller: User) -> ActivationBody:
     """Show where the activation of an order stands."""
-    return ActivationBody.of(profile, for_ops=caller.is_admin)
+    return ActivationBody.of(profile, for_ops=caller.may(Scope.OPS_READ))
 
 
 @router.get(
     "/timeline",
-    responses=problems.responses(401, 404, 422, 503),
+    responses=problems.responses(401, 403, 404, 422, 503),
 )
 async def get_activation_timeline(
     page: AskedPage, profile: Visible, caller: User, shared: Shared
@@ -152,7 +153,7 @@ async def get_activation_timeline(
             connection, profile.order_id, after_id=page.after or 0, limit=page.limit
         )
     page.shows([event.id for event in found])
-    return [EventBody.of(event, for_ops=caller.is_admin) for event in found]
+    return [EventBody.of(event, for_ops=caller.may(Scope.OPS_READ)) for event in found]
 
 
 @router.get(
@@ -160,7 +161,7 @@ async def get_activation_timeline(
     response_class=StreamingResponse,
     responses={
         200: {"content": {event_stream.MEDIA_TYPE: {"schema": {"type": "string"}}}},
-        **problems.responses(401, 404, 422, 503),
+        **problems.responses(401, 403, 404, 422, 503),
     },
 )
 async def stream_activation_events(
@@ -177,7 +178,7 @@ async def stream_activation_events(
         shared,
         profile.order_id,
         after_id=event_stream.position(last_event_id),
-        for_ops=caller.is_admin,
+        for_ops=caller.may(Scope.OPS_READ),
     )
     return StreamingResponse(
         stream, media_type=event_stream.MEDIA_TYPE, headers={"X-Accel-Buffering": "no"}

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.activations import ActivationBody
 from api.http import problems
-from api.http.auth import Admin
+from api.http.auth import OpsAct, OpsRead
 from api.http.ids import PathId
 from api.http.paging import AskedPage
 from api.http.scalars import ProviderName, Text
@@ -71,7 +71,7 @@ class CancelledBody(ActivationBody):
 @router.get("", responses=problems.responses(401, 403, 422, 503))
 async def list_activations(
     page: AskedPage,
-    _: Admin,
+    _: OpsRead,
     shared: Shared,
     status: Annotated[list[ProfileStatus] | None, Query(max_length=len(ProfileStatus))] = None,
 ) -> list[ActivationBody]:
@@ -88,7 +88,9 @@ async def list_activations(
     "/{order_id:id}",
     responses=problems.responses(401, 403, 404, 422, 503),
 )
-async def get_activation_detail(order_id: PathId, _: Admin, shared: Shared) -> ActivationDetailBody:
+async def get_activation_detail(
+    order_id: PathId, _: OpsRead, shared: Shared
+) -> ActivationDetailBody:
     """Show one activation, with what Temporal alone knows of it if it answers at once."""
     profile = await _profile(shared, order_id)
     return ActivationDetailBody(
@@ -100,7 +102,7 @@ async def get_activation_detail(order_id: PathId, _: Admin, shared: Shared) -> A
 
 @router.post("/{order_id:id}/retry", status_code=202, responses=_INTERVENTION)
 async def retry_activation(
-    order_id: PathId, body: RetryRequest, caller: Admin, shared: Shared
+    order_id: PathId, body: RetryRequest, caller: OpsAct, shared: Shared
 ) -> ActivationBody:
     """Make a waiting activation try again now, if need be at another provider."""
     request = intervention(caller.email, body.reason, body.provider)
@@ -110,7 +112,7 @@ async def retry_activation(
 
 @router.post("/{order_id:id}/cancel", status_code=202, responses=_INTERVENTION)
 async def cancel_activation(
-    order_id: PathId, body: CancelRequest, caller: Admin, shared: Shared
+    order_id: PathId, body: CancelRequest, caller: OpsAct, shared: Shared
 ) -> CancelledBody:
     """End an activation whose eSIM is not assigned yet. Repeating it changes nothing.
 

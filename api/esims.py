@@ -73,7 +73,7 @@ class EsimBody(BaseModel):
 _SHOWN = EsimBody.model_fields.keys() & Profile.__dataclass_fields__.keys()
 
 
-@router.get("/mine", responses=problems.responses(401, 422, 503))
+@router.get("/mine", responses=problems.responses(401, 403, 422, 503))
 async def list_my_esims(page: AskedPage, caller: User, shared: Shared) -> list[EsimBody]:
     """List the caller's eSIMs, newest first."""
     async with transaction(shared.engine) as connection:
@@ -84,7 +84,7 @@ async def list_my_esims(page: AskedPage, caller: User, shared: Shared) -> list[E
     return [EsimBody.of(profile) for profile in found]
 
 
-@router.get("/{esim_id:id}", responses=problems.responses(401, 404, 422, 503))
+@router.get("/{esim_id:id}", responses=problems.responses(401, 403, 404, 422, 503))
 async def get_esim(esim_id: PathId, caller: User, shared: Shared) -> EsimBody:
     """Show one of the caller's eSIMs."""
     return EsimBody.of(await _own(esim_id, caller, shared))
@@ -95,7 +95,7 @@ async def get_esim(esim_id: PathId, caller: User, shared: Shared) -> EsimBody:
     response_class=Response,
     responses={
         200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}},
-        **problems.responses(401, 404, 409, 422, 503),
+        **problems.responses(401, 403, 404, 409, 422, 503),
     },
 )
 async def get_esim_qr_svg(esim_id: PathId, caller: User, shared: Shared) -> Response:
@@ -108,7 +108,7 @@ async def get_esim_qr_svg(esim_id: PathId, caller: User, shared: Shared) -> Resp
     response_class=Response,
     responses={
         200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
-        **problems.responses(401, 404, 409, 422, 503),
+        **problems.responses(401, 403, 404, 409, 422, 503),
     },
 )
 async def get_esim_qr_png(esim_id: PathId, caller: User, shared: Shared) -> Response:

@@ -75,7 +75,7 @@ class OrderBody(BaseModel):
 
 @router.post(
     "",
-    responses=problems.responses(401, 404, 413, 415, 422, 429, 503),
+    responses=problems.responses(401, 403, 404, 413, 415, 422, 429, 503),
 )
 async def create_order(
     response: Response,
@@ -93,7 +93,7 @@ async def create_order(
     return OrderBody.of(order, profile)
 
 
-@router.get("/mine", responses=problems.responses(401, 422, 503))
+@router.get("/mine", responses=problems.responses(401, 403, 422, 503))
 async def list_my_orders(page: AskedPage, caller: User, shared: Shared) -> list[OrderBody]:
     """List the caller's orders, newest first."""
     async with transaction(shared.engine) as connection:
@@ -105,7 +105,7 @@ async def list_my_orders(page: AskedPage, caller: User, shared: Shared) -> list[
     return [OrderBody.of(order, esims.get(order.id)) for order in found]
 
 
-@router.get("/{order_id:id}", responses=problems.responses(401, 404, 422, 503))
+@router.get("/{order_id:id}", responses=problems.responses(401, 403, 404, 422, 503))
 async def get_order(order_id: PathId, caller: User, shared: Shared) -> OrderBody:
     """Show one of the caller's orders."""
     async with transaction(shared.engine) as connection:

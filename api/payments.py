@@ -63,7 +63,7 @@ class ReportBody(BaseModel):
 
 @router.post(
     "/create",
-    responses=problems.responses(401, 404, 409, 413, 415, 422, 429, 503),
+    responses=problems.responses(401, 403, 404, 409, 413, 415, 422, 429, 503),
 )
 async def create_payment(
     body: PaymentRequest, caller: RateLimitedUser, shared: Shared

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from api.http import problems
-from api.http.auth import Admin
+from api.http.auth import OpsAct, OpsRead
 from api.http.scalars import Instant, ProviderName, Text
 from api.http.strict import RequestBody, StrictRoute
 from api.resources import Shared
@@ -105,15 +105,15 @@ class ResumedBody(BaseModel):
 _SHOWN = set(ProviderBody.model_fields) - {"breaker", "balance"}
 
 
-@router.get("", responses=problems.responses(401, 403, 503))
-async def list_providers(_: Admin, shared: Shared) -> list[ProviderBody]:
+@router.get("", responses=problems.responses(401, 403, 422, 503))
+async def list_providers(_: OpsRead, shared: Shared) -> list[ProviderBody]:
     """List every provider that the worker offers, has a gate, sells a plan or was bought from."""
     return [ProviderBody.of(view) for view in await providers.overview(shared.engine)]
 
 
 @router.post("/{name}/pause", responses=_CONTROL)
 async def pause_provider(
-    name: Name, body: ControlRequest, caller: Admin, shared: Shared
+    name: Name, body: ControlRequest, caller: OpsAct, shared: Shared
 ) -> ProviderBody:
     """Keep a provider from being called, until it is resumed. Repeating it updates who and why.
 
@@ -125,7 +125,7 @@ async def pause_provider(
 
 @router.post("/{name}/resume", responses=_CONTROL)
 async def resume_provider(
-    name: Name, body: ControlRequest, caller: Admin, shared: Shared
+    name: Name, body: ControlRequest, caller: OpsAct, shared: Shared
 ) -> ResumedBody:
     """Let a provider be called again, forget its failures, and wake the orders that wait for it.
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from api.event_stream import EventBody
 from api.http import problems
-from api.http.auth import Admin
+from api.http.auth import CodesRead, OpsAct, OpsRead
 from api.http.ids import PathId
 from api.http.paging import AskedPage
 from api.http.scalars import Instant, ProviderName, Text
@@ -175,7 +175,7 @@ class ReviewDetailBody(ReviewBody):
 @router.get("", responses=problems.responses(401, 403, 404, 422, 503))
 async def list_reviews(
     page: AskedPage,
-    _: Admin,
+    _: OpsRead,
     shared: Shared,
     provider: Annotated[ProviderName | None, Query()] = None,
 ) -> list[ReviewBody]:
@@ -188,7 +188,7 @@ async def list_reviews(
 
 
 @router.get("/{order_id:id}", responses=problems.responses(401, 403, 404, 422, 503))
-async def get_review(order_id: PathId, _: Admin, shared: Shared) -> ReviewDetailBody:
+async def get_review(order_id: PathId, _: OpsRead, shared: Shared) -> ReviewDetailBody:
     """Show the order's purchase in doubt, else the last one that a person decided."""
     return ReviewDetailBody.page(await review_page.page(shared.engine, order_id))
 
@@ -198,7 +198,7 @@ async def get_review(order_id: PathId, _: Admin, shared: Shared) -> ReviewDetail
     responses=problems.responses(401, 403, 404, 409, 413, 415, 422, 503),
 )
 async def resolve_review(
-    order_id: PathId, body: ResolveRequest, caller: Admin, shared: Shared
+    order_id: PathId, body: ResolveRequest, caller: OpsAct, shared: Shared
 ) -> ResolvedBody:
     """Settle a purchase in doubt: it exists, it does not, or nothing more is tried.
 
@@ -221,7 +221,7 @@ async def resolve_review(
     responses=problems.responses(401, 403, 404, 422, 503),
 )
 async def get_quarantined_reply(
-    order_id: PathId, reply_id: PathId, caller: Admin, shared: Shared
+    order_id: PathId, reply_id: PathId, caller: CodesRead, shared: Shared
 ) -> PlainTextResponse:
     """Show a reply as it came, which most likely holds a code. Reading it is recorded."""
     raw = await review_page.show_reply(shared.engine, order_id, reply_id, caller.email)

@@ -17,6 +17,7 @@ from cli import (
     seed,
     status,
     token,
+    users,
 )
 from cli.terminal import confess, explain, log_deeds
 from domain.errors import EsimError
@@ -42,6 +43,7 @@ app.command("pause", epilog=providers.PAUSE_EXAMPLE)(providers.pause)
 app.command("resume", epilog=providers.RESUME_EXAMPLE)(providers.resume)
 app.command("import-stock", epilog=import_stock.EXAMPLE)(import_stock.import_stock)
 app.command("token", epilog=token.EXAMPLE)(token.token)
+app.add_typer(users.users, name="users")
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("seed", epilog=seed.EXAMPLE)(seed.seed)
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypedDict
 
 from sqlalchemy import ColumnElement
 
+from domain.access import Role
 from domain.notice import NoticeKind
 from domain.order import OrderStatus
 from domain.payment import PaymentStatus
@@ -30,6 +31,18 @@ class UserColumns(TypedDict, total=False):
     email: str
     name: str | None
     created_at: Moment
+    blocked_at: Moment
+    blocked_by: str | None
+    blocked_reason: str | None
+
+
+class RoleColumns(TypedDict, total=False):
+    """`user_roles`."""
+
+    user_id: int
+    role: Role
+    granted_by: str
+    granted_at: Moment
 
 
 class OrderColumns(TypedDict, total=False):

@@ -16,6 +16,7 @@ EsimError                         never     park       provisioning_failed no   
 │   ├── InvalidActivationCode     .         .          .                   .          .         422
 │   └── InvalidIccid              .         .          .                   .          .         422
 ├── OrderNotFound                 .         fail       .                   .          .         404
+├── UserNotFound                  .         .          .                   .          .         404
 ├── OrderNotPaid                  .         cancel     .                   .          .         400
 ├── OrderNotYetPaid               .         fail       .                   .          .         .
 ├── ActivationCancelled           .         cancel     .                   .          .         409
@@ -125,6 +126,14 @@ class OrderNotFound(EsimError):
     code = "order-not-found"
     on_failure = OnFailure.FAIL_THE_RUN
     http_status = 404
+
+
+class UserNotFound(EsimError):
+    """Nobody has this e-mail address."""
+
+    code = "user-not-found"
+    http_status = 404
+    next_step = "`esimctl users` lists who has a role; `esimctl token` adds a user."
 
 
 class OrderNotPaid(EsimError):

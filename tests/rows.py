@@ -30,7 +30,7 @@ async def value(engine: AsyncEngine, statement: str, **values: object) -> Any:
 
 
 async def seed_catalogue(engine: AsyncEngine) -> None:
-    """A country, a carrier, plan 123 and a customer with id 1."""
+    """A country, a carrier, plan 123 and a customer with id 1, who is also staff."""
     await run(engine, "INSERT INTO countries (iso2, name) VALUES ('ES', 'Spain')")
     await run(engine, "INSERT INTO carriers (name) VALUES ('Orange')")
     await run(
@@ -41,6 +41,18 @@ async def seed_catalogue(engine: AsyncEngine) -> None:
         id=PLAN_ID,
     )
     await run(engine, "INSERT INTO users (email, name) VALUES ('ana@example.com', 'Ana')")
+    await staff(engine, 1)
+
+
+async def staff(engine: AsyncEngine, user_id: int, *roles: str) -> None:
+    """Give a user roles, if none is named those that allow everything."""
+    for role in roles or ("ENGINEER", "FINANCE"):
+        await run(
+            engine,
+            "INSERT INTO user_roles (user_id, role, granted_by) VALUES (:user_id, :role, 'a test')",
+            user_id=user_id,
+            role=role,
+        )
 
 
 async def paid_order(engine: AsyncEngine, plan_id: int = PLAN_ID, *, status: str = "PAID") -> int:

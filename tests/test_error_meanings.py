@@ -56,6 +56,11 @@ MEANINGS = {
     "invalid-activation-code": Meaning("", http=told(422, "invalid-activation-code")),
     "invalid-iccid": Meaning("", http=told(422, "invalid-iccid")),
     "order-not-found": Meaning("fails", http=told(404, "order-not-found")),
+    "user-not-found": Meaning(
+        "",
+        http=told(404, "user-not-found"),
+        hint="`esimctl users` lists who has a role; `esimctl token` adds a user.",
+    ),
     "order-not-paid": Meaning("ends", http=told(400, "order-not-paid")),
     "order-not-yet-paid": Meaning("fails"),
     "activation-cancelled": Meaning("ends", http=told(409, "activation-cancelled")),

@@ -1,15 +1,16 @@
 """Who is asking: dependencies that a handler names in its signature."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.http.problems import Problem
 from api.http.tokens import unauthorized
 from api.resources import Shared
-from settings import ADMIN_SCOPE
+from domain.access import ADMIN, Scope, granted
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="`esimctl token` makes one.")
 
@@ -20,15 +21,22 @@ class Caller:
 
     user_id: int
     email: str
-    is_admin: bool
+    scopes: frozenset[Scope]
+    token_ends_at: float
+    """Seconds since 1970."""
 
     @property
     def actor(self) -> str:
         """How a customer's deeds appear in the audit trail."""
         return f"customer:{self.user_id}"
 
+    def may(self, scope: Scope) -> bool:
+        """Say whether this request may do more than its user's own business."""
+        return scope in self.scopes
+
 
 async def _authenticated(
+    request: Request,
     shared: Shared,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> Caller:
@@ -38,13 +46,27 @@ async def _authenticated(
     user = await shared.users.find(claims.user_id)
     if user is None:
         raise unauthorized("The token names no user.")
-    return Caller(user.id, user.email, ADMIN_SCOPE in claims.scopes)
+    request.scope["user_id"] = user.id  # for the request's log line
+    if user.blocked_at is not None:
+        raise Problem(403, "user-blocked", "This user is blocked.")
+    scopes = granted(user.roles, claims.scopes)
+    return Caller(user.id, user.email, scopes, claims.ends_at)
 
 
-async def _admin(caller: Annotated[Caller, Depends(_authenticated)]) -> Caller:
-    if not caller.is_admin:
-        raise Problem(403, "insufficient-scope", "This needs a token with the scope `admin`.")
-    return caller
+def _with_scope(scope: Scope) -> Callable[[Caller], Awaitable[Caller]]:
+    """Make the dependency that wants a scope."""
+
+    async def scoped(caller: Annotated[Caller, Depends(_authenticated)]) -> Caller:
+        if not caller.may(scope):
+            raise Problem(
+                403,
+                "insufficient-scope",
+                f"This needs the scope `{scope}`: a role that allows it, and a token that asks"
+                f" for it (or for `{ADMIN}`).",
+            )
+        return caller
+
+    return scoped
 
 
 async def _within_rate(
@@ -60,5 +82,7 @@ User = Annotated[Caller, Depends(_authenticated)]
 RateLimitedUser = Annotated[Caller, Depends(_within_rate)]
 """Anybody with a valid token, within their rate limit: for requests that cost something."""
 
-Admin = Annotated[Caller, Depends(_admin)]
-"""A token with the scope `admin`."""
+OpsRead = Annotated[Caller, Depends(_with_scope(Scope.OPS_READ))]
+OpsAct = Annotated[Caller, Depends(_with_scope(Scope.OPS_ACT))]
+CodesRead = Annotated[Caller, Depends(_with_scope(Scope.CODES_READ))]
+PaymentsWrite = Annotated[Caller, Depends(_with_scope(Scope.PAYMENTS_WRITE))]

@@ -3,7 +3,7 @@
 from db.tables.catalogue import carriers, countries, plan_codes, plans
 from db.tables.events import esim_provisioning_events
 from db.tables.metadata import metadata
-from db.tables.orders import orders, payments, users
+from db.tables.orders import orders, payments, user_roles, users
 from db.tables.purchases import (
     provider_gates,
     provider_intents,
@@ -28,5 +28,6 @@ __all__ = [
     "provider_intents",
     "provider_webhooks",
     "quarantined_replies",
+    "user_roles",
     "users",
 ]

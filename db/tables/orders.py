@@ -10,11 +10,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from db.tables.metadata import created_at, identity, metadata, state
+from domain.access import Role
 from domain.order import OrderStatus
 from domain.payment import PaymentStatus
 
@@ -25,6 +27,19 @@ users = Table(
     Column("email", Text, nullable=False, unique=True),
     Column("name", Text),
     created_at(),
+    Column("blocked_at", DateTime(timezone=True)),
+    Column("blocked_by", Text),
+    Column("blocked_reason", Text),
+)
+
+# Whoever has no row here is a customer.
+user_roles = Table(
+    "user_roles",
+    metadata,
+    Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("role", state(Role, "role"), primary_key=True),
+    Column("granted_by", Text, nullable=False),
+    Column("granted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 orders = Table(

@@ -26,7 +26,7 @@ def app_settings(
     fast = {"rate_limit_per_minute": 100_000, "activation_nudge_cooldown_seconds": 0.001}
     return AppSettings(
         api=ApiSettings.model_validate(fast | api),
-        auth=AuthSettings(jwt_secret=SecretStr(JWT_SECRET)),
+        auth=AuthSettings(jwt_secret=SecretStr(JWT_SECRET), access_cache_seconds=0),
         database=DatabaseSettings(database_url=SecretStr(database_url)),
         temporal=TemporalSettings(
             temporal_address=temporal_address, temporal_task_queue=task_queue

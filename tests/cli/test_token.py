@@ -47,6 +47,39 @@ def test_an_admin_token_has_the_scope_and_the_lifetime_asked_for(esimctl: Esimct
     assert int(str(said["exp"])) - int(str(said["iat"])) == 60
 
 
+async def test_an_admin_token_makes_an_engineer_of_whoever_has_no_role(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """A role that somebody has already stays as it is."""
+    assert esimctl("users", "grant", "bea@example.com", "ops").code == 0
+    for email in ("ops@example.com", "bea@example.com"):
+        assert esimctl("token", "--email", email, "--admin").code == 0
+    roles = await rows(
+        engine, "SELECT email, role FROM users JOIN user_roles ON user_id = users.id ORDER BY email"
+    )
+    assert [tuple(row.values()) for row in roles] == [
+        ("bea@example.com", "OPS"),
+        ("ops@example.com", "ENGINEER"),
+    ]
+
+
+def test_a_token_that_the_api_would_refuse_is_not_made(esimctl: Esimctl) -> None:
+    """A sentence with the variable that says how long a token may be good."""
+    failed = esimctl("token", "--email", "a@example.com", "--lifetime-seconds", 31 * 86400)
+    assert (failed.code, failed.out) == (1, "")
+    assert "JWT_MAX_LIFETIME_SECONDS" in failed.err
+
+
+@pytest.mark.parametrize("variable", ["JWT_SECRET", "JWT_SECRET_PREVIOUS"])
+def test_a_key_that_can_be_guessed_is_refused(esimctl: Esimctl, variable: str) -> None:
+    """The sentence names the variable, says how to make one, and does not quote the key."""
+    weak = "0123456789" * 4
+    failed = esimctl("token", "--email", "a@example.com", **{variable: weak})
+    assert (failed.code, failed.out) == (1, "")
+    assert f"{variable}: The key repeats one piece: make one with `openssl" in failed.err
+    assert weak not in failed.err
+
+
 def test_settings_shape_the_token(esimctl: Esimctl) -> None:
     """Algorithm, issuer, audience and lifetime come from the environment."""
     token = esimctl(

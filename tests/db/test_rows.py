@@ -20,6 +20,7 @@ from domain.errors import StaleWrite
 DB = Path(__file__).parent.parent.parent / "db"
 WRITTEN = {
     columns.UserColumns: tables.users,
+    columns.RoleColumns: tables.user_roles,
     columns.OrderColumns: tables.orders,
     columns.PaymentColumns: tables.payments,
     columns.EventColumns: tables.esim_provisioning_events,

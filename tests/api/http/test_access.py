@@ -1,16 +1,20 @@
 """Who gets in: tokens, scopes, and orders of other people."""
 
-import itertools
 import time
 
 import httpx
 import jwt
+import pytest
+from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api import admin as admin_pages
+from api import providers, reviews
+from domain.access import SCOPES, Role, Scope
 from tests.api.census import census
 from tests.api.server import JWT_SECRET
 from tests.api.tokens import admin, bearer, token
-from tests.rows import paid_order, run, value
+from tests.rows import paid_order, run, staff, value
 
 OTHER = 2
 
@@ -25,6 +29,8 @@ BAD_TOKENS = {
     "expired beyond the leeway": token(exp=int(time.time()) - 61),
     "no expiry": token(exp=None),
     "infinite expiry": token(exp=float("inf")),
+    "a life of a year": token(exp=int(time.time()) + 365 * 86400),
+    "a year of which a minute is left": token(iat=int(time.time()) - 365 * 86400),
     "foreign audience": token(aud="another-api"),
     "no audience": token(aud=None),
     "foreign issuer": token(iss="somebody"),
@@ -117,6 +123,7 @@ async def test_admins_do_not_see_other_peoples_codes(
 ) -> None:
     """The admin scope opens the admin's pages, not the customers' eSIMs."""
     await run(engine, "INSERT INTO users (email) VALUES ('ben@example.com')")
+    await staff(engine, OTHER)
     order_id = await paid_order(engine)
     esim_id = await value(engine, "SELECT id FROM esim_profiles")
     anybody.headers.update(admin(OTHER))
@@ -133,6 +140,7 @@ async def test_no_ops_view_has_a_confirmation_code(
 ) -> None:
     """Neither an activation, nor a list or timeline of them, for admins or for the owner."""
     await run(engine, "INSERT INTO users (email) VALUES ('ben@example.com')")
+    await staff(engine, OTHER)
     order_id = await paid_order(engine)
     await run(engine, "UPDATE esim_profiles SET confirmation_code = 'CANARY-4711'")
     for headers in (bearer(1), admin(OTHER)):
@@ -147,16 +155,90 @@ async def test_no_ops_view_has_a_confirmation_code(
         assert "confirmation_code" not in answer.text
 
 
-async def test_admin_pages_want_the_admin_scope(anybody: httpx.AsyncClient) -> None:
-    """403 for a valid token without exactly that scope."""
-    scopes: list[object] = [None, "", "administrator", ["admin"], "Admin"]
-    requests = (
+OPERATIONS = {
+    Scope.OPS_READ: [
         ("GET", "/api/admin/activations"),
         ("GET", "/api/admin/activations/1"),
+        ("GET", "/api/admin/reviews"),
+        ("GET", "/api/admin/reviews/1"),
+        ("GET", "/api/admin/providers"),
+    ],
+    Scope.OPS_ACT: [
         ("POST", "/api/admin/activations/1/retry"),
         ("POST", "/api/admin/activations/1/cancel"),
-    )
-    for scope, (method, path) in itertools.product(scopes, requests):
-        anybody.headers.update(bearer(1, scope=scope))
-        answer = await anybody.request(method, path, json={"reason": "because"})
-        assert (answer.status_code, answer.json()["code"]) == (403, "insufficient-scope")
+        ("POST", "/api/admin/reviews/1/resolve"),
+        ("POST", "/api/admin/providers/AIRALO/pause"),
+        ("POST", "/api/admin/providers/AIRALO/resume"),
+    ],
+    Scope.CODES_READ: [("GET", "/api/admin/reviews/1/replies/1")],
+}
+
+
+def test_every_operation_of_staff_is_listed_here() -> None:
+    """So that none is forgotten below."""
+    staffed = {
+        f"{method} {route.path}"
+        for module in (admin_pages, reviews, providers)
+        for route in module.router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }
+    assert len(staffed) == sum(map(len, OPERATIONS.values()))
+
+
+@pytest.mark.parametrize("scope", OPERATIONS)
+async def test_an_operation_wants_its_own_scope(anybody: httpx.AsyncClient, scope: Scope) -> None:
+    """403 with a sentence for a token without it; `admin` stands for all that the roles allow."""
+    others = " ".join(set(Scope) - {scope})
+    for method, path in OPERATIONS[scope]:
+        for asked in (None, "", "administrator", "Admin", others):
+            answer = await _ask(anybody, method, path, bearer(1, scope=asked))
+            assert (path, answer.status_code) == (path, 403)
+            assert answer.json()["code"] == "insufficient-scope"
+            assert f"`{scope}`" in answer.json()["detail"]
+        for asked in (scope, "admin"):
+            answer = await _ask(anybody, method, path, bearer(1, scope=asked))
+            assert answer.status_code not in {401, 403}, path
+
+
+async def _ask(
+    client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]
+) -> httpx.Response:
+    body = {"reason": "because"} if method == "POST" else None
+    return await client.request(method, path, json=body, headers=headers)
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_a_role_allows_what_the_table_says(
+    anybody: httpx.AsyncClient, engine: AsyncEngine, role: Role
+) -> None:
+    """A token may ask for more: who is who stands in the database alone."""
+    await run(engine, "INSERT INTO users (email) VALUES ('ben@example.com')")
+    await staff(engine, OTHER, role.name)
+    for scope, operations in OPERATIONS.items():
+        method, path = operations[0]
+        answer = await _ask(anybody, method, path, admin(OTHER))
+        assert (answer.status_code == 403) is (scope not in SCOPES[role]), (role, scope)
+
+
+@pytest.mark.parametrize("scope", [["admin"], {"ops": True}, 7, True])
+async def test_a_scope_of_another_shape_is_refused_with_a_sentence(
+    anybody: httpx.AsyncClient, scope: object
+) -> None:
+    """Not read as "no scope", which would leave somebody puzzled by a 403."""
+    answer = await anybody.get("/api/admin/activations", headers=bearer(1, scope=scope))
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    assert "`scope`" in answer.json()["detail"]
+
+
+async def test_a_blocked_user_is_let_in_nowhere(
+    anybody: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """403 for the same token that was good before, and good again once they are unblocked."""
+    for path in ("/api/esims/mine", "/api/admin/activations"):
+        assert (await anybody.get(path, headers=admin(1))).status_code == 200
+        await run(engine, "UPDATE users SET blocked_at = now()")
+        answer = await anybody.get(path, headers=admin(1))
+        assert (answer.status_code, answer.json()["code"]) == (403, "user-blocked")
+        await run(engine, "UPDATE users SET blocked_at = NULL")
+        assert (await anybody.get(path, headers=admin(1))).status_code == 200

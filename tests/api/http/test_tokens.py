@@ -2,6 +2,7 @@
 
 import time
 
+import jwt
 import pytest
 from pydantic import SecretStr
 
@@ -45,3 +46,41 @@ def test_a_token_that_resembles_one_read_before_is_checked(tokens: BearerTokens)
         with pytest.raises(Problem, match="not valid"):
             tokens.read(forged)
     assert tokens.read(other).user_id == 2
+
+
+def test_both_keys_are_taken_while_one_replaces_the_other() -> None:
+    """A token of the key before is good until that key is taken away; of a third one never."""
+    others = {name: f"{name}-{JWT_SECRET}" for name in ("new", "third")}
+    rotating = _tokens(jwt_secret=others["new"], jwt_secret_previous=JWT_SECRET)
+    assert rotating.read(token(1)).user_id == 1
+    assert rotating.read(_signed(others["new"])).user_id == 1
+    with pytest.raises(Problem, match="not valid"):
+        rotating.read(_signed(others["third"]))
+    with pytest.raises(Problem, match="expired"):
+        rotating.read(token(exp=int(time.time()) - 9))
+    with pytest.raises(Problem, match="not valid"):
+        _tokens(jwt_secret=others["new"]).read(token(1))
+
+
+def test_the_longest_life_counts_from_the_beginning_or_from_now() -> None:
+    """However the token dates itself: before, in the future, or not at all."""
+    now, hour = int(time.time()), 3600
+    strict = _tokens(jwt_secret=JWT_SECRET, jwt_max_lifetime_seconds=hour)
+    for life in (token(exp=now + hour), token(exp=now + hour, iat=None)):
+        assert strict.read(life).user_id == 1
+    for claims in (
+        {"exp": now + hour + 60},
+        {"exp": now + hour + 60, "iat": None},
+        {"exp": now + 60, "iat": now - hour},
+    ):
+        with pytest.raises(Problem, match="3600 seconds are the most"):
+            strict.read(token(**claims))
+
+
+def _signed(secret: str) -> str:
+    claims = jwt.decode(token(1), options={"verify_signature": False})
+    return jwt.encode(claims, secret, algorithm="HS256")
+
+
+def _tokens(**settings: object) -> BearerTokens:
+    return BearerTokens(AuthSettings.model_validate(settings | {"jwt_leeway_seconds": 0}))
