@@ -17,6 +17,7 @@ from cli.status import OrderArgument, plain, show_timeline
 from cli.terminal import console, note, say
 from db.review_views import Review
 from db.rows import LARGEST_ID
+from domain.printable import visible
 from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState, Resolution
 from operations import review_page
@@ -99,7 +100,7 @@ async def _reply(order_id: int, reply_id: int, actor: str) -> str:
 def _write_raw(raw: str) -> None:
     """Write a reply as it came; on a terminal nothing of it may move the cursor."""
     if sys.stdout.isatty():
-        raw = "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in raw)
+        raw = visible(raw)
     sys.stdout.write(raw if raw.endswith("\n") else f"{raw}\n")
 
 

@@ -8,12 +8,15 @@ import logging
 import os
 import sys
 import traceback
+from typing import Any
 
 import structlog
 from rich.console import Console
+from rich.text import Text
 from structlog.typing import EventDict
 
 from domain.errors import EsimError
+from domain.printable import visible
 
 # Piped into a file or a pager a table keeps its columns: rich's own guess there is 80.
 _PIPED_WIDTH = 160
@@ -24,11 +27,19 @@ def this_program() -> str:
     return os.environ.get("ESIMCTL", "esimctl")
 
 
+class _Terminal(Console):
+    """A console on which foreign text can do nothing but be read."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Rich leaves escape sequences in what it prints."""
+        return super().render_str(visible(text), **options)
+
+
 def console(*, stderr: bool = False) -> Console:
     """Open a console on the stream as it is now."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH
-    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+    return _Terminal(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
 
 
 def say(text: str = "", style: str | None = None) -> None:

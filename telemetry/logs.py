@@ -15,6 +15,7 @@ from types import TracebackType
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from domain.printable import visible
 from domain.redaction import without_codes
 from settings import LogSettings
 
@@ -54,7 +55,7 @@ def configure_logging(settings: LogSettings) -> None:
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _renderer(settings.log_format),
+                *_renderers(settings.log_format),
             ],
         )
     )
@@ -73,6 +74,17 @@ def show_exception_without_values(
     return event
 
 
+def show_control_characters(
+    logger: WrappedLogger,  # noqa: ARG001 - structlog's signature
+    method: str,  # noqa: ARG001
+    event: EventDict,
+) -> EventDict:
+    """Make visible what would steer a terminal; JSON escapes it anyway."""
+    return {
+        name: visible(value) if isinstance(value, str) else value for name, value in event.items()
+    }
+
+
 def _install(handler: logging.Handler, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
@@ -84,10 +96,10 @@ def _install(handler: logging.Handler, level: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _renderer(log_format: str) -> Processor:
+def _renderers(log_format: str) -> tuple[Processor, ...]:
     if log_format == "json":
-        return structlog.processors.JSONRenderer()
-    return structlog.dev.ConsoleRenderer()
+        return (structlog.processors.JSONRenderer(),)
+    return show_control_characters, structlog.dev.ConsoleRenderer()
 
 
 def _exception(exc_info: object) -> BaseException | None:

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Collection
 
+from domain.printable import visible
+
 _SHOWN_CHARACTERS = 64
 
 
@@ -16,5 +18,5 @@ def unknown_name(name: str, known: Collection[str]) -> str:
 
 def shown(name: str) -> str:
     """A name that a stranger has chosen, short and harmless enough to repeat."""
-    plain = "".join(sign if sign.isprintable() else "\ufffd" for sign in name[:_SHOWN_CHARACTERS])
+    plain = visible(name[:_SHOWN_CHARACTERS])
     return plain if len(name) <= _SHOWN_CHARACTERS else f"{plain}..."

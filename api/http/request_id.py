@@ -76,8 +76,14 @@ def _request_id(headers: Headers) -> str:
 
 
 def _facts(scope: MutableMapping[str, Any]) -> dict[str, object]:
-    facts = {"method": scope["method"], "path": scope["path"]}
-    return facts | ({"problem": scope["problem_code"]} if "problem_code" in scope else {})
+    facts = {"method": scope["method"], "path": scope["path"], "peer": _peer(scope)}
+    noted = {"problem": "problem_code", "user": "user_id"}
+    return facts | {name: scope[key] for name, key in noted.items() if key in scope}
+
+
+def _peer(scope: MutableMapping[str, Any]) -> str | None:
+    """Whoever is at the other end: the client, or the proxy before us."""
+    return scope["client"][0] if scope.get("client") else None
 
 
 def _since(began: float) -> float:

@@ -57,7 +57,7 @@ async def test_a_list_may_be_given_several_times(ops: httpx.AsyncClient) -> None
     ("body", "field", "message"),
     [
         ({"reason": "x", "provder": "AIRALO"}, "body.provder", "did you mean `provider`?"),
-        ({"reason": "x", "\x1b[2J": 1}, "body.\ufffd[2J", "known: provider, reason"),
+        ({"reason": "x", "\x1b[2J": 1}, "body.\\x1b[2J", "known: provider, reason"),
     ],
 )
 async def test_a_misspelt_field_is_refused(

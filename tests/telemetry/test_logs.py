@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
@@ -54,6 +55,18 @@ def test_levels_are_kept_and_chatter_is_not(capsys: pytest.CaptureFixture[str]) 
     logging.getLogger("uvicorn.access").info("GET /")
     logging.getLogger("httpx").info("HTTP Request")
     assert _lines(capsys) == []
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_line_steers_a_terminal(
+    capsys: pytest.CaptureFixture[str], log_format: Literal["json", "console"]
+) -> None:
+    """A stranger's path may hold escape sequences; what is printed holds them as text."""
+    configure_logging(LogSettings(log_format=log_format))
+    structlog.get_logger("ours").info("request", path="/\x1b[2J\x9b31m\r\u202e")
+    said = capsys.readouterr().out
+    assert [each for each in ("\x1b[2J", "\x9b", "\r", "\u202e") if each in said] == []
+    assert "[2J" in said
 
 
 def test_people_can_read_it_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+import structlog
 
 from api.app import AppSettings, build_app
 from tests.api.server import serving
@@ -45,3 +46,20 @@ async def test_a_crash_is_a_problem_that_tells_nothing(settings: AppSettings) ->
     assert (answer.status_code, answer.json()["code"]) == (500, "internal-error")
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
     assert "CANARY" not in answer.text
+
+
+async def test_the_log_says_who_asked_from_where_and_what_came_of_it(
+    customer: httpx.AsyncClient,
+) -> None:
+    """User, peer and status on one line; without a valid token no user."""
+    with structlog.testing.capture_logs() as lines:
+        await customer.get("/api/esims/mine")
+        await customer.get("/api/esims/mine", headers={"Authorization": "Bearer x"})
+    mine, refused = (line for line in lines if line["event"] == "request")
+    assert (mine["user"], mine["peer"], mine["status"]) == (1, "127.0.0.1", 200)
+    assert "user" not in refused
+    assert (refused["peer"], refused["status"], refused["problem"]) == (
+        "127.0.0.1",
+        401,
+        "unauthorized",
+    )
