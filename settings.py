@@ -10,14 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
-from pydantic import Field, SecretStr, ValidationError, create_model
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import Misconfigured
+from domain.strength import weakness
 
 if TYPE_CHECKING:
     from providers import ProviderConfig
 
+_ORIGIN = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
+ORIGINS = rf"^(\*|({_ORIGIN}(\s*,\s*{_ORIGIN})*)?)$"
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -71,21 +74,40 @@ class ApiSettings(_Section):
     activation_admission_limit: int = Field(default=1000, ge=1)
     rate_limit_per_minute: int = Field(default=6000, ge=1)
     payment_provider: Literal["MOCK"] = "MOCK"
+    # Web pages that may call the API from a browser: origins, separated by commas; * for any.
+    cors_origins: str = Field(default="", pattern=ORIGINS)
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """The origins one by one."""
+        return [each.strip() for each in self.cors_origins.split(",") if each.strip()]
 
 
-ADMIN_SCOPE = "admin"
-"""The scope of a token that may do what ops do."""
+def _strong(key: SecretStr) -> SecretStr:
+    fault = weakness(key.get_secret_value())
+    if fault is not None:
+        raise ValueError(f"The key {fault}: make one with `openssl rand -base64 48`.")
+    return key
+
+
+SigningKey = Annotated[SecretStr, Field(min_length=32), AfterValidator(_strong)]
 
 
 class AuthSettings(_Section):
     """How bearer tokens are checked (and, by `esimctl token`, made)."""
 
-    jwt_secret: SecretStr = Field(min_length=32)
+    jwt_secret: SigningKey
+    # While the key is changed: tokens that it signed are still taken, and none is made.
+    jwt_secret_previous: SigningKey | None = None
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     jwt_issuer: str = "esim-activation"
     jwt_audience: str = "esim-api"
     jwt_leeway_seconds: float = Field(default=30, ge=0, le=60)
     jwt_lifetime_seconds: Seconds = 24 * 3600
+    # The API refuses what is good for longer, whoever signed it.
+    jwt_max_lifetime_seconds: Seconds = 30 * 24 * 3600
+    # A role, or a block, counts everywhere after this time.
+    access_cache_seconds: float = Field(default=10, ge=0, le=60)
 
 
 class ProviderSettings(_Section):

@@ -23,7 +23,7 @@ from api import (
     providers,
     reviews,
 )
-from api.http import document, problems
+from api.http import cors, document, problems
 from api.http.bodies import JsonBodyMiddleware
 from api.http.limits import Admission, RateLimit
 from api.http.request_id import RequestIdMiddleware
@@ -125,6 +125,7 @@ def build_app(settings: AppSettings, readers: Mapping[str, NoticeReader] | None 
         any_type_under=f"{notices.router.prefix}/",
     )
     app.add_middleware(RequestIdMiddleware)
+    cors.install(app, settings.api.allowed_origins)  # outermost: crashes are answers too
     return app
 
 
@@ -149,7 +150,7 @@ async def _resources(
                     activations=Activations(client, settings.temporal.temporal_task_queue),
                     notifications=notifications,
                     tokens=BearerTokens(settings.auth),
-                    users=KnownUsers(reads),
+                    users=KnownUsers(reads, settings.auth.access_cache_seconds),
                     rate_limit=RateLimit(settings.api.rate_limit_per_minute),
                     admission=Admission(settings.api.activation_admission_limit),
                     notice_readers=readers,

@@ -180,3 +180,32 @@ def test_dotenv_is_read_and_the_environment_wins(
     monkeypatch.setenv("LOG_LEVEL", "ERROR")
     logs = load(LogSettings)
     assert (logs.log_level, logs.log_format) == ("ERROR", "console")
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed"),
+    [
+        ("", []),
+        ("*", ["*"]),
+        (
+            "https://a.example, http://localhost:5173",
+            ["https://a.example", "http://localhost:5173"],
+        ),
+    ],
+)
+def test_origins_are_read_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, given: str, allowed: list[str]
+) -> None:
+    """Commas between them, blanks around them."""
+    set_all(monkeypatch, {"CORS_ORIGINS": given})
+    assert load(ApiSettings).allowed_origins == allowed
+
+
+@pytest.mark.parametrize("given", ["shop.example.com", "https://a.example/", "https://*.example"])
+def test_what_no_browser_sends_as_its_origin_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """It would allow nobody, and nobody would know why."""
+    set_all(monkeypatch, {"CORS_ORIGINS": given})
+    with pytest.raises(Misconfigured, match="CORS_ORIGINS"):
+        load(ApiSettings)
