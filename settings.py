@@ -86,7 +86,7 @@ class ApiSettings(_Section):
 def _strong(key: SecretStr) -> SecretStr:
     fault = weakness(key.get_secret_value())
     if fault is not None:
-        raise ValueError(f"The key {fault}: make one with `openssl rand -base64 48`.")
+        raise ValueError(f"The key {fault}: make one with `openssl rand -base64 48`")
     return key
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.activations import ActivationBody, sentence
 from api.esims import EsimBody
 from api.http import preferences, problems
 from api.http.auth import Caller, RateLimitedUser
+from api.http.headers import headers
 from api.http.ids import Id
 from api.http.problems import Problem
 from api.http.strict import RequestBody, StrictRoute
@@ -34,6 +35,7 @@ from workflows.messages import Intervention
 router = APIRouter(route_class=StrictRoute, tags=["eSIMs"])
 
 _POLL_AFTER_SECONDS = "2"
+_PREFER = "`wait=N`: answer after N seconds at the latest. `respond-async`: at once."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,15 @@ class ActivateRequest(RequestBody):
     "/api/esims/activate",
     response_model=EsimBody,
     responses={
-        202: {"model": ActivationBody, "description": "Still running; see Location."},
+        200: {
+            "description": "The eSIM is ready; `kind` is `esim`.",
+            "headers": headers("Idempotent-Replayed", "Preference-Applied"),
+        },
+        202: {
+            "model": ActivationBody,
+            "description": "Still running: read on at `Location`; `kind` is `activation`.",
+            "headers": headers("Location", "Retry-After", "Preference-Applied"),
+        },
         **problems.responses(400, 401, 403, 404, 409, 413, 415, 422, 429, 502, 503),
     },
 )
@@ -63,13 +73,14 @@ async def activate_esim(
     body: ActivateRequest,
     caller: RateLimitedUser,
     shared: Shared,
-    prefer: Annotated[list[str] | None, Header()] = None,
+    request: Request,
+    prefer: Annotated[str, Header(description=_PREFER)] = "",  # noqa: ARG001 - may repeat
 ) -> Response:
     """Turn a paid order into an eSIM. Safe to repeat: every answer names the same eSIM.
 
     `Prefer: wait=N` waits up to N seconds (25 at most), `Prefer: respond-async` not at all.
     """
-    preference = preferences.parse(prefer or ())
+    preference = preferences.parse(request.headers.getlist("prefer"))
     wait_seconds = preference.wait_or(shared.settings.activation_wait_seconds)
     response = await _activate(_Activation(shared, caller, body.order_id), wait_seconds)
     if preference.applied:

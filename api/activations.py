@@ -1,6 +1,6 @@
 """Where an activation stands, from Postgres alone, for its owner and for ops. Holds no code."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import StreamingResponse
@@ -11,7 +11,7 @@ from api.event_stream import EventBody
 from api.http import problems
 from api.http.auth import User
 from api.http.ids import PathId
-from api.http.paging import AskedPage
+from api.http.paging import PAGED, AskedPage
 from api.http.scalars import Instant
 from api.http.strict import StrictRoute
 from api.http.waiting import read_profile
@@ -20,6 +20,7 @@ from db import events
 from db.engine import transaction
 from db.profiles import Profile
 from domain.access import Scope
+from domain.error_codes import ErrorCode
 from domain.errors import OrderNotFound
 from domain.profile import ProfileStatus
 
@@ -62,7 +63,7 @@ def sentence(status: ProfileStatus) -> str:
 class FailureBody(BaseModel):
     """Why the last round of attempts gave no eSIM."""
 
-    code: str = Field(description="For programs.")
+    code: ErrorCode = Field(description="For programs.")
     detail: str = Field(description="For the customer.")
     reason: str | None = Field(description="For ops alone: null for everybody else.")
 
@@ -72,7 +73,7 @@ class FailureBody(BaseModel):
         if profile.failure_code is None:
             return None
         return cls(
-            code=profile.failure_code,
+            code=ErrorCode.named(profile.failure_code),
             detail=sentence(profile.status),
             reason=profile.failure_reason if for_ops else None,
         )
@@ -90,6 +91,7 @@ class LinksBody(BaseModel):
 class ActivationBody(BaseModel):
     """Where an activation stands. Holds no code."""
 
+    kind: Literal["activation"] = "activation"
     id: int = Field(description="The eSIM's id.")
     order_id: int
     plan_id: int
@@ -142,7 +144,7 @@ async def get_activation(profile: Visible, caller: User) -> ActivationBody:
 
 @router.get(
     "/timeline",
-    responses=problems.responses(401, 403, 404, 422, 503),
+    responses=PAGED | problems.responses(401, 403, 404, 422, 503),
 )
 async def get_activation_timeline(
     page: AskedPage, profile: Visible, caller: User, shared: Shared
@@ -168,7 +170,7 @@ async def stream_activation_events(
     profile: Visible,
     caller: User,
     shared: Shared,
-    last_event_id: Annotated[str | None, Header()] = None,
+    last_event_id: Annotated[str, Header()] = "",
 ) -> StreamingResponse:
     """Send the timeline as it happens (server-sent events), until the activation has ended.
 

@@ -9,7 +9,7 @@ from api.activations import ActivationBody
 from api.http import problems
 from api.http.auth import OpsAct, OpsRead
 from api.http.ids import PathId
-from api.http.paging import AskedPage
+from api.http.paging import PAGED, AskedPage
 from api.http.scalars import ProviderName, Text
 from api.http.strict import RequestBody, StrictRoute
 from api.resources import Resources, Shared
@@ -68,7 +68,7 @@ class CancelledBody(ActivationBody):
     )
 
 
-@router.get("", responses=problems.responses(401, 403, 422, 503))
+@router.get("", responses=PAGED | problems.responses(401, 403, 422, 503))
 async def list_activations(
     page: AskedPage,
     _: OpsRead,

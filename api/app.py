@@ -21,6 +21,7 @@ from api import (
     orders,
     payments,
     providers,
+    reference,
     reviews,
 )
 from api.http import cors, document, problems
@@ -61,6 +62,7 @@ _ROUTERS = (
     payments,
     notices,
     health,
+    reference,
 )
 
 

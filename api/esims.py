@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from api.http import problems
 from api.http.auth import User
 from api.http.ids import PathId
-from api.http.paging import AskedPage
+from api.http.paging import PAGED, AskedPage
 from api.http.problems import Problem
 from api.http.scalars import Instant
 from api.http.strict import StrictRoute
@@ -36,6 +36,7 @@ _APPLE_INSTALL = "https://esimsetup.apple.com/esim_qrcode_provisioning?carddata=
 class EsimBody(BaseModel):
     """An eSIM as its owner sees it. The codes are null until it is ready."""
 
+    kind: Literal["esim"] = "esim"
     id: int
     order_id: int
     activation_code: str | None
@@ -73,7 +74,7 @@ class EsimBody(BaseModel):
 _SHOWN = EsimBody.model_fields.keys() & Profile.__dataclass_fields__.keys()
 
 
-@router.get("/mine", responses=problems.responses(401, 403, 422, 503))
+@router.get("/mine", responses=PAGED | problems.responses(401, 403, 422, 503))
 async def list_my_esims(page: AskedPage, caller: User, shared: Shared) -> list[EsimBody]:
     """List the caller's eSIMs, newest first."""
     async with transaction(shared.engine) as connection:

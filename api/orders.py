@@ -1,16 +1,18 @@
 """Placing orders and reading one's own."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.esims import EsimBody
 from api.http import problems
 from api.http.auth import RateLimitedUser, User
+from api.http.headers import headers
 from api.http.ids import Id, PathId
-from api.http.paging import AskedPage
+from api.http.paging import PAGED, AskedPage
 from api.http.problems import Problem
 from api.http.scalars import Currency, Instant
 from api.http.strict import RequestBody, StrictRoute
@@ -52,7 +54,9 @@ class OrderBody(BaseModel):
     status: OrderStatus
     currency: str
     amount_minor_units: int
-    amount_major: float
+    amount_major: str = Field(
+        description="The amount in the currency's main unit.", examples=["24.00"]
+    )
     created_at: Instant
     plan_snapshot: dict[str, Any]
     esim_profile: EsimBody | None
@@ -66,16 +70,25 @@ class OrderBody(BaseModel):
             status=order.status,
             currency=order.currency,
             amount_minor_units=order.amount_minor_units,
-            amount_major=order.amount_minor_units / 10 ** _DECIMALS.get(order.currency, 2),
+            amount_major=amount_major(order.amount_minor_units, order.currency),
             created_at=order.created_at,
             plan_snapshot=dict(order.plan_snapshot),
             esim_profile=EsimBody.of(profile) if profile else None,
         )
 
 
+def amount_major(minor_units: int, currency: str) -> str:
+    """Write an amount in the currency's main unit, with all of its decimals: `24.00`."""
+    decimals = _DECIMALS.get(currency, 2)
+    return f"{Decimal(minor_units).scaleb(-decimals):.{decimals}f}"
+
+
 @router.post(
     "",
-    responses=problems.responses(401, 403, 404, 413, 415, 422, 429, 503),
+    responses={
+        200: {"headers": headers("Idempotent-Replayed")},
+        **problems.responses(401, 403, 404, 413, 415, 422, 429, 503),
+    },
 )
 async def create_order(
     response: Response,
@@ -93,7 +106,7 @@ async def create_order(
     return OrderBody.of(order, profile)
 
 
-@router.get("/mine", responses=problems.responses(401, 403, 422, 503))
+@router.get("/mine", responses=PAGED | problems.responses(401, 403, 422, 503))
 async def list_my_orders(page: AskedPage, caller: User, shared: Shared) -> list[OrderBody]:
     """List the caller's orders, newest first."""
     async with transaction(shared.engine) as connection:

@@ -10,7 +10,7 @@ from api.event_stream import EventBody
 from api.http import problems
 from api.http.auth import CodesRead, OpsAct, OpsRead
 from api.http.ids import PathId
-from api.http.paging import AskedPage
+from api.http.paging import PAGED, AskedPage
 from api.http.scalars import Instant, ProviderName, Text
 from api.http.strict import RequestBody, StrictRoute
 from api.resources import Shared
@@ -172,7 +172,7 @@ class ReviewDetailBody(ReviewBody):
         )
 
 
-@router.get("", responses=problems.responses(401, 403, 404, 422, 503))
+@router.get("", responses=PAGED | problems.responses(401, 403, 404, 422, 503))
 async def list_reviews(
     page: AskedPage,
     _: OpsRead,

@@ -59,7 +59,7 @@ def _order(client: httpx.Client, plan: int) -> int:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     order = _post(client, "/api/orders", {"plan_id": plan, "currency": "USD"}, headers).json()
     name = order["plan_snapshot"]["name"]
-    say(f"2. Order {order['id']}: {name}, {order['amount_major']:.2f} {order['currency']}")
+    say(f"2. Order {order['id']}: {name}, {order['amount_major']} {order['currency']}")
     return int(order["id"])
 
 

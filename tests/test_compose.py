@@ -144,7 +144,7 @@ def test_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.chdir(tmp_path)
     for name in variable_names() & set(os.environ):
         monkeypatch.delenv(name)
-    monkeypatch.setenv("JWT_SECRET", "x" * 32)
+    monkeypatch.setenv("JWT_SECRET", "a-secret-of-at-least-32-characters")
     plain = [load(section) for section in SECTIONS]
     defaults = _adapter_defaults()
     shown = {

@@ -3,21 +3,14 @@
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from api.http.headers import HEADERS
+
 _SENT = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
     "Last-Event-ID",
     "Prefer",
-    "X-Request-Id",
-)
-_SHOWN = (
-    "Idempotent-Replayed",
-    "Link",
-    "Location",
-    "Preference-Applied",
-    "Retry-After",
-    "WWW-Authenticate",
     "X-Request-Id",
 )
 
@@ -34,6 +27,6 @@ def install(app: FastAPI, origins: list[str]) -> None:
             allow_origins=origins,
             allow_methods=["GET", "POST"],
             allow_headers=_SENT,
-            expose_headers=_SHOWN,
+            expose_headers=list(HEADERS),
             max_age=3600,
         )

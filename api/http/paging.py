@@ -1,13 +1,17 @@
 """Lists in pages: plain arrays, with the next page named by a `Link` header (RFC 8288)."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
 
+from api.http.headers import headers
 from db.rows import LARGEST_ID
 
 _MAXIMUM_PAGE = 200
+
+PAGED: dict[int | str, dict[str, Any]] = {200: {"headers": headers("Link")}}
+"""Declares, for OpenAPI, the header that names the next page."""
 
 
 @dataclass(frozen=True, slots=True)

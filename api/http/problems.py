@@ -7,7 +7,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,12 +15,22 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from api.http.headers import headers_of
 from api.http.names import shown, unknown_name
 from domain import errors
+from domain.error_codes import ErrorCode
+from domain.profile import ProfileStatus
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5.0
 _TOLD_FAULTS = 20
+
+
+class Fault(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str = Field(examples=["body.order_id"])
+    message: str
 
 
 class ProblemBody(BaseModel):
@@ -28,13 +38,19 @@ class ProblemBody(BaseModel):
 
     model_config = ConfigDict(title="Problem", extra="allow")
 
-    type: str = Field(examples=["urn:esim:problem:order-not-found"])
+    type: str = Field(
+        description="Where the code is explained, from the root of this API.",
+        examples=["/docs/errors#order-not-found"],
+    )
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
     detail: str = Field(description="For people.", examples=["Order not found"])
-    code: str = Field(description="For programs.", examples=["order-not-found"])
+    code: ErrorCode = Field(description="For programs.", examples=["order-not-found"])
     retryable: bool = Field(description="The same request can succeed later by itself.")
     request_id: str | None = Field(description="Quote it when you ask for support.")
+    errors: list[Fault] = Field([], description="What is wrong with which field, of a 422.")
+    esim_status: ProfileStatus | None = Field(None, description="Of a 502: where it stands.")
+    activation: str | None = Field(None, description="Of a 502: where to read on.")
 
 
 class Problem(Exception):
@@ -52,20 +68,13 @@ class Problem(Exception):
     ) -> None:
         super().__init__(detail)
         self.status = status
-        self.code = code
+        self.code = ErrorCode.named(code)
         self.detail = detail
         self.retryable = retry_after_seconds is not None
         self.headers = dict(headers or {})
         self.extra = extra
         if retry_after_seconds is not None:
             self.headers["Retry-After"] = str(math.ceil(retry_after_seconds))
-
-
-class Fault(NamedTuple):
-    """What is wrong with one field of a request."""
-
-    field: str
-    message: str
 
 
 def invalid_request(faults: Sequence[Fault]) -> Problem:
@@ -76,7 +85,7 @@ def invalid_request(faults: Sequence[Fault]) -> Problem:
         422,
         "invalid-request",
         summary or "The request is invalid.",
-        errors=[fault._asdict() for fault in told],
+        errors=[fault.model_dump() for fault in told],
     )
 
 
@@ -98,7 +107,7 @@ def render(problem: Problem, request: Request) -> JSONResponse:
     """Answer with a problem; its code goes into the request's log line too."""
     request.scope["problem_code"] = problem.code
     body = {
-        "type": f"urn:esim:problem:{problem.code}",
+        "type": f"/docs/errors#{problem.code}",
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,
@@ -125,6 +134,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": schema}},
+            "headers": headers_of(status),
         }
         for status in statuses
     }
@@ -144,8 +154,8 @@ async def _on_bad_request(request: Request, error: Exception) -> JSONResponse:
 def _fault(fault: Mapping[str, Any], known: Collection[str]) -> Fault:
     field = ".".join(shown(str(part)) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        return Fault(field, unknown_name(str(fault["loc"][-1]), known))
-    return Fault(field, fault["msg"])
+        return Fault(field=field, message=unknown_name(str(fault["loc"][-1]), known))
+    return Fault(field=field, message=fault["msg"])
 
 
 def _fields(request: Request) -> Collection[str]:

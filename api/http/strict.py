@@ -43,12 +43,12 @@ def refuse_unknown_parameters(given: QueryParams, declared: dict[str, bool]) -> 
         declared: whether each parameter may be given several times.
     """
     faults = [
-        Fault(f"query.{shown(name)}", unknown_name(name, declared))
+        Fault(field=f"query.{shown(name)}", message=unknown_name(name, declared))
         for name in given
         if name not in declared
     ]
     faults += [
-        Fault(f"query.{name}", "is given more than once")
+        Fault(field=f"query.{name}", message="is given more than once")
         for name, is_list in declared.items()
         if not is_list and len(given.getlist(name)) > 1
     ]

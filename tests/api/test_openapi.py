@@ -1,6 +1,7 @@
 """The OpenAPI document, and the API against its own document."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.app import AppSettings, build_app
+from domain.error_codes import ErrorCode
 from local.temporal import TemporalServer
 from tests.api.server import app_settings
 from tests.api.tokens import admin
@@ -59,8 +61,63 @@ async def test_operations_and_problems_are_described(anybody: httpx.AsyncClient)
     assert "phone asks for" in esim["confirmation_code"]["description"]
     activation = document["paths"]["/api/esims/activate"]["post"]["responses"]
     assert set(activation) == {
-        *("200", "202", "400", "401", "404", "409", "413", "415", "422", "429", "502", "503")
+        *("200", "202", "400", "401", "403", "404"),
+        *("409", "413", "415", "422", "429", "502", "503"),
     }
+
+
+def test_generators_find_what_they_need(document: dict[str, Any]) -> None:
+    """Plain headers, one enum of codes, bodies that say what they are, declared headers."""
+    schemas = document["components"]["schemas"]
+    assert schemas["ErrorCode"]["enum"] == list(ErrorCode)
+    for holder in ("Problem", "FailureBody"):
+        assert schemas[holder]["properties"]["code"]["$ref"] == "#/components/schemas/ErrorCode"
+    kinds = {name: schemas[name]["properties"]["kind"] for name in ("EsimBody", "ActivationBody")}
+    assert {name: kind["const"] for name, kind in kinds.items()} == {
+        "EsimBody": "esim",
+        "ActivationBody": "activation",
+    }
+    activate = document["paths"]["/api/esims/activate"]["post"]
+    [prefer] = activate["parameters"]
+    assert (prefer["schema"]["type"], prefer["required"]) == ("string", False)
+    assert {"Location", "Retry-After"} <= set(activate["responses"]["202"]["headers"])
+    assert "Idempotent-Replayed" in activate["responses"]["200"]["headers"]
+    assert "Link" in document["paths"]["/api/orders/mine"]["get"]["responses"]["200"]["headers"]
+    for answer in _nodes(document, "content"):
+        assert (
+            "required" in answer or "X-Request-Id" in answer["headers"]
+        )  # a request, or an answer
+    declared = set(document["components"]["headers"])
+    assert {node["$ref"].rpartition("/")[2] for node in _nodes(document, "$ref")} >= declared
+
+
+def test_integers_have_64_bits(document: dict[str, Any]) -> None:
+    """And bounds that a parser of 64 bits can read."""
+    integers = [node for node in _nodes(document, "type") if node["type"] == "integer"]
+    assert len(integers) > 50
+    for integer in integers:
+        assert integer["format"] == "int64"
+        for bound in ("minimum", "maximum"):
+            assert isinstance(integer.get(bound, 0), int)
+            assert abs(integer.get(bound, 0)) < 2**63
+
+
+@pytest.fixture
+def document(settings: AppSettings) -> dict[str, Any]:
+    """What generators read: it needs no running service."""
+    return build_app(settings).openapi()
+
+
+def _nodes(node: object, key: str) -> Iterator[dict[str, Any]]:
+    """Every object of the document that has a key."""
+    if isinstance(node, dict):
+        if key in node:
+            yield node
+        for each in node.values():
+            yield from _nodes(each, key)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _nodes(each, key)
 
 
 @pytest.mark.timeout(1800)
@@ -104,8 +161,3 @@ def _fuzz(cases: st.SearchStrategy[Any], session: requests.Session) -> None:
         )
 
     keeps_its_word()
-
-
-def test_the_document_needs_no_running_service(settings: AppSettings) -> None:
-    """Client generators read it from the code alone."""
-    assert build_app(settings).openapi()["info"]["title"] == "eSIM activation"

@@ -34,7 +34,7 @@ async def test_an_order_is_answered_in_the_shape_that_clients_know(
     order = answer.json()
     assert order["plan_snapshot"] == SNAPSHOT
     assert (order["plan_id"], order["status"], order["currency"]) == (123, "created", "USD")
-    assert (order["amount_minor_units"], order["amount_major"]) == (1000, 10.0)
+    assert (order["amount_minor_units"], order["amount_major"]) == (1000, "10.00")
     assert order["esim_profile"]["status"] == "pending_activation"
     assert order["esim_profile"]["country_id"] == 1
     assert order["esim_profile"]["activation_code"] is None
@@ -106,7 +106,7 @@ async def test_a_currency_without_cents_has_equal_amounts(
     """1000 JPY are 1000 minor units."""
     await run(engine, "UPDATE plans SET currency = 'JPY'")
     order = await customer.post("/api/orders", json={"plan_id": 123, "currency": "JPY"})
-    assert order.json()["amount_major"] == 1000
+    assert order.json()["amount_major"] == "1000"
 
 
 async def test_my_orders_are_mine_newest_first_in_pages(

@@ -6,14 +6,14 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import health, notices
+from api import health, notices, reference
 from api.app import _ROUTERS
 from api.http.strict import StrictRoute
 from tests.api.census import census
 from tests.rows import paid_order
 
-FOREIGN = (health, notices)
-"""Probes and providers call with parameters of their own, which change nothing."""
+FOREIGN = (health, notices, reference)
+"""Probes, providers and browsers call with parameters of their own, which change nothing."""
 
 
 def test_every_operation_of_ours_is_strict() -> None:
