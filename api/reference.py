@@ -3,6 +3,7 @@
 Everything they load comes from this process, so they work where the internet does not reach.
 """
 
+import re
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -55,6 +56,10 @@ tr:target { background: #fff3bf }
 """
 
 
+def _as_html(sentence: str) -> str:
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(sentence))
+
+
 @router.get("")
 async def show_reference() -> HTMLResponse:
     """Every operation, to read and to try."""
@@ -77,7 +82,7 @@ async def get_asset(name: Annotated[Asset, PathParameter()]) -> FileResponse:
 async def show_errors() -> HTMLResponse:
     """What every `code` means; the `type` of a problem points here."""
     rows = "\n".join(
-        f'<tr id="{each}"><td><code>{each}</code><td>{each.status}<td>{escape(each.meaning)}'
+        f'<tr id="{each}"><td><code>{each}</code><td>{each.status}<td>{_as_html(each.meaning)}'
         for each in ErrorCode
     )
     table = f"<table>\n<tr><th>code<th>HTTP<th>meaning\n{rows}\n</table>\n"

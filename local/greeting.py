@@ -5,7 +5,7 @@ import shlex
 from local.state import DEFAULT_DATA_DIR, DataFolder
 
 _TEXT = """
-API          {api_url}   (every call: {api_url}/openapi.json)
+API          {api_url}   (every call, to try: {api_url}/docs)
 Temporal UI  {temporal_ui_url}
 {sandbox}Logs         {logs}
 

@@ -46,15 +46,16 @@ def _complete(document: Json) -> None:
     for name in _REPLACED:
         schemas.pop(name, None)
     components["headers"] = headers.components()
-    for answer in _answers(document):
-        answer.setdefault("headers", headers.headers())
+    for operation in _operations(document):
+        operation["summary"] = operation["description"].partition(".")[0]
+        for answer in operation["responses"].values():
+            answer.setdefault("headers", headers.headers())
     _bound_integers(document)
 
 
-def _answers(document: Json) -> Iterator[Json]:
+def _operations(document: Json) -> Iterator[Json]:
     for operations in document["paths"].values():
-        for operation in operations.values():
-            yield from operation["responses"].values()
+        yield from operations.values()
 
 
 def _bound_integers(node: object) -> None:
