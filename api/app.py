@@ -22,6 +22,7 @@ from api import (
     payments,
     providers,
     reference,
+    refunds,
     reviews,
 )
 from api.http import cors, document, problems
@@ -60,6 +61,7 @@ _ROUTERS = (
     providers,
     orders,
     payments,
+    refunds,
     notices,
     health,
     reference,

@@ -5,7 +5,9 @@ pending, failed, succeeded, refunded. Whatever would move it back changes nothin
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Select, func, insert, select, update
@@ -16,6 +18,7 @@ from db.columns import PaymentColumns
 from db.orders import Order
 from db.rows import added, changed_one, one
 from db.tables import esim_provisioning_events, payments
+from domain.errors import OrderNotPaid
 from domain.event import EventKind, Origin
 from domain.order import OrderStatus
 from domain.payment import PaymentStatus
@@ -91,6 +94,34 @@ async def report(
     one after the activation was cancelled does.
     """
     mine = READ.where(payments.c.provider == provider, payments.c.intent_id == intent_id)
+    return await _apply(connection, mine, status, _ORIGIN)
+
+
+async def record_refund(
+    connection: AsyncConnection, payment_id: int, origin: Origin, reason: str
+) -> Report | None:
+    """Put on record that a person gave a payment back; None if there is no such payment.
+
+    Idempotent: the first one stays on record. The order follows, as it follows a report.
+
+    Raises:
+        OrderNotPaid: no payment of the order has arrived.
+    """
+    mine = READ.where(payments.c.id == payment_id)
+    found = await one(connection, mine, Payment)
+    order = await orders.lock(connection, found.order_id) if found else None
+    if order is not None and order.status in _UNPAID:
+        raise OrderNotPaid("Nobody has paid for the order: there is nothing to give back.")
+    return await _apply(connection, mine, PaymentStatus.REFUNDED, origin, {"reason": reason})
+
+
+async def _apply(
+    connection: AsyncConnection,
+    mine: Select[Any],
+    status: PaymentStatus,
+    origin: Origin,
+    note: Mapping[str, object] = MappingProxyType({}),
+) -> Report | None:
     found = await one(connection, mine, Payment)
     order = await orders.lock(connection, found.order_id) if found else None
     # Read again: another report may have been applied while we waited for the order's lock.
@@ -99,7 +130,10 @@ async def report(
         return None
     if _PROGRESS.index(status) <= _PROGRESS.index(payment.status):
         return Report(payment, order.status)
-    return await _advance(connection, order, payment, status)
+    reported = await _advance(connection, order, payment, status)
+    if reported.payment.status is status:
+        await _record(connection, reported.payment, origin, note)
+    return reported
 
 
 async def _begin(connection: AsyncConnection, order: Order, provider: str) -> Payment:
@@ -124,7 +158,6 @@ async def _advance(
     if _decides(payment, order) and order_status is not _ORDER_STATES[status]:
         order_status = _ORDER_STATES[status]
         await orders.mark(connection, order, order_status)
-    await _record(connection, payment, status)
     return Report(replace(payment, status=status), order_status)
 
 
@@ -134,19 +167,21 @@ def _decides(payment: Payment, order: Order) -> bool:
     return order.status in _UNPAID or paid_for_it
 
 
-async def _record(connection: AsyncConnection, payment: Payment, status: PaymentStatus) -> None:
+async def _record(
+    connection: AsyncConnection, payment: Payment, origin: Origin, note: Mapping[str, object]
+) -> None:
     """Record one event; a success says so if it came too late to buy anything."""
     profile = await profiles.find(connection, payment.order_id)
     cancelled = profile is not None and profile.status is ProfileStatus.CANCELLED
-    too_late = cancelled and status is PaymentStatus.SUCCEEDED
+    too_late = cancelled and payment.status is PaymentStatus.SUCCEEDED
     await events.append(
         connection,
         payment.order_id,
-        _EVENTS[status],
-        _ORIGIN,
+        _EVENTS[payment.status],
+        origin,
         error_code="paid-after-cancellation" if too_late else None,
         error="The activation was cancelled: this payment is to be refunded." if too_late else None,
-        payload={"payment_id": payment.id},
+        payload={"payment_id": payment.id, **note},
     )
 
 

@@ -6,8 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import orders, payments, profiles
 from db.engine import transaction
-from db.payments import Payment
+from db.payments import Payment, Report
 from domain.errors import OrderNotFound
+from domain.event import Origin
 from domain.order import OrderStatus
 from domain.payment import PaymentStatus
 from domain.profile import ProfileStatus
@@ -71,7 +72,33 @@ async def take_report(
         report = await payments.report(connection, provider, intent_id, status)
     if report is None:
         return None
-    if status is PaymentStatus.REFUNDED and report.order_status is OrderStatus.REFUNDED:
-        # After the commit: a workflow must never act on a refund that was rolled back.
-        await answered(activations.cancel(report.payment.order_id, _REFUNDED))
+    if status is PaymentStatus.REFUNDED:
+        await _end_activation(activations, report, _REFUNDED)
     return report.payment
+
+
+async def record_refund(
+    engine: AsyncEngine, activations: Activations, payment_id: int, request: Intervention
+) -> Report | None:
+    """Put on record that a person gave a payment back; None if there is no such payment.
+
+    Idempotent. It moves no money. If the payment counted, the order is refunded, and an activation
+    that has assigned nothing yet ends.
+
+    Raises:
+        OrderNotPaid: no payment of the order has arrived.
+        EngineUnavailable: it is on record, but Temporal is away: say it again.
+    """
+    async with transaction(engine) as connection:
+        report = await payments.record_refund(
+            connection, payment_id, Origin(request.actor), request.reason
+        )
+    if report is not None:
+        await _end_activation(activations, report, request)
+    return report
+
+
+async def _end_activation(activations: Activations, report: Report, why: Intervention) -> None:
+    """Ask for it after the commit: a workflow must never act on a refund that was rolled back."""
+    if report.order_status is OrderStatus.REFUNDED:
+        await answered(activations.cancel(report.payment.order_id, why))

@@ -22,8 +22,8 @@ class Caller:
     user_id: int
     email: str
     scopes: frozenset[Scope]
-    token_ends_at: float
-    """Seconds since 1970."""
+    token_expires_at: float
+    """Seconds since 1970, clocks' leeway included."""
 
     @property
     def actor(self) -> str:
@@ -50,7 +50,7 @@ async def _authenticated(
     if user.blocked_at is not None:
         raise Problem(403, "user-blocked", "This user is blocked.")
     scopes = granted(user.roles, claims.scopes)
-    return Caller(user.id, user.email, scopes, claims.ends_at)
+    return Caller(user.id, user.email, scopes, claims.expires_at)
 
 
 def _with_scope(scope: Scope) -> Callable[[Caller], Awaitable[Caller]]:

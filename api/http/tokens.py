@@ -30,8 +30,8 @@ class Claims:
 
     user_id: int
     scopes: frozenset[str]
-    ends_at: float
-    """Seconds since 1970."""
+    expires_at: float
+    """Seconds since 1970, clocks' leeway included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,12 @@ class BearerTokens:
         key = hashlib.sha256(token.encode(errors="replace")).digest()
         known = self._read.get(key)
         # No leeway: near its end a token is checked anew each time.
-        if known is not None and time.time() < known.ends_at:
+        if known is not None and time.time() < known.expires_at - self._settings.jwt_leeway_seconds:
             return known
         payload = self._checked(token)
         self._refuse_long_life(payload)
-        claims = _claims(payload)
+        expires_at = float(payload["exp"]) + self._settings.jwt_leeway_seconds
+        claims = _claims(payload, expires_at)
         if len(self._read) >= _MAXIMUM_KNOWN_TOKENS:
             self._read.clear()
         self._read[key] = claims
@@ -156,7 +157,7 @@ def _not_valid() -> Problem:
     return unauthorized("The token is not valid.")
 
 
-def _claims(payload: dict[str, Any]) -> Claims:
+def _claims(payload: dict[str, Any], expires_at: float) -> Claims:
     subject, scope = payload["sub"], payload.get("scope")
     if not _USER_ID.fullmatch(subject) or int(subject) > LARGEST_ID:
         raise unauthorized("The token names no user.")
@@ -165,4 +166,4 @@ def _claims(payload: dict[str, Any]) -> Claims:
             "The token's `scope` is not a text: scopes are words with spaces between them"
             " (RFC 8693, section 4.2)."
         )
-    return Claims(int(subject), frozenset((scope or "").split()), float(payload["exp"]))
+    return Claims(int(subject), frozenset((scope or "").split()), expires_at)

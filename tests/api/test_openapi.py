@@ -78,6 +78,7 @@ def test_generators_find_what_they_need(document: dict[str, Any]) -> None:
         "ActivationBody": "activation",
     }
     activate = document["paths"]["/api/esims/activate"]["post"]
+    assert activate["summary"] == "Turn a paid order into an eSIM"
     [prefer] = activate["parameters"]
     assert (prefer["schema"]["type"], prefer["required"]) == ("string", False)
     assert {"Location", "Retry-After"} <= set(activate["responses"]["202"]["headers"])

@@ -9,6 +9,7 @@ import pytest
 from domain import errors
 from domain.error_codes import ErrorCode
 from domain.errors import EsimError
+from operations.payments import NotPayable
 
 ROOT = Path(__file__).parents[2]
 KINDS = [kind for kind in EsimError.kinds() if kind.__module__ == errors.__name__]
@@ -42,6 +43,11 @@ def test_every_problem_of_the_api_has_its_code_in_the_list() -> None:
     for status, code in found:
         listed = ErrorCode.named(str(code))
         assert (listed, listed.status) == (code, status)
+
+
+def test_every_refusal_of_a_payment_has_its_code_in_the_list() -> None:
+    """They are answered with 409."""
+    assert {ErrorCode.named(code).status for code in NotPayable} == {409}
 
 
 def test_a_code_of_another_release_is_an_internal_error() -> None:

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import admin as admin_pages
-from api import providers, reviews
+from api import providers, refunds, reviews
 from domain.access import SCOPES, Role, Scope
 from tests.api.census import census
 from tests.api.server import JWT_SECRET
@@ -171,6 +171,7 @@ OPERATIONS = {
         ("POST", "/api/admin/providers/AIRALO/resume"),
     ],
     Scope.CODES_READ: [("GET", "/api/admin/reviews/1/replies/1")],
+    Scope.PAYMENTS_WRITE: [("POST", "/api/admin/payments/1/refunded")],
 }
 
 
@@ -178,7 +179,7 @@ def test_every_operation_of_staff_is_listed_here() -> None:
     """So that none is forgotten below."""
     staffed = {
         f"{method} {route.path}"
-        for module in (admin_pages, reviews, providers)
+        for module in (admin_pages, reviews, providers, refunds)
         for route in module.router.routes
         if isinstance(route, APIRoute)
         for method in route.methods or ()
