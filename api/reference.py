@@ -19,7 +19,6 @@ router = APIRouter(prefix="/docs", include_in_schema=False)
 
 Asset = Literal["swagger-ui.css", "swagger-ui-bundle.js", "favicon.png"]
 
-_ASSETS = Path(str(files("fastapi_offline"))) / "static"
 # The viewer puts styles into its elements; scripts come from files of ours alone.
 _HEADERS = {
     "Content-Security-Policy": (
@@ -75,7 +74,8 @@ async def start_viewer() -> Response:
 @router.get("/assets/{name}")
 async def get_asset(name: Annotated[Asset, PathParameter()]) -> FileResponse:
     """What the viewer consists of."""
-    return FileResponse(_ASSETS / name, headers={"Cache-Control": "public, max-age=86400"})
+    folder = Path(str(files("fastapi_offline"))) / "static"
+    return FileResponse(folder / name, headers={"Cache-Control": "public, max-age=86400"})
 
 
 @router.get("/errors")
