@@ -11,7 +11,7 @@ from activities.let_go import release_held
 from activities.origin import origin
 from db import events, profiles
 from db.engine import transaction
-from domain.event import EventKind
+from domain.event import Door, EventKind
 from domain.profile import READY, TRANSITIONS, ProfileStatus
 from domain.redaction import as_note
 
@@ -37,21 +37,33 @@ class FailedRound:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A retry or cancel that somebody sent."""
+    """A retry or cancel that somebody sent; `door` is empty if no person stands behind it."""
 
     order_id: int
     kind: EventKind
     actor: str
     reason: str
+    door: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A cancellation that is to take effect."""
+    """A cancellation that is to take effect. Attributes as `Request`."""
 
     order_id: int
     actor: str
     reason: str
+    door: str = ""
+
+
+def _said(request: Request | Ending) -> dict[str, object]:
+    """Say why, and by which door it came; of a signal's actor, that it is only claimed."""
+    said: dict[str, object] = {"reason": as_note(request.reason)}
+    if request.door:
+        said["door"] = request.door
+    if request.door == Door.SIGNAL:
+        said["actor_claimed"] = True
+    return said
 
 
 class ProgressActivities:
@@ -113,7 +125,7 @@ class ProgressActivities:
                 request.order_id,
                 request.kind,
                 origin(as_note(request.actor)),
-                payload={"reason": as_note(request.reason)},
+                payload=_said(request),
             )
 
     @activity.defn(name="cancel_activation")
@@ -144,6 +156,6 @@ class ProgressActivities:
                     ProfileStatus.CANCELLED,
                     EventKind.CANCELLED,
                     by,
-                    payload={"reason": as_note(ending.reason)},
+                    payload=_said(ending),
                 )
         return profile.status

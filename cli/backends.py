@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
 from domain.errors import Misconfigured
+from domain.event import Door
 from settings import DatabaseSettings, TemporalSettings, load
 from workflows.client import Activations
 from workflows.connection import connect
@@ -49,4 +50,4 @@ async def activations() -> Activations:
         api_key=api_key.get_secret_value() if api_key else None,
         lazy=True,
     )
-    return Activations(client, settings.temporal_task_queue)
+    return Activations(client, settings.temporal_task_queue, Door.CLI)

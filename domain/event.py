@@ -41,6 +41,15 @@ class EventKind(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Door(StrEnum):
+    """By which way a person's request came. Stored and shown as the value."""
+
+    API = "api"
+    CLI = "cli"
+    SIGNAL = "signal"
+    """Temporal's own UI or command line: who sent it is only claimed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Who caused a change, and from where.

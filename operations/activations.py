@@ -97,7 +97,7 @@ async def _start_again(
             order_id,
             EventKind.RETRY_REQUESTED,
             Origin(as_note(request.actor)),
-            payload={"reason": as_note(request.reason)},
+            payload={"reason": as_note(request.reason), "door": activations.door},
         )
     if await answered(activations.restart(order_id, request.provider)) is Started.ENDED:
         raise NotWaiting("The activation has ended.")

@@ -1,10 +1,12 @@
 """One paid order becomes one eSIM: the durable story of an activation."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -12,12 +14,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.progress import Ending, FailedRound, Request
     from activities.reserve import Release, ReservationRequest
     from domain.consequence import OnFailure
-    from domain.errors import NotWaiting
+    from domain.errors import InvalidInput, NotWaiting
     from domain.event import EventKind
     from domain.profile import ProfileStatus
 
 from workflows import details, messages, policies, steps
 from workflows.compensation import UndoStack, shielded
+from workflows.inputs import Asked, read_request, read_start
 from workflows.messages import (
     ActivationRequest,
     ActivationResult,
@@ -40,12 +43,16 @@ class _Cancelled(Exception):
         self.request = request
 
 
-@workflow.defn(name=messages.WORKFLOW)
+@workflow.defn(dynamic=True)  # so that inputs come unread: see `inputs`
 class ActivateEsimWorkflow:
     """Reserve or buy, apply, deliver; retry in rounds; wait for a person when rounds are spent."""
 
     @workflow.init
-    def __init__(self, request: ActivationRequest) -> None:
+    def __init__(self, inputs: Sequence[RawValue]) -> None:
+        request = read_start(inputs)
+        self._refusal = request if isinstance(request, ApplicationError) else None
+        if isinstance(request, ApplicationError):
+            request = ActivationRequest(order_id=0)  # of nobody: `run` fails at once
         self._order_id = request.order_id
         self._provider = request.provider  # chosen by a person; else the plan's route
         self._purchase = Buyer(request.order_id)
@@ -60,11 +67,15 @@ class ActivateEsimWorkflow:
         self._next_round_at: str | None = None
 
     @workflow.run
-    async def run(self, request: ActivationRequest) -> ActivationResult:
+    async def run(self, inputs: Sequence[RawValue]) -> ActivationResult:  # noqa: ARG002 - read before
         """Activate, however many rounds it takes; end assigned or cancelled."""
+        if workflow.info().workflow_type != messages.WORKFLOW:
+            raise RuntimeError("There is no such workflow here; a later version may have it.")
+        if self._refusal is not None:
+            raise self._refusal
         try:
-            if request.waiting_for is not None:
-                await self._wait_for_a_person(request.waiting_for)
+            if self._failure is not None:
+                await self._wait_for_a_person(self._failure)
             while not await self._round():
                 await self._wait_for_the_next_round()
             status = ProfileStatus.ACTIVATED
@@ -256,7 +267,7 @@ class ActivateEsimWorkflow:
 
         Temporal fails the whole run if a signal's handler lets a step's failure through.
         """
-        recorded = Request(self._order_id, kind, request.actor, request.reason)
+        recorded = Request(self._order_id, kind, request.actor, request.reason, request.door)
         try:
             await steps.record_request(recorded)
         except FailureError as error:
@@ -274,7 +285,7 @@ class ActivateEsimWorkflow:
             """Record who asked, undo what was done, and write the end down."""
             await self._record(EventKind.CANCEL_REQUESTED, request)
             await self._undo.unwind()
-            ending = Ending(self._order_id, request.actor, request.reason)
+            ending = Ending(self._order_id, request.actor, request.reason, request.door)
             ended_as.append(await steps.cancel_activation(ending))
 
         await shielded(end)
@@ -304,32 +315,41 @@ class ActivateEsimWorkflow:
             for _, request in self._drain():
                 await self._record(EventKind.REQUEST_IGNORED, request)
 
-    @workflow.signal(name=messages.RETRY)
-    async def retry(self, request: Intervention | None = None) -> None:
-        """Try again now; ignored unless the activation waits and has the provider asked for."""
-        request = request or Intervention()
-        refusal = await self._unknown(request.provider)
-        if refusal is None:
-            self._requests.append((messages.RETRY, request))
-        else:
-            both = f"{refusal.reason} (asked: {request.reason})"
-            ignored = Intervention(request.actor, both)
-            await self._record(EventKind.REQUEST_IGNORED, ignored)
+    @workflow.signal(dynamic=True)
+    async def hear(self, name: str, inputs: Sequence[RawValue]) -> None:
+        """Take a retry, a cancel or news of a purchase, whatever its shape.
 
-    @workflow.signal(name=messages.PURCHASE_NEWS)
-    def hear_of_purchase(self) -> None:
-        """Look at the purchase now if it is waited for: the provider has said something of it."""
-        self._purchase.hear()
+        A retry is ignored unless the activation waits and has the provider asked for, a cancel
+        once the eSIM is assigned, and anything that cannot be understood: the trail says why.
+        """
+        if name == messages.PURCHASE_NEWS:
+            self._purchase.hear()
+            return
+        asked = read_request(inputs)
+        if name not in {messages.RETRY, messages.CANCEL}:
+            asked = Asked(asked.request, "There is no such signal: there are retry and cancel.")
+        known = asked.fault is None and asked.earlier is not None
+        if known or workflow.patched(messages.ANY_SHAPE):
+            await self._take(name, asked)
+        elif asked.earlier is not None:
+            await self._take(name, Asked(asked.earlier))
 
-    @workflow.signal(name=messages.CANCEL)
-    def cancel(self, request: Intervention | None = None) -> None:
-        """End the activation unless the eSIM is assigned already."""
-        self._requests.append((messages.CANCEL, request or Intervention()))
+    async def _take(self, name: str, asked: Asked) -> None:
+        """Keep a request for whoever waits, or note why nobody acts on it."""
+        request, why = asked.request, asked.fault
+        if why is None and name == messages.RETRY:
+            refusal = await self._unknown(request.provider)
+            why = refusal.reason if refusal else None
+        if why is None:
+            self._requests.append((name, request))
+            return
+        both = f"{why} (asked: {request.reason})"
+        await self._record(EventKind.REQUEST_IGNORED, replace(request, reason=both))
 
-    @workflow.update(name=messages.RETRY)
-    async def retry_now(self, request: Intervention | None = None) -> ActivationState:
+    @workflow.update(dynamic=True)
+    async def retry_now(self, name: str, inputs: Sequence[RawValue]) -> ActivationState:  # noqa: ARG002 - the validator's
         """Try again now, or tell the caller why not."""
-        request = request or Intervention()
+        request = read_request(inputs).request
         # Looked at again: the activation may have gone on while the provider was looked up.
         refusal = await self._unknown(request.provider) or self._not_waiting()
         if refusal is not None:
@@ -338,7 +358,11 @@ class ActivateEsimWorkflow:
         return self._state()
 
     @retry_now.validator
-    def _may_retry(self, request: Intervention | None = None) -> None:  # noqa: ARG002 - same shape
+    def _may_retry(self, name: str, inputs: Sequence[RawValue]) -> None:
+        if name != messages.RETRY:
+            raise InvalidInput("There is no such update: there is retry.")
+        if fault := read_request(inputs).fault:
+            raise InvalidInput(fault)
         refusal = self._not_waiting()
         if refusal is not None:
             raise NotWaiting(refusal.reason)

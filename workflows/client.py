@@ -10,6 +10,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
+    RawValue,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -19,6 +20,7 @@ from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlread
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import EngineUnavailable, EsimError, NotWaiting, UnknownProvider
+from domain.event import Door
 from domain.profile import ProfileStatus
 from domain.redaction import as_note
 from workflows import messages
@@ -36,9 +38,10 @@ class Started(StrEnum):
 class Activations:
     """The activations of one deployment. Every method may raise EngineUnavailable."""
 
-    def __init__(self, client: Client, task_queue: str) -> None:
+    def __init__(self, client: Client, task_queue: str, door: Door = Door.API) -> None:
         self._client = client
         self._task_queue = task_queue
+        self.door = door
 
     async def start(self, order_id: int, plan_id: int | None = None) -> Started:
         """Start an order's activation, or find the one that runs. Idempotent."""
@@ -65,7 +68,7 @@ class Activations:
         """
         try:
             await self._handle(order_id).execute_update(
-                messages.RETRY, _clean(request), result_type=ActivationState
+                messages.RETRY, self._stamped(request), result_type=ActivationState
             )
         except WorkflowUpdateFailedError as error:
             raise _refusal(error.cause) from None
@@ -79,7 +82,7 @@ class Activations:
 
     async def nudge(self, order_id: int, request: Intervention) -> None:
         """Ask for a retry without waiting for the answer; harmless if nothing waits."""
-        await self._signal(order_id, messages.RETRY, _clean(request))
+        await self._signal(order_id, messages.RETRY, self._stamped(request))
 
     async def tell_of_purchase(self, order_id: int) -> None:
         """Make a running activation look at its purchase now; harmless if none runs."""
@@ -98,7 +101,7 @@ class Activations:
             order_id,
             None,
             reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            cancel=_clean(request),
+            cancel=self._stamped(request),
         )
 
     async def state(self, order_id: int) -> ActivationState | None:
@@ -122,10 +125,20 @@ class Activations:
                 f"Temporal does not answer or lacks the search attributes ({error.status.name})."
             ) from None
 
+    def _stamped(self, request: Intervention) -> RawValue:
+        """Clean a request and say beside it by which door it comes.
+
+        Histories are read by ops: no pasted code may get there.
+        """
+        clean = Intervention(as_note(request.actor), as_note(request.reason), request.provider)
+        payload = self._client.data_converter.payload_converter.to_payload(clean)
+        payload.metadata[messages.DOOR] = self.door.value.encode()
+        return RawValue(payload)
+
     def _handle(self, order_id: int) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle(messages.workflow_id(order_id))
 
-    async def _signal(self, order_id: int, name: str, request: Intervention) -> None:
+    async def _signal(self, order_id: int, name: str, request: RawValue) -> None:
         try:
             await self._handle(order_id).signal(name, request)
         except RPCError as error:
@@ -138,7 +151,7 @@ class Activations:
         plan_id: int | None,
         *,
         reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        cancel: Intervention | None = None,
+        cancel: RawValue | None = None,
         provider: str | None = None,
     ) -> Started:
         try:
@@ -169,11 +182,6 @@ def _search_attributes(order_id: int, plan_id: int | None) -> TypedSearchAttribu
     if plan_id is not None:
         pairs.append(SearchAttributePair(messages.PLAN_ID, plan_id))
     return TypedSearchAttributes(pairs)
-
-
-def _clean(request: Intervention) -> Intervention:
-    """Withhold a pasted code from histories, which ops read."""
-    return Intervention(as_note(request.actor), as_note(request.reason), request.provider)
 
 
 def _refusal(cause: BaseException) -> EsimError:

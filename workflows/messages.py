@@ -22,6 +22,12 @@ PURCHASE_NEWS = "purchase_news"
 STATE = "state"
 """Query: where the activation stands."""
 
+ANY_SHAPE = "requests-of-any-shape"
+"""Patch: requests that the SDK could not read are read, or noted as ignored."""
+DOOR = "door"
+"""Metadata of a request's input: the `Door` that our own client sent it by."""
+WORKFLOW_ID_PREFIX = "activate-esim-"
+
 ORDER_ID = SearchAttributeKey.for_int("OrderId")
 PLAN_ID = SearchAttributeKey.for_int("PlanId")
 ESIM_STATUS = SearchAttributeKey.for_keyword("EsimStatus")
@@ -31,7 +37,7 @@ FAILURE_CODE = SearchAttributeKey.for_keyword("FailureCode")
 
 def workflow_id(order_id: int) -> str:
     """Name the one workflow that an order can have."""
-    return f"activate-esim-{order_id}"
+    return f"{WORKFLOW_ID_PREFIX}{order_id}"
 
 
 def provider_queue(task_queue: str, provider: str) -> str:
@@ -89,11 +95,13 @@ class Intervention:
 
     Attributes:
         provider: retry only: buy from this provider instead of those of the plan's route.
+        door: set by whoever reads it, from `DOOR`; empty if no person stands behind it.
     """
 
     actor: str = "unnamed"
     reason: str = "no reason given"
     provider: str | None = None
+    door: str = ""
 
 
 class Step(StrEnum):

@@ -118,7 +118,7 @@ async def test_a_retry_starts_what_was_never_started(
         engine,
         "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'retry_requested'",
     )
-    assert asked == {"actor": "ana@example.com", "payload": {"reason": "lost"}}
+    assert asked == {"actor": "ana@example.com", "payload": {"reason": "lost", "door": "api"}}
     [started, *_] = (await watch.handle(order_id).fetch_history()).events
     [given] = started.workflow_execution_started_event_attributes.input.payloads
     assert json.loads(given.data)["provider"] == "CONNECTED_YOU"

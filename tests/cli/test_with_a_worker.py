@@ -126,7 +126,8 @@ async def test_a_retry_completes_a_waiting_activation(
         engine,
         "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'retry_requested'",
     )
-    assert asked == [{"actor": "Grace", "payload": {"reason": "shelves are full"}}]
+    said = {"reason": "shelves are full", "door": "cli"}
+    assert asked == [{"actor": "Grace", "payload": said}]
 
 
 async def test_several_orders_get_a_result_each(

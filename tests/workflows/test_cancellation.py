@@ -137,7 +137,7 @@ async def test_a_cancel_ends_a_waiting_activation(
     [event] = await rows(
         engine, "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'cancelled'"
     )
-    assert (event["actor"], event["payload"]) == ("ana", {"reason": ANA.reason})
+    assert (event["actor"], event["payload"]) == ("ana", {"reason": ANA.reason, "door": "api"})
 
 
 @pytest.mark.history("cancelled-before-the-start")
