@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.problems import Problem, render
+from domain import foreign_json
+from domain.errors import InvalidInput
 
 # What curl says by default; people send JSON under it.
 _CURL_DEFAULT = "application/x-www-form-urlencoded"
@@ -21,7 +23,9 @@ _JSON = re.compile(r"application/([^/]+\+)?json")
 
 
 class JsonBodyMiddleware:
-    """Refuses bodies that are too long (413) or not JSON (415) before anything parses them.
+    """Refuses bodies that are too long (413), not JSON (415) or nested too deep (422).
+
+    Before anything else parses them: what recurses would fail half-way.
 
     Below `any_type_under` the media type is not looked at.
     """
@@ -40,6 +44,7 @@ class JsonBodyMiddleware:
             body = await self._read(scope, receive)
             if body and not scope["path"].startswith(self._any_type_under):
                 _require_json(scope)
+                _require_shallow(body)
         except Problem as problem:
             await render(problem, Request(scope))(scope, receive, send)
             return
@@ -89,3 +94,12 @@ def _require_json(scope: Scope) -> None:
         headers["content-type"] = "application/json"
     elif not _JSON.fullmatch(media_type):
         raise Problem(415, "unsupported-media-type", "Send JSON, as application/json.")
+
+
+def _require_shallow(body: bytes) -> None:
+    if not foreign_json.may_be_deep(body):
+        return
+    try:
+        foreign_json.parse(body)
+    except InvalidInput:
+        raise Problem(422, "invalid-request", "The body is not readable JSON.") from None

@@ -9,7 +9,8 @@ The question behind every line is whether a purchase may have been booked:
 | any other 4xx but 408 and 409                             | `ProviderRefused`        |
 | 408, 409, 3xx, any other 5xx                              | `ProviderOutcomeUnknown` |
 | the connection or the time ended after it was made        | `ProviderOutcomeUnknown` |
-| 2xx with a body that is cut off, too long or not JSON     | `ProviderReplyUnusable`  |
+| 2xx with a body that is cut off, too long, encoded (gzip), | `ProviderReplyUnusable`  |
+| nested too deep, or not JSON                              |                          |
 
 An adapter may know better what a refusal's body means (`judge`). Where nothing can be booked
 (`get`, `ask`), "unknown" is "unavailable". Reasons: docs/providers/README.md.
@@ -24,11 +25,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
+from http.cookiejar import CookieJar
 from typing import Any, TypeAlias
 
 import httpx
 
+from domain import foreign_json
 from domain.errors import (
+    InvalidInput,
     Misconfigured,
     ProviderError,
     ProviderOutcomeUnknown,
@@ -37,7 +41,7 @@ from domain.errors import (
     ProviderReplyUnusable,
     ProviderUnavailable,
 )
-from providers.kit.redaction import redacted
+from providers.kit.redaction import identifiers, redacted
 from providers.kit.reply import HttpReply
 
 MAX_REPLY_BYTES = 1024 * 1024
@@ -100,8 +104,15 @@ class _RawReply:
         return self.content.decode(errors="replace")
 
 
+class _NoCookies(CookieJar):
+    """Reads and keeps no cookie: one order's session must never become another's."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Look at nothing."""
+
+
 class ProviderHttp:
-    """Calls one provider: one host, no redirects, bounded time and reply size.
+    """Calls one provider: one host, no redirects, no cookies, bounded time and reply size.
 
     Proxies and netrc of the environment are ignored. Connecting has its own, shorter limits, so
     that the end of the whole budget always means "sent".
@@ -135,6 +146,7 @@ class ProviderHttp:
             timeout=httpx.Timeout(timeout_seconds, connect=turn, pool=turn),
             follow_redirects=False,
             trust_env=False,
+            cookies=_NoCookies(),
             verify=tls or _public_authorities(),
             transport=transport,
         )
@@ -154,7 +166,7 @@ class ProviderHttp:
             ProviderUnavailable, ProviderRefused, ProviderOutcomeUnknown, ProviderReplyUnusable.
         """
         request = self._json_post(path, body, headers)
-        return await self._exchange(request, ProviderOutcomeUnknown, secrets)
+        return await self._exchange(request, ProviderOutcomeUnknown, secrets, identifiers(body))
 
     async def ask(
         self, path: str, body: _Body, secrets: _Secrets = (), headers: _Headers = None
@@ -165,7 +177,7 @@ class ProviderHttp:
             ProviderUnavailable, ProviderRefused.
         """
         request = self._json_post(path, body, headers)
-        return await self._exchange(request, ProviderUnavailable, secrets)
+        return await self._exchange(request, ProviderUnavailable, secrets, identifiers(body))
 
     async def ask_form(self, path: str, form: _Fields, secrets: _Secrets = ()) -> HttpReply:
         """Send a form in place of JSON. It books nothing and is safe to repeat.
@@ -174,7 +186,7 @@ class ProviderHttp:
             ProviderUnavailable, ProviderRefused.
         """
         request = self._request("POST", path, data=dict(form))
-        return await self._exchange(request, ProviderUnavailable, secrets)
+        return await self._exchange(request, ProviderUnavailable, secrets, frozenset())
 
     async def get(
         self, path: str, params: _Fields, secrets: _Secrets = (), headers: _Headers = None
@@ -185,7 +197,8 @@ class ProviderHttp:
             ProviderUnavailable, ProviderRefused.
         """
         request = self._request("GET", path, params=params, headers=headers)
-        return await self._exchange(request, ProviderUnavailable, secrets)
+        sent = frozenset((*path.split("/"), *params.values()))
+        return await self._exchange(request, ProviderUnavailable, secrets, sent)
 
     async def aclose(self) -> None:
         """Close the connections. Idempotent."""
@@ -201,7 +214,11 @@ class ProviderHttp:
         return self._client.build_request(method, url, **parts)
 
     async def _exchange(
-        self, request: httpx.Request, unsure: _Unsure, secrets: _Secrets
+        self,
+        request: httpx.Request,
+        unsure: _Unsure,
+        secrets: _Secrets,
+        sent: frozenset[str],
     ) -> HttpReply:
         if self._client.is_closed:
             raise ProviderUnavailable(f"The connection to {self._provider} is closed.")
@@ -211,25 +228,28 @@ class ProviderHttp:
         except Exception as error:  # noqa: BLE001 - whatever failed, money may have moved
             raise self._connection_failure(error, unsure) from None
         body, is_json = _parsed(raw)
-        kept = {"status": raw.status, "body": redacted(body, [*self._credentials, *secrets])}
+        told = redacted(body, [*self._credentials, *secrets], sent)
+        kept = {"status": raw.status, "body": told}
         if not httpx.codes.is_success(raw.status):
             raise self._status_failure(raw, body, kept, unsure)
         if not is_json:
             fault = (
-                f"{self._provider} answered HTTP {raw.status}, but not with JSON of at most"
-                f" {MAX_REPLY_BYTES} bytes."
+                f"{self._provider} answered HTTP {raw.status}, but not with plain JSON of at most"
+                f" {MAX_REPLY_BYTES} bytes and {foreign_json.MAX_DEPTH} levels."
             )
             if unsure is ProviderUnavailable:
                 raise ProviderUnavailable(fault, reply=kept)
             raise ProviderReplyUnusable(fault, raw=raw.text, reply=kept)
-        return HttpReply(self._provider, body, kept, raw.text)
+        return HttpReply(self._provider, body, kept, raw.text, sent)
 
     async def _receive(self, request: httpx.Request) -> _RawReply:
         response = await self._client.send(request, stream=True)
         content = bytearray()
-        whole = True
+        whole = _is_plain(response.headers)
         try:
-            async for chunk in response.aiter_bytes():
+            if not whole:  # a reply of some bytes can unpack to gigabytes: it stays unread
+                return _RawReply(response.status_code, response.headers, b"", whole)
+            async for chunk in response.aiter_raw():
                 content += chunk
                 if len(content) > MAX_REPLY_BYTES:
                     del content[MAX_REPLY_BYTES:]
@@ -316,13 +336,19 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _is_plain(headers: httpx.Headers) -> bool:
+    """Tell whether a body comes as it is (RFC 9110 section 8.4), as every request asks for."""
+    codings = headers.get("content-encoding", "").lower().split(",")
+    return all(coding.strip() in {"", "identity"} for coding in codings)
+
+
 def _parsed(raw: _RawReply) -> tuple[object, bool]:
     """Parse a whole body: its JSON and True, or None and False."""
     if not raw.whole:
         return None, False
     try:
-        return json.loads(raw.content), True
-    except (ValueError, RecursionError):
+        return foreign_json.parse(raw.content), True
+    except InvalidInput:
         return None, False
 
 

@@ -1,11 +1,11 @@
 """What readers of notifications have in common."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 
-from domain.errors import NoticeRefused
+from domain import foreign_json
+from domain.errors import InvalidInput, NoticeRefused
 
 _ICCID = re.compile(r"[0-9]{18,20}")
 
@@ -17,8 +17,8 @@ def json_object(provider: str, body: bytes) -> Mapping[str, object]:
         NoticeRefused: it is no JSON object; quotes nothing of it.
     """
     try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
+        parsed = foreign_json.parse(body)
+    except InvalidInput:
         parsed = None
     if not isinstance(parsed, dict):
         raise NoticeRefused(f"This is no notification of {provider}.")

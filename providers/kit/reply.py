@@ -18,17 +18,19 @@ class HttpReply:
         body: the parsed JSON, secrets included.
         kept: `{"status", "body"}` without secrets, for ops.
         raw: the body's text, secrets included, for quarantine alone.
+        sent: the identifiers of our request, which may be kept whole where they come back.
     """
 
     provider: str
     body: object = field(repr=False)
     kept: Mapping[str, object] = field(repr=False)
     raw: str = field(default="", repr=False)
+    sent: frozenset[str] = field(default=frozenset(), repr=False)
 
     def holding(self, body: object, secrets: Collection[str] = ()) -> "HttpReply":
         """Return this reply with another body, such as the part of a list that is ours."""
-        kept = {"status": self.kept["status"], "body": redacted(body, secrets)}
-        return HttpReply(self.provider, body, kept, json.dumps(body))
+        kept = {"status": self.kept["status"], "body": redacted(body, secrets, self.sent)}
+        return HttpReply(self.provider, body, kept, json.dumps(body), self.sent)
 
     @contextmanager
     def read_as_sale(self) -> Iterator[None]:

@@ -29,9 +29,7 @@ UNNAMED = Intervention()
         ([{"actor": "ana", "of_a_later_version": None}], Intervention("ana")),
     ],
 )
-def test_what_means_something_is_a_request(
-    values: Sequence[object], wanted: Intervention
-) -> None:
+def test_what_means_something_is_a_request(values: Sequence[object], wanted: Intervention) -> None:
     """A text is the reason, JSON in a text is read, and what Postgres refuses is cleaned."""
     asked = understood(values)
     assert (asked.request, asked.fault) == (wanted, None)

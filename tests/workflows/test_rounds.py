@@ -62,7 +62,7 @@ async def test_a_definite_refusal_parks_at_once(
         engine,
         "SELECT actor, payload FROM esim_provisioning_events WHERE kind = 'retry_requested'",
     )
-    assert (asked["actor"], asked["payload"]) == ("ana", {"reason": ANA.reason})
+    assert (asked["actor"], asked["payload"]) == ("ana", {"reason": ANA.reason, "door": "api"})
 
 
 async def test_an_unknown_outcome_is_never_bought_again(

@@ -30,6 +30,7 @@ BAD_BODIES = {
     "malformed": b'{"order_id": 42',
     "not UTF-8": b'{"order_id": "\xff"}',
     "deep": b"[" * 20_000,
+    "900 levels": b'{"order_id": ' + b"[" * 900 + b"]" * 900 + b"}",
 }
 
 
