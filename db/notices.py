@@ -1,7 +1,8 @@
 """The inbox of what providers tell by themselves: each notification once, in any order.
 
-Rows are found by the provider and its own names, never by another provider's. Those of orders that
-are not known yet stay: the purchase that they speak of may still be on its way back to us.
+Rows are found by the provider and its own names, never by another provider's. Signed ones of
+orders that are not known yet stay: the purchase that they speak of may still be on its way back to
+us. What nobody signed is kept only if it names a purchase that is open: anybody can send it.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,8 +23,10 @@ from db.tables import provider_intents as intents
 from db.tables import provider_webhooks as inbox
 from domain.event import EventKind, Origin
 from domain.notice import Notice, NoticeKind
+from domain.purchase import OPEN
 from domain.redaction import as_note, without_codes
 
+_IS_OPEN = intents.c.state.in_(OPEN)
 _ORIGIN = Origin(actor="provider-webhook")
 _OUTCOMES = frozenset({NoticeKind.ORDER_READY, NoticeKind.ORDER_FAILED})
 _TAKEN = frozenset({NoticeKind.DOWNLOADED, NoticeKind.INSTALLED})
@@ -32,6 +35,10 @@ _NAME = re.compile(r"[ -~]{1,255}")
 # can send them, and each would be an event for ever and a call to the provider.
 _UNSIGNED_PAUSE = timedelta(seconds=30)
 
+KEPT = timedelta(days=90)
+"""How long a notice stays, and longer while its order has an open purchase: its event stays."""
+_SWEPT_AT_ONCE = 20
+
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
@@ -39,6 +46,7 @@ class _Subject:
 
     order_id: int
     intent_id: int | None
+    is_open: bool
 
 
 async def receive(
@@ -48,9 +56,14 @@ async def receive(
 
     Returns the orders whose purchase has news: tell their activations, once this is committed.
     """
-    found = [
+    named = [
         (notice, await _subject(connection, provider, notice))
         for notice in sorted(map(_storable, notices), key=lambda notice: notice.event_id)
+    ]
+    found = [
+        (notice, subject)
+        for notice, subject in named
+        if notice.trusted or (subject is not None and subject.is_open)
     ]
     # Every lock in one order, then every insert in one order: no two requests wait in a ring.
     for order_id in sorted({subject.order_id for _, subject in found if subject}):
@@ -61,6 +74,7 @@ async def receive(
         if row_id and subject and not await _is_noise(connection, row_id, notice, subject):
             await _note(connection, provider, notice, subject)
             news |= {subject.order_id} if notice.kind in _OUTCOMES else set()
+    await _sweep(connection)
     return frozenset(news)
 
 
@@ -111,7 +125,7 @@ async def _purchase(
 ) -> _Subject | None:
     """Find the purchase that gave a profile if there are several, else the newest."""
     statement = (
-        select(intents.c.order_id, intents.c.id.label("intent_id"))
+        select(intents.c.order_id, intents.c.id.label("intent_id"), _IS_OPEN.label("is_open"))
         .where(intents.c.provider == provider, named)
         .order_by(intents.c.inventory_item_id.is_(None), intents.c.id.desc())
         .limit(1)
@@ -123,12 +137,28 @@ async def _item(connection: AsyncConnection, provider: str, iccid: str | None) -
     """Find the order that has the profile, else the one that it was bought for."""
     order_id = func.coalesce(inventory.c.order_id, intents.c.order_id)
     statement = (
-        select(order_id.label("order_id"), intents.c.id.label("intent_id"))
+        select(
+            order_id.label("order_id"),
+            intents.c.id.label("intent_id"),
+            func.coalesce(_IS_OPEN, False).label("is_open"),
+        )
         .select_from(inventory)
         .join(intents, intents.c.inventory_item_id == inventory.c.id, isouter=True)
         .where(inventory.c.provider == provider, inventory.c.iccid == iccid, order_id.is_not(None))
     )
     return await one(connection, statement, _Subject)
+
+
+async def _sweep(connection: AsyncConnection) -> None:
+    """Delete a few of the oldest notices that are past their time: more than come in, so all go."""
+    is_awaited = exists().where(intents.c.order_id == inbox.c.order_id, _IS_OPEN)
+    oldest = select(inbox.c.id).order_by(inbox.c.id).limit(_SWEPT_AT_ONCE).scalar_subquery()
+    overdue = (
+        select(inbox.c.id)
+        .where(inbox.c.id.in_(oldest), inbox.c.received_at < func.now() - KEPT, ~is_awaited)
+        .with_for_update(skip_locked=True)
+    )
+    await connection.execute(delete(inbox).where(inbox.c.id.in_(overdue.scalar_subquery())))
 
 
 async def _add(

@@ -29,11 +29,12 @@ _NAMES = frozenset(
     {"orderreference", "plancode", "requestid", "traceid", "packageid", "packagecode", "orderno"}
     | {"transactionid", "esimtranno", "description", "functioncallidentifier", "profiletype"}
 )
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]{5,16}(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _WORD = re.compile(r"[A-Za-z_]{1,64}")
 _DOTTED = re.compile(r"\d{1,3}(\.\d{1,3}){0,4}")
 _FORMS = {
     "iccid": re.compile(r"[0-9]{18,20}F{0,2}"),
-    "acceptedat": re.compile(r"[0-9T:.Z+-]{10,35}"),
+    "acceptedat": _MOMENT,
     "subjectcode": _DOTTED,
     "reasoncode": _DOTTED,
     "esimstatus": _WORD,

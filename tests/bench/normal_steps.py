@@ -1,13 +1,14 @@
 """A rival of our workflow: itself, with its database steps as normal activities."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.common import RawValue
 
-from workflows import messages, policies, steps
+from workflows import policies, steps
 from workflows.activate_esim import ActivateEsimWorkflow
-from workflows.messages import ActivationRequest, ActivationResult
+from workflows.messages import ActivationResult
 
 ArgumentT = TypeVar("ArgumentT")
 ResultT = TypeVar("ResultT")
@@ -29,16 +30,16 @@ async def _normal_step(
 steps._database_step = _normal_step  # noqa: SLF001 - the one line in which the rival differs
 
 
-# Under the name of the real one, so that the same client starts it in the same way.
-@workflow.defn(name=messages.WORKFLOW)
+# Dynamic as the real one, so that the same client starts it in the same way.
+@workflow.defn(dynamic=True)
 class NormalStepsWorkflow(ActivateEsimWorkflow):
     """What our workflow would be without local activities."""
 
     @workflow.init
-    def __init__(self, request: ActivationRequest) -> None:
-        super().__init__(request)
+    def __init__(self, inputs: Sequence[RawValue]) -> None:
+        super().__init__(inputs)
 
     @workflow.run
-    async def run(self, request: ActivationRequest) -> ActivationResult:
+    async def run(self, inputs: Sequence[RawValue]) -> ActivationResult:
         """As the real one."""
-        return await super().run(request)
+        return await super().run(inputs)

@@ -150,13 +150,58 @@ async def test_the_first_download_is_the_one_that_counts(
 
 
 async def test_an_unsigned_download_marks_nothing(engine: AsyncEngine) -> None:
-    """It is put on record; whoever could send one would decide what can be given back."""
+    """Nor is it kept; whoever could send one would decide what can be given back."""
     order_id = await paid_order(engine)
     item_id = await bought_item(engine, order_id, ICCID)
     await purchase(engine, order_id, state="CONFIRMED", item_id=item_id)
     await receive(engine, notice(NoticeKind.DOWNLOADED, iccid=ICCID, trusted=False))
     assert await downloads(engine) == []
-    assert len(await noted(engine)) == 1
+    assert await noted(engine) == []
+    assert await value(engine, "SELECT count(*) FROM provider_webhooks") == 0
+
+
+@pytest.mark.parametrize("state", ["CONFIRMED", "REFUSED", "RESOLVED", None])
+async def test_an_unsigned_notice_of_no_open_purchase_is_not_kept(
+    engine: AsyncEngine, state: str | None
+) -> None:
+    """Anybody could fill the inbox with it; of an open purchase it is kept, under any name."""
+    order_id = await paid_order(engine)
+    if state == "RESOLVED":
+        await purchase(engine, order_id, state="UNKNOWN")
+        await run(
+            engine,
+            "UPDATE provider_intents SET state = 'RESOLVED', resolution = 'ABSENT',"
+            " resolved_by = 'ana', resolved_reason = 'not booked', closed_at = now()",
+        )
+    elif state:
+        item_id = await bought_item(engine, order_id, ICCID) if state == "CONFIRMED" else None
+        await purchase(engine, order_id, state=state, item_id=item_id)
+    names = {"provider_order_id": "P-1", "reference": f"order-{order_id}", "iccid": ICCID}
+    for number, (name, given) in enumerate(names.items()):
+        told = notice(NoticeKind.ORDER_READY, f"e-{number}", trusted=False, **{name: given})
+        assert await receive(engine, told) == frozenset()
+    assert await value(engine, "SELECT count(*) FROM provider_webhooks") == 0
+    another = await paid_order(engine)
+    await purchase(engine, another, state="SENT", provider_order_id=None)
+    told = notice(NoticeKind.ORDER_READY, trusted=False, reference=f"order-{another}")
+    assert await receive(engine, told) == {another}
+
+
+async def test_notices_go_after_their_time_unless_their_purchase_is_open(
+    engine: AsyncEngine,
+) -> None:
+    """Each request takes a few of the oldest away; what is in the audit trail stays."""
+    ended, waiting = [await paid_order(engine) for _ in range(2)]
+    await purchase(engine, ended, state="REFUSED")
+    await purchase(engine, waiting, provider_order_id="P-2")
+    for number, name in enumerate(("P-1", "P-2", "P-3")):
+        await receive(engine, notice(NoticeKind.ORDER_READY, name, provider_order_id=name))
+        assert number + 1 == await value(engine, "SELECT count(*) FROM provider_webhooks")
+    await run(engine, "UPDATE provider_webhooks SET received_at = now() - interval '91 days'")
+    await receive(engine, notice(NoticeKind.OTHER, "new"))
+    left = await rows(engine, "SELECT event_id FROM provider_webhooks ORDER BY id")
+    assert [row["event_id"] for row in left] == ["P-2", "new"]
+    assert len(await noted(engine)) == 2
 
 
 async def test_a_download_belongs_to_whom_the_profile_was_resold(engine: AsyncEngine) -> None:

@@ -161,7 +161,7 @@ async def test_asynchronous_order_is_accepted(
         "status": 202,
         "body": {
             **ACCEPTED,
-            "data": {"request_id": "3NhR3gKmqCWK7IWppurpDX3Cg", "accepted_at": "[redacted]"},
+            "data": {"request_id": "3NhR3gKm…", "accepted_at": ACCEPTED["data"]["accepted_at"]},
         },
     }
     order = partner.requests[1]
