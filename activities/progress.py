@@ -4,13 +4,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.let_go import release_held
 from activities.origin import origin
 from db import events, profiles
 from db.engine import transaction
+from db.own_codes import as_note_of
 from domain.event import Door, EventKind
 from domain.profile import READY, TRANSITIONS, ProfileStatus
 from domain.redaction import as_note
@@ -56,9 +57,10 @@ class Ending:
     door: str = ""
 
 
-def _said(request: Request | Ending) -> dict[str, object]:
+async def _said(connection: AsyncConnection, request: Request | Ending) -> dict[str, object]:
     """Say why, and by which door it came; of a signal's actor, that it is only claimed."""
-    said: dict[str, object] = {"reason": as_note(request.reason)}
+    reason = await as_note_of(connection, request.order_id, request.reason)
+    said: dict[str, object] = {"reason": reason}
     if request.door:
         said["door"] = request.door
     if request.door == Door.SIGNAL:
@@ -125,7 +127,7 @@ class ProgressActivities:
                 request.order_id,
                 request.kind,
                 origin(as_note(request.actor)),
-                payload=_said(request),
+                payload=await _said(connection, request),
             )
 
     @activity.defn(name="cancel_activation")
@@ -156,6 +158,6 @@ class ProgressActivities:
                     ProfileStatus.CANCELLED,
                     EventKind.CANCELLED,
                     by,
-                    payload=_said(ending),
+                    payload=await _said(connection, ending),
                 )
         return profile.status

@@ -1,23 +1,28 @@
 """Retrying and cancelling one activation, for the API and the command line alike."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import events, profiles, purchases
 from db.engine import transaction
+from db.own_codes import as_note_of
 from db.profiles import Profile
 from db.purchases import Purchase
 from domain.errors import AlreadyAssigned, NotWaiting, OrderNotFound
 from domain.event import EventKind, Origin
 from domain.order import OrderStatus
-from domain.profile import OPEN, ProfileStatus
+from domain.profile import OPEN, READY, ProfileStatus
 from domain.redaction import as_note
 from operations.attribution import attributed
 from operations.deadline import answered
 from operations.providers import check_offered
 from workflows.client import Activations, Started
 from workflows.messages import Intervention
+
+_HEARD_WITHIN_SECONDS = 2.0
+_LOOK_EVERY_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ async def retry(
         request = Intervention(request.actor, request.reason, provider)
     profile, _ = await _look(engine, order_id)
     check_retry(profile.order_status, profile.status)
+    request = await _without_codes(engine, order_id, request)
     if not await answered(activations.retry(order_id, request)):
         await _start_again(engine, activations, order_id, request)
     return (await _look(engine, order_id))[0]
@@ -97,7 +103,7 @@ async def _start_again(
             order_id,
             EventKind.RETRY_REQUESTED,
             Origin(as_note(request.actor)),
-            payload={"reason": as_note(request.reason), "door": activations.door},
+            payload={"reason": request.reason, "door": activations.door},
         )
     if await answered(activations.restart(order_id, request.provider)) is Started.ENDED:
         raise NotWaiting("The activation has ended.")
@@ -113,19 +119,44 @@ async def cancel(
 
     Raises:
         OrderNotFound: there is no such order.
-        AlreadyAssigned: the customer has the eSIM, and no purchase is left to settle.
+        AlreadyAssigned: the customer has the eSIM, and no purchase is left to settle; or got it
+            in the very moment in which this came.
         NotWaiting: nothing runs that could be cancelled, or it is cancelled and its finished run
             has left a purchase to a person.
         EngineUnavailable: Temporal is away; the request may still be carried out.
     """
     before, purchase = await _look(engine, order_id)
+    request = await _without_codes(engine, order_id, request)
     if before.status not in OPEN and purchase is None:
         return await _over(activations, before, request)
     if await answered(activations.cancel(order_id, request)) is Started.ENDED:
         return await _ended(engine, order_id)
-    profile, _ = await _look(engine, order_id)
+    profile = await _heard(engine, activations, before)
     was_cancelled = before.status is ProfileStatus.CANCELLED
     return Cancelled(profile, was_cancelled, purchase.provider if purchase else None)
+
+
+async def _heard(engine: AsyncEngine, activations: Activations, before: Profile) -> Profile:
+    """Look until an activation has acted on a cancel, or has heard it in the midst of a call.
+
+    In the midst of a call it is carried out afterwards: nothing is assigned before.
+
+    Raises:
+        AlreadyAssigned: it came too late.
+        EngineUnavailable: no worker has heard it yet; it may still be carried out.
+    """
+    profile, _ = await _look(engine, before.order_id)
+    patience = int(_HEARD_WITHIN_SECONDS / _LOOK_EVERY_SECONDS)
+    while profile.status in OPEN and patience:
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        profile, _ = await _look(engine, before.order_id)
+        patience -= 1
+    if profile.status in OPEN:
+        state = activations.state(before.order_id)
+        await answered(state, deadline_seconds=_HEARD_WITHIN_SECONDS)
+    if before.status in OPEN and profile.status in READY:
+        raise AlreadyAssigned(f"The eSIM is {profile.status} by now: it was too late to cancel.")
+    return profile
 
 
 async def _over(activations: Activations, profile: Profile, request: Intervention) -> Cancelled:
@@ -150,6 +181,12 @@ async def _ended(engine: AsyncEngine, order_id: int) -> Cancelled:
         left = f"Its purchase at {purchase.provider} is left to a person"
         refusal = f"{refusal} {left}: esimctl status {order_id}"
     raise NotWaiting(refusal) if cancelled else AlreadyAssigned(refusal)
+
+
+async def _without_codes(engine: AsyncEngine, order_id: int, request: Intervention) -> Intervention:
+    """Withhold the order's own codes before Temporal keeps the request in a history."""
+    async with transaction(engine) as connection:
+        return replace(request, reason=await as_note_of(connection, order_id, request.reason))
 
 
 async def _look(engine: AsyncEngine, order_id: int) -> tuple[Profile, Purchase | None]:

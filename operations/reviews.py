@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db import events, profiles, purchases, review_views, reviews, stock, stock_codes
 from db.engine import transaction
 from db.locks import PurchaseLock
+from db.own_codes import as_note_of
 from db.profiles import Profile
 from db.purchases import Purchase
 from db.stock import BoughtItem
@@ -23,7 +24,7 @@ from domain.errors import (
 from domain.event import EventKind, Origin
 from domain.profile import ENDED
 from domain.purchase import PurchaseState, Resolution
-from domain.redaction import as_note
+from domain.redaction import as_note, without_these
 from domain.review import FollowUp, follow_up
 from domain.stock import StockStatus
 from operations.attribution import attributed
@@ -56,6 +57,7 @@ class Decided:
     """What a decision has changed, and what is to be asked of the activation next.
 
     Attributes:
+        reason: as it was kept, without a code of the order.
         item_id, item_status: of the code that was brought; RESERVED is on its way to the
             customer, RETIRED is out of use because the order needs none any more.
     """
@@ -64,6 +66,7 @@ class Decided:
     resolution: Resolution
     provider: str
     reference: str
+    reason: str
     item_id: int | None
     item_status: StockStatus | None
     follow_up: FollowUp
@@ -107,7 +110,7 @@ async def resolve(
 
 async def _tell(activations: Activations, decided: Decided, decision: Decision) -> bool:
     """Let the activation know, after the commit; False if Temporal does not answer."""
-    said = Intervention(decision.actor, f"Resolved as {decided.resolution}: {decision.reason}")
+    said = Intervention(decision.actor, f"Resolved as {decided.resolution}: {decided.reason}")
     try:
         if decided.follow_up is FollowUp.RETRY:
             await answered(activations.nudge(decided.order_id, said))
@@ -148,6 +151,8 @@ async def _apply(
 ) -> Decided:
     profile = await profiles.lock(connection, order_id)
     intent = await _in_doubt(connection, order_id)
+    reason = await as_note_of(connection, order_id, decision.reason)
+    decision = replace(decision, reason=reason)
     item_id, item_status = None, None
     if decision.sold is not None:
         if intent.provider in enabling:
@@ -175,6 +180,7 @@ async def _apply(
         decision.resolution,
         intent.provider,
         intent.reference,
+        decision.reason,
         item_id,
         item_status,
         follow_up(decision.resolution, profile.status),
@@ -255,6 +261,10 @@ def _checked(decision: Decision) -> Decision:
         check_nothing_sold(decision.sold, decision.provider_order_id)
     elif decision.sold is None:
         raise InvalidInput("A purchase that exists needs the activation code that was sold.")
+    if decision.sold is not None:
+        sold = decision.sold
+        told = (sold.code.activation_code, sold.code.lpa_string, sold.confirmation_code or "")
+        reason = without_these(reason, told)
     known_as = as_note(decision.provider_order_id or "").strip() or None
     return replace(decision, actor=actor, reason=reason, provider_order_id=known_as)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.redaction import as_note
+from domain.redaction import as_note, without_these
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,14 @@ def test_a_pasted_code_is_withheld(text: str) -> None:
 def test_ordinary_words_stay() -> None:
     """Prices, numbers and names are no codes."""
     assert as_note("refund $10 for order 11, says Ana") == "refund $10 for order 11, says Ana"
+
+
+def test_a_known_code_is_withheld_in_part_and_in_any_case() -> None:
+    """Its matching id alone too; the "1" of a fifth field and other short parts are no words."""
+    codes = ["1$smdp.example.com$QX-7f3k$1.3.6.1$1", "BARE-77", "ok"]
+    said = "qx-7F3K of 1$smdp.example.com$QX-7f3k$1.3.6.1$1 is not bare-77, 1 is ok"
+    withheld = "[code withheld]"
+    assert without_these(said, codes) == f"{withheld} of {withheld} is not {withheld}, 1 is ok"
 
 
 def test_what_postgres_refuses_goes() -> None:

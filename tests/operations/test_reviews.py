@@ -72,6 +72,18 @@ async def trail(engine: AsyncEngine, order_id: int) -> list[dict[str, Any]]:
     return [dict(event) for event in found]
 
 
+async def test_a_reason_that_quotes_what_was_sold_holds_no_code(engine: AsyncEngine) -> None:
+    """The matching id that is brought, in the purchase, in the event and in what is said of it."""
+    order_id = await order_in(engine, ProfileStatus.NEEDS_REVIEW)
+    await in_doubt(engine, order_id)
+    sold = sold_code("LPA:1$smdp.example.com$QX-7F3K", confirmation_code="4711")
+    reason = "They say it is qx-7f3k with 4711."
+    decided = await decide(engine, order_id, Resolution.EXISTS, sold, reason=reason)
+    kept = "They say it is [code withheld] with [code withheld]."
+    assert decided.reason == (await intent_of(engine, order_id))["resolved_reason"] == kept
+    assert kept in str(await trail(engine, order_id))
+
+
 @pytest.mark.parametrize("status", WAITING)
 async def test_a_purchase_that_exists_holds_its_code_for_a_waiting_order(
     engine: AsyncEngine, status: ProfileStatus

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
 from activities.pause_points import PausePoint
+from domain.errors import AlreadyAssigned
+from operations import activations as operations
 from tests.holds import Hold
 from tests.partners.connected_you import PartnerServer
 from tests.partners.scripted import answering
@@ -20,6 +22,20 @@ from workflows.messages import Intervention, Step
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
 
 ANA = Intervention("ana", "the customer changed their mind")
+
+
+class Telling(Activations):
+    """The activations, and word of the moment in which Temporal has a cancel."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        super().__init__(client, task_queue)
+        self.told = asyncio.Event()
+
+    async def cancel(self, order_id: int, request: Intervention) -> Started:
+        """As always."""
+        started = await super().cancel(order_id, request)
+        self.told.set()
+        return started
 
 
 async def _free(engine: AsyncEngine) -> bool:
@@ -150,6 +166,53 @@ async def test_a_cancel_of_what_never_started_ends_it(
     await activations.cancel(order_id, ANA)
     assert await watch.ended(order_id) == "cancelled"
     assert await _free(engine)
+
+
+async def test_a_cancel_that_comes_in_the_moment_of_the_assignment_is_refused(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    pause_points_dir: Path,
+    task_queue: str,
+) -> None:
+    """Open when it was asked for, assigned when it was heard: nobody is told that it was taken."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.BEFORE_APPLY_COMMIT, order_id)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    telling = Telling(watch.client, task_queue)
+    asking = asyncio.create_task(operations.cancel(engine, telling, order_id, ANA))
+    await asyncio.wait_for(telling.told.wait(), 30)
+    hold.release()
+    with pytest.raises(AlreadyAssigned, match="too late to cancel"):
+        await asking
+    assert await watch.ended(order_id) == "activated"
+    assert (await watch.kinds(order_id))[-1] == "request_ignored"
+
+
+async def test_a_reason_that_quotes_the_order_s_code_gets_nowhere(
+    engine: AsyncEngine,
+    activations: Activations,
+    watch: Watch,
+    pause_points_dir: Path,
+    task_queue: str,
+) -> None:
+    """A matching id alone: neither in the timeline nor in the history, by our own door."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_RESERVE, order_id)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    said = Intervention("ana", "the customer could not install STOCK-1")
+    telling = Telling(watch.client, task_queue)
+    asking = asyncio.create_task(operations.cancel(engine, telling, order_id, said))
+    await asyncio.wait_for(telling.told.wait(), 30)
+    hold.release()
+    await asyncio.wait([asking])
+    query = "SELECT string_agg(CAST(payload AS text), ' ') FROM esim_provisioning_events"
+    assert "STOCK-1" not in await value(engine, query)
+    assert "STOCK-1" not in (await watch.handle(order_id).fetch_history()).to_json()
 
 
 async def test_a_cancel_after_assignment_comes_too_late(
