@@ -209,7 +209,15 @@ class ActivateEsimWorkflow:
         self._rounds.start_over()
 
     def _is_asked(self) -> bool:
-        return bool(self._requests) or self._purchase.has_news
+        return bool(self._requests) or self._purchase.has_news or self._is_flooded()
+
+    def _is_flooded(self) -> bool:
+        """Tell whether refused requests have made the history long, and none is being answered."""
+        return (
+            workflow.info().get_current_history_length() >= policies.FLOODED_HISTORY_EVENTS
+            and workflow.all_handlers_finished()
+            and workflow.patched(messages.FLOODED)
+        )
 
     def _continue_if_long(self) -> None:
         """Go on as a new run once the history is long, unless somebody is being answered."""

@@ -24,6 +24,8 @@ STATE = "state"
 
 ANY_SHAPE = "requests-of-any-shape"
 """Patch: requests that the SDK could not read are read, or noted as ignored."""
+FLOODED = "new-run-when-flooded"
+"""Patch: a parked activation that is told too much begins a new run at once."""
 DOOR = "door"
 """Metadata of a request's input: the `Door` that our own client sent it by."""
 WORKFLOW_ID_PREFIX = "activate-esim-"

@@ -101,5 +101,9 @@ EXHAUSTED_RECHECK = timedelta(hours=6)
 """How often an activation without stock looks again by itself: an import wakes it at once, unless
 the stock arrived in the very moment in which it was parked."""
 
+FLOODED_HISTORY_EVENTS = 400
+"""A parked activation that is told more than this, all of it refused, does not wait for its next
+reminder to begin a new run."""
+
 MAXIMUM_HISTORY_EVENTS = 150
 """A waiting activation begins a new run beyond this, so that months of waiting stay cheap."""

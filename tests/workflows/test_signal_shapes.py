@@ -19,7 +19,8 @@ from tests.rows import paid_order, rows
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
 from workflows.inputs import MAXIMUM_BYTES
-from workflows.messages import WORKFLOW, Step, workflow_id
+from workflows.messages import WORKFLOW, Intervention, Step, workflow_id
+from workflows.policies import FLOODED_HISTORY_EVENTS
 
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
 
@@ -112,6 +113,27 @@ async def test_a_cancel_that_cannot_be_understood_cancels_nothing_and_is_noted(
     await watch.handle(order_id).signal("purchase_news", args=["one", "two"])
     assert "2 inputs" in str((await heard(engine, order_id, "request_ignored"))["reason"])
     assert (await watch.step(order_id, Step.PARKED)).order_id == order_id
+
+
+async def test_a_flood_of_refused_requests_does_not_lengthen_a_history_without_end(
+    engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
+) -> None:
+    """The activation goes on as a new run, parked as before, and hears a cancel."""
+    partner.answer = answering(401, {})
+    order_id = await parked(engine, activations, watch)
+    first = (await watch.handle(order_id).describe()).run_id
+    async with asyncio.timeout(60):
+        while (await watch.handle(order_id).describe()).run_id == first:
+            await asyncio.gather(*(watch.handle(order_id).signal("retry", 42) for _ in range(50)))
+            await watch.step(order_id, Step.PARKED)  # all of them are answered now
+    assert (await watch.step(order_id, Step.PARKED)).failed_rounds == 1
+    history = await watch.client.get_workflow_handle(
+        workflow_id(order_id), run_id=first
+    ).fetch_history()
+    assert len(history.events) < 2 * FLOODED_HISTORY_EVENTS
+    await activations.cancel(order_id, Intervention("ana", "enough"))
+    assert await watch.ended(order_id) == "cancelled"
+    assert len(partner.requests) == 1
 
 
 async def test_the_case_from_the_field_is_acted_on(
