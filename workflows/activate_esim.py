@@ -32,7 +32,7 @@ from workflows.messages import (
 from workflows.outcome import classify, kind_of, parked_state
 from workflows.purchase import Buyer
 from workflows.rounds import Rounds
-from workflows.waits import woken_within
+from workflows.waits import is_flooded, woken_within
 
 
 class _Cancelled(Exception):
@@ -49,10 +49,7 @@ class ActivateEsimWorkflow:
 
     @workflow.init
     def __init__(self, inputs: Sequence[RawValue]) -> None:
-        request = read_start(inputs)
-        self._refusal = request if isinstance(request, ApplicationError) else None
-        if isinstance(request, ApplicationError):
-            request = ActivationRequest(order_id=0)  # of nobody: `run` fails at once
+        request, self._refusal = read_start(inputs)
         self._order_id = request.order_id
         self._provider = request.provider  # chosen by a person; else the plan's route
         self._purchase = Buyer(request.order_id)
@@ -209,15 +206,7 @@ class ActivateEsimWorkflow:
         self._rounds.start_over()
 
     def _is_asked(self) -> bool:
-        return bool(self._requests) or self._purchase.has_news or self._is_flooded()
-
-    def _is_flooded(self) -> bool:
-        """Tell whether refused requests have made the history long, and none is being answered."""
-        return (
-            workflow.info().get_current_history_length() >= policies.FLOODED_HISTORY_EVENTS
-            and workflow.all_handlers_finished()
-            and workflow.patched(messages.FLOODED)
-        )
+        return bool(self._requests) or self._purchase.has_news or is_flooded()
 
     def _continue_if_long(self) -> None:
         """Go on as a new run once the history is long, unless somebody is being answered."""
@@ -333,9 +322,7 @@ class ActivateEsimWorkflow:
         if name == messages.PURCHASE_NEWS:
             self._purchase.hear()
             return
-        asked = read_request(inputs)
-        if name not in {messages.RETRY, messages.CANCEL}:
-            asked = Asked(asked.request, "There is no such signal: there are retry and cancel.")
+        asked = read_request(name, inputs)
         known = asked.fault is None and asked.earlier is not None
         if known or workflow.patched(messages.ANY_SHAPE):
             await self._take(name, asked)
@@ -355,9 +342,9 @@ class ActivateEsimWorkflow:
         await self._record(EventKind.REQUEST_IGNORED, replace(request, reason=both))
 
     @workflow.update(dynamic=True)
-    async def retry_now(self, name: str, inputs: Sequence[RawValue]) -> ActivationState:  # noqa: ARG002 - the validator's
+    async def retry_now(self, name: str, inputs: Sequence[RawValue]) -> ActivationState:
         """Try again now, or tell the caller why not."""
-        request = read_request(inputs).request
+        request = read_request(name, inputs).request
         # Looked at again: the activation may have gone on while the provider was looked up.
         refusal = await self._unknown(request.provider) or self._not_waiting()
         if refusal is not None:
@@ -367,10 +354,9 @@ class ActivateEsimWorkflow:
 
     @retry_now.validator
     def _may_retry(self, name: str, inputs: Sequence[RawValue]) -> None:
-        if name != messages.RETRY:
-            raise InvalidInput("There is no such update: there is retry.")
-        if fault := read_request(inputs).fault:
-            raise InvalidInput(fault)
+        fault = read_request(name, inputs).fault
+        if fault or name != messages.RETRY:
+            raise InvalidInput(fault or "A cancel is a signal.")
         refusal = self._not_waiting()
         if refusal is not None:
             raise NotWaiting(refusal.reason)

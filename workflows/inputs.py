@@ -19,7 +19,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.redaction import as_note
 
 from workflows.messages import (
+    CANCEL,
     DOOR,
+    RETRY,
     WORKFLOW_ID_PREFIX,
     ActivationRequest,
     Intervention,
@@ -33,7 +35,7 @@ _LARGEST_ID = 2**63 - 1
 _TEXTS = ("actor", "reason", "provider")
 _KNOWN = {*_TEXTS, "door"}
 _SHOWN = 40
-_WORDS: Mapping[type, str] = {list: "A list", bool: "True or false", bytes: "Binary"}
+_WORDS: Mapping[type, str] = {list: "A list", bool: "True or false", int: "A number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Asked:
     earlier: Intervention | None = None
 
 
-def read_request(inputs: Sequence[RawValue]) -> Asked:
+def read_request(name: str, inputs: Sequence[RawValue]) -> Asked:
     """Read a retry or a cancel; quotes no value in a fault.
 
     The door stands beside the input, where our own client puts it: what is typed by hand into
@@ -62,6 +64,8 @@ def read_request(inputs: Sequence[RawValue]) -> Asked:
     except InvalidInput as fault:
         return Asked(Intervention(door=Door.SIGNAL), fault.message)
     asked = understood(values)
+    if name not in {RETRY, CANCEL}:
+        asked = Asked(asked.request, "There is no such request: there are retry and cancel.")
     stamp = inputs[0].payload.metadata.get(DOOR, b"") if inputs else b""
     door = Door(stamp.decode()) if stamp in _STAMPS else Door.SIGNAL
     return replace(asked, request=replace(asked.request, door=door))
@@ -82,19 +86,21 @@ def understood(values: Sequence[object]) -> Asked:
         return Asked(_said({"reason": value}))
     if isinstance(value, dict):
         return Asked(_said(value), _fault(value), earlier)
-    return Asked(Intervention(), f"{_WORDS.get(type(value), 'A number')} says nothing here.")
+    return Asked(Intervention(), f"{_WORDS.get(type(value), 'That')} says nothing here.")
 
 
-def read_start(inputs: Sequence[RawValue]) -> ActivationRequest | ApplicationError:
+def read_start(inputs: Sequence[RawValue]) -> tuple[ActivationRequest, ApplicationError | None]:
     """Read the input of a run, and check that the run is the one of its order.
 
-    Returns what the run is to fail with, for good, if it cannot be understood.
+    If it cannot be understood, returns nobody's order, and what the run is to fail with for good.
     """
     try:
-        return _start_of(workflow.info().workflow_id, [_value(each) for each in inputs])
+        values = [_value(each) for each in inputs]
+        return _start_of(workflow.info().workflow_id, values), None
     except InvalidInput as fault:
         message = f'{fault.message} An activation begins with {{"order_id": 42}}.'
-        return ApplicationError(message, type=fault.code, non_retryable=True)
+        refusal = ApplicationError(message, type=fault.code, non_retryable=True)
+        return ActivationRequest(order_id=0), refusal
 
 
 def _start_of(run_of: str, values: Sequence[object]) -> ActivationRequest:
@@ -152,11 +158,9 @@ def _unwrapped(value: object) -> object:
 
 
 def _said(fields: Mapping[object, object]) -> Intervention:
-    texts = {
-        key: text for key in _TEXTS if isinstance(text := fields.get(key), str) and text.strip()
-    }
-    request = Intervention(**texts)
-    return replace(request, actor=as_note(request.actor), reason=as_note(request.reason))
+    given = {key: fields[key] for key in _TEXTS if isinstance(fields.get(key), str)}
+    words = {key: as_note(text) for key, text in given.items() if text.strip() or key == "provider"}
+    return Intervention(**words)
 
 
 def _fault(fields: Mapping[object, object]) -> str | None:

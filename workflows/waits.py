@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
+from workflows import messages, policies
+
 
 class Waits:
     """A row of pauses; once all have run out, `afterwards` is the pause each time."""
@@ -40,3 +42,12 @@ async def woken_within(patience: timedelta, condition: Callable[[], bool], summa
     except TimeoutError:
         return False
     return True
+
+
+def is_flooded() -> bool:
+    """Tell whether refused requests have made the history long, and none is being answered."""
+    return (
+        workflow.info().get_current_history_length() >= policies.FLOODED_HISTORY_EVENTS
+        and workflow.all_handlers_finished()
+        and workflow.patched(messages.FLOODED)
+    )

@@ -42,7 +42,7 @@ def test_what_means_something_is_a_request(values: Sequence[object], wanted: Int
         ([["fixed"]], "A list says nothing"),
         ([42], "A number says nothing"),
         ([True], "True or false says nothing"),
-        ([b"bytes"], "Binary says nothing"),
+        ([b"bytes"], "That says nothing"),
         ([{"provder": "AIRALO"}], "There is no field provder: known are actor, reason"),
         ([{"actor": "ana", "reason": ["fixed"]}], "Its reason is no text"),
         ([{"LPA:1$smdp.example.com$CANARY": 1}], "There is no field .code withheld"),

@@ -50,7 +50,7 @@ IGNORED: Mapping[str, Sequence[RawValue]] = {
     "True or false": [raw("true")],
     "no field reson": [raw('{"reson": "refund"}')],
     "Its actor is no text": [raw('{"actor": 5}')],
-    "Binary": [raw(b"\xff\x00", "binary/plain")],
+    "That says nothing": [raw(b"\xff\x00", "binary/plain")],
     "The input is no JSON": [raw("{", "json/plain")],
     "no JSON. (asked": [raw("{}", "json/protobuf")],
     "no JSON. (": [raw("{}", "of a later version")],
@@ -96,7 +96,7 @@ async def test_every_shape_is_heard_and_a_cancel_works_after_each(
         assert cancelled["reason"] == "the customer wants the money back"
 
     async with asyncio.TaskGroup() as sending:
-        sending.create_task(send("Retry", "request_ignored", "no such signal", []))
+        sending.create_task(send("Retry", "request_ignored", "no such request", []))
         for reason, inputs in TAKEN.items():
             sending.create_task(send("retry", "retry_requested", reason, inputs))
         for reason, inputs in IGNORED.items():
