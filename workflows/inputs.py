@@ -158,7 +158,7 @@ def _unwrapped(value: object) -> object:
 
 
 def _said(fields: Mapping[object, object]) -> Intervention:
-    given = {key: fields[key] for key in _TEXTS if isinstance(fields.get(key), str)}
+    given = {key: text for key in _TEXTS if isinstance(text := fields.get(key), str)}
     words = {key: as_note(text) for key, text in given.items() if text.strip() or key == "provider"}
     return Intervention(**words)
 

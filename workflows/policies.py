@@ -101,7 +101,7 @@ EXHAUSTED_RECHECK = timedelta(hours=6)
 """How often an activation without stock looks again by itself: an import wakes it at once, unless
 the stock arrived in the very moment in which it was parked."""
 
-FLOODED_HISTORY_EVENTS = 400
+FLOODED_HISTORY_EVENTS = 200
 """A parked activation that is told more than this, all of it refused, does not wait for its next
 reminder to begin a new run."""
 

@@ -30,6 +30,7 @@ PATHS = {
     "failed-over",
     "failed-then-retried",
     "faulty-stock-then-retried",
+    "flooded-then-continued",
     "misread-by-earlier-code",
     "needs-review-then-cancelled",
     "not-paid-yet-then-restarted",
