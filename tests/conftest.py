@@ -23,7 +23,7 @@ from local.temporal import TemporalServer
 from providers.local import LocalProvider
 from settings import WorkerSettings
 from tests import parallel
-from tests.databases import connect, create_database, database, drop_database
+from tests.databases import OwnDatabase, connect
 from tests.parallel import Servers
 from tests.rows import seed_catalogue
 from worker import build_workers, running
@@ -54,12 +54,19 @@ def admin(postgres_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.fixture(scope="session")
+def own_database(postgres_url: str, admin: psycopg.Connection) -> Iterator[OwnDatabase]:
+    """This process's database."""
+    own = OwnDatabase(admin, postgres_url)
+    yield own
+    own.drop()
+
+
 @pytest.fixture
-def database_url(postgres_url: str, admin: psycopg.Connection) -> Iterator[str]:
-    """A fresh migrated database; its order ids are used by no other test of this run."""
-    name = create_database(admin, postgres_url)
-    yield database(postgres_url, name)
-    drop_database(admin, name)
+def database_url(own_database: OwnDatabase) -> Iterator[str]:
+    """A migrated database without rows; its order ids are used by no other test of this run."""
+    yield own_database.fresh()
+    own_database.clear()
 
 
 @pytest.fixture

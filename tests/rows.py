@@ -16,6 +16,13 @@ async def run(engine: AsyncEngine, statement: str, **values: object) -> None:
         await connection.execute(text(statement), values)
 
 
+async def force(engine: AsyncEngine, statement: str, **values: object) -> None:
+    """One statement, committed, that no trigger sees: for states that nothing may lead to."""
+    async with engine.begin() as connection:
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        await connection.execute(text(statement), values)
+
+
 async def rows(engine: AsyncEngine, statement: str, **values: object) -> list[Mapping[str, Any]]:
     """Every row of a query."""
     async with engine.connect() as connection:

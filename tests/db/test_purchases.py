@@ -14,7 +14,7 @@ from db.purchases import Purchase
 from domain.errors import IllegalTransition, StaleWrite, StorageFault
 from domain.purchase import OPEN, PurchaseState
 from tests.notices import bought_item, purchase
-from tests.rows import paid_order, rows, run, stock_item
+from tests.rows import force, paid_order, rows, run, stock_item
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -70,14 +70,6 @@ async def in_state(engine: AsyncEngine, state: PurchaseState) -> Purchase:
         id=intent.id,
     )
     return replace(intent, state=state, provider_order_id="P-1")
-
-
-async def force(engine: AsyncEngine, statement: str, **values: object) -> None:
-    """Change a purchase as its state machine does not allow."""
-    trigger = "TRIGGER provider_intents_state_edge"
-    await run(engine, f"ALTER TABLE provider_intents DISABLE {trigger}")
-    await run(engine, statement, **values)
-    await run(engine, f"ALTER TABLE provider_intents ENABLE {trigger}")
 
 
 async def row_of(engine: AsyncEngine, intent: Purchase) -> dict[str, object]:
@@ -323,7 +315,6 @@ async def test_what_somebody_has_or_may_have_is_not_given_back(
     engine: AsyncEngine, unwanted: Purchase, change: str
 ) -> None:
     """Taken by a device, seen by a person, ever assigned, or still somebody's to come."""
-    await run(engine, "ALTER TABLE esim_inventory DISABLE TRIGGER USER")
     await force(engine, change)
     assert await _unwanted_for(engine, unwanted.order_id) is None
 

@@ -15,7 +15,7 @@ from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState
 from domain.stock import StockStatus
 from tests.doubts import in_doubt
-from tests.rows import paid_order, rows, run, stock_item, value
+from tests.rows import force, paid_order, rows, run, stock_item, value
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,9 +62,8 @@ async def test_confirmation_codes_of_earlier_activations_reach_their_profiles(
             order_id=order_id,
             item_id=item_id,
         )
-        await _force(
+        await force(
             engine,
-            "esim_profiles",
             "UPDATE esim_profiles SET status = :status, inventory_item_id = :item_id,"
             " activation_code = 'x', provisioned_at = now() WHERE order_id = :order_id",
             status=status,
@@ -96,15 +95,6 @@ async def _refused(engine: AsyncEngine, statement: str, **values: object) -> boo
         return False
 
 
-async def _force(
-    engine: AsyncEngine, table: str, statement: str, *, column: str = "status", **values: object
-) -> None:
-    """Put a row into a state without walking there."""
-    await run(engine, f"ALTER TABLE {table} DISABLE TRIGGER {table}_{column}_edge")
-    await run(engine, statement, **values)
-    await run(engine, f"ALTER TABLE {table} ENABLE TRIGGER {table}_{column}_edge")
-
-
 @pytest.mark.usefixtures("catalogue")
 async def test_the_database_refuses_exactly_the_profile_edges_that_the_domain_lacks(
     engine: AsyncEngine,
@@ -113,7 +103,7 @@ async def test_the_database_refuses_exactly_the_profile_edges_that_the_domain_la
     await stock_item(engine)
     await paid_order(engine)
     for source in ProfileStatus:
-        await _force(engine, "esim_profiles", _PROFILE, status=source.name)
+        await force(engine, _PROFILE, status=source.name)
         for target in set(ProfileStatus) - {source}:
             refused = await _refused(engine, _PROFILE, status=target.name)
             assert refused is (target not in profile.TRANSITIONS[source]), (source, target)
@@ -128,9 +118,8 @@ async def test_the_database_refuses_exactly_the_inventory_edges_that_the_domain_
     order_id = await paid_order(engine)
     await run(engine, "UPDATE esim_inventory SET reserved_at = now(), assigned_at = now()")
     for source in StockStatus:
-        await _force(
+        await force(
             engine,
-            "esim_inventory",
             _ITEM,
             status=source.name,
             order_id=_order_of(source, order_id),
@@ -150,7 +139,7 @@ async def test_the_database_refuses_exactly_the_purchase_edges_that_the_domain_l
     """Every pair of states is tried in Postgres and compared with the table."""
     await in_doubt(engine, await paid_order(engine))
     for source in PurchaseState:
-        await _force(engine, "provider_intents", _PURCHASE, column="state", state=source.name)
+        await force(engine, _PURCHASE, state=source.name)
         for target in set(PurchaseState) - {source}:
             refused = await _refused(engine, _PURCHASE, state=target.name)
             assert refused is (target not in purchase.TRANSITIONS[source]), (source, target)
