@@ -1,17 +1,21 @@
 """Real parts for every test: Postgres, Temporal and a worker, started once, kept apart by name."""
 
+import asyncio
 import os
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
+import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
+from temporalio.worker import WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.announcing import announce
 from activities.deliver import AnswerDelivery
@@ -32,6 +36,12 @@ from worker import build_workers, running
 def pytest_configure(config: pytest.Config) -> None:
     """Let several processes share the servers."""
     config.pluginmanager.register(parallel)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on the loop of our programs."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +144,13 @@ def pause_points_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def worker(
+def workflow_runner() -> WorkflowRunner:
+    """The one that refuses what is not deterministic; tests of many orders override it."""
+    return SandboxedWorkflowRunner()
+
+
+@pytest.fixture
+async def worker(  # noqa: PLR0913, PLR0917 - what a worker is made of
     temporal_client: Client,
     engine: AsyncEngine,
     providers: dict[str, EsimProvider],
@@ -143,6 +159,7 @@ async def worker(
     pause_points_dir: Path,
     purchase_rules: PurchaseRules,
     delivery: Delivery,
+    workflow_runner: WorkflowRunner,
 ) -> AsyncIterator[None]:
     """A running worker on the test's own queue and database."""
     workers = build_workers(
@@ -156,6 +173,7 @@ async def worker(
         ),
         purchases=purchase_rules,
         delivery=delivery,
+        workflow_runner=workflow_runner,
     )
     await announce(engine, providers)
     async with running(workers):

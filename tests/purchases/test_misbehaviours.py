@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowRunner
 
 from domain.provider import EsimProvider
 from domain.purchase import Ambiguity
@@ -167,6 +168,12 @@ async def _verdict(  # noqa: PLR0911 - one for each way to be wrong
     if settles_itself and cell.operation == shop.purchase and status in _REVIEW:
         return f"{story}: this mode needs nobody"
     return None
+
+
+@pytest.fixture
+def workflow_runner() -> WorkflowRunner:
+    """As production runs it: half a thousand orders."""
+    return UnsandboxedWorkflowRunner()
 
 
 @pytest.mark.parametrize("shop", SHOPS, ids=lambda shop: shop.name)

@@ -55,14 +55,17 @@ async def _pass(environment: WorkflowEnvironment, *, hours: int) -> None:
         await environment.sleep(300)
 
 
-@pytest.mark.parametrize("down", [REFUSING, FAILING], ids=["503", "500"])
-async def test_a_day_long_outage_is_probed_once_a_minute_and_drains(
+@pytest.mark.parametrize(
+    ("down", "hours"), [(REFUSING, 12), (FAILING, 24)], ids=["half a day of 503", "a day of 500"]
+)
+async def test_a_long_outage_is_probed_once_a_minute_and_drains(
     engine: AsyncEngine,
     activations: Activations,
     watch: Watch,
     partner: PartnerServer,
     environment: WorkflowEnvironment,
     down: Answer,
+    hours: int,
 ) -> None:
     """After the breaker opens the fleet calls at most once a minute; stock is served meanwhile."""
     await run(engine, "INSERT INTO plans (id, name, price_minor_units) VALUES (7, 'Stocked', 1)")
@@ -70,12 +73,12 @@ async def test_a_day_long_outage_is_probed_once_a_minute_and_drains(
     partner.answer = witness.of(down)
     for _ in range(ORDERS):
         await activations.start(await paid_order(engine), 123)
-    await _pass(environment, hours=12)
+    await _pass(environment, hours=hours // 2)
     await stock_item(engine, plan_id=7)
     stocked = await paid_order(engine, 7)
     await activations.start(stocked, 7)
     assert await watch.ended(stocked) == "activated"
-    await _pass(environment, hours=12)
+    await _pass(environment, hours=hours // 2)
     limits = ProviderLimits()
     probes = witness.calls[limits.failures_to_open + limits.max_concurrent :]
     gaps = [later - earlier for earlier, later in pairwise(probes)]
