@@ -13,7 +13,7 @@ from sandbox.contracts import airalo, connected_you, es2plus, esim_access
 from sandbox.sandbox import Sandbox
 
 MATCHING_ID_SECRET = "a-secret-that-every-matching-id-follows-from"
-TIMEOUT_SECONDS = 3.0  # a quarter is for connecting, while a busy machine may stand still
+TIMEOUT_SECONDS = 4.0  # a quarter is for connecting, while a busy machine may stand still
 SETTLE_GAP_SECONDS = 0.2
 
 Variables = Callable[[Sandbox, Path], dict[str, Any]]

@@ -40,13 +40,21 @@ def ambiguity() -> Ambiguity:
 
 
 @pytest.fixture
-def providers(partner: PartnerServer, ambiguity: Ambiguity) -> dict[str, EsimProvider]:
+def timeout_seconds() -> float:
+    """Long, for a busy machine may stand still; tests of a partner that hangs override it."""
+    return 5.0
+
+
+@pytest.fixture
+def providers(
+    partner: PartnerServer, ambiguity: Ambiguity, timeout_seconds: float
+) -> dict[str, EsimProvider]:
     """ConnectedYou as in production, towards the partner on loopback."""
     config = ConnectedYouConfig(
         base_url=partner.base_url,
         partner_id=PARTNER_ID,
         api_key=API_KEY,
-        timeout_seconds=0.5,
+        timeout_seconds=timeout_seconds,
         dry_run=False,
         ambiguity=ambiguity,
     )

@@ -297,6 +297,7 @@ async def test_a_cancel_in_temporal_is_heard_although_the_purchase_fails(
     assert await watch.status(order_id) == "CANCELLED"
 
 
+@pytest.mark.parametrize("timeout_seconds", [0.5])
 @pytest.mark.history("needs-review-then-cancelled")
 async def test_an_order_in_review_that_is_cancelled_ends_once_a_person_has_decided(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer

@@ -65,6 +65,7 @@ async def test_a_definite_refusal_parks_at_once(
     assert (asked["actor"], asked["payload"]) == ("ana", {"reason": ANA.reason, "door": "api"})
 
 
+@pytest.mark.parametrize("timeout_seconds", [0.5])
 async def test_an_unknown_outcome_is_never_bought_again(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
@@ -80,6 +81,7 @@ async def test_an_unknown_outcome_is_never_bought_again(
     assert await value(engine, "SELECT state FROM provider_intents") == "UNKNOWN"
 
 
+@pytest.mark.parametrize("timeout_seconds", [0.5])
 @pytest.mark.parametrize("ambiguity", [Ambiguity.LOOKUP])
 async def test_a_provider_that_can_be_asked_is_asked_before_anything_is_sent_again(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
@@ -97,6 +99,7 @@ async def test_a_provider_that_can_be_asked_is_asked_before_anything_is_sent_aga
     assert len(partner.orders) == 1
 
 
+@pytest.mark.parametrize("timeout_seconds", [0.5])
 @pytest.mark.parametrize("ambiguity", [Ambiguity.IDEMPOTENT])
 async def test_an_idempotent_provider_is_sent_the_same_reference_again(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
