@@ -120,7 +120,7 @@ def test_the_tests_run_in_as_many_processes_as_one_says(
 
 def test_the_tests_run_in_parallel_and_quick_ones_leave_the_dear_ones_out(dev: ModuleType) -> None:
     """What else is asked for goes to pytest as it is."""
-    processes = ["-n", str(os.cpu_count() or 1)]
+    processes = ["-n", str((os.cpu_count() or 1) + 1)]
     assert dev.pytest_arguments("-x", "tests/db") == [*processes, "-x", "tests/db"]
     dear = ["-m", "not stack and not slow"]
     assert dev.pytest_arguments("--quick", "-x") == [*processes, *dear, "-x"]
