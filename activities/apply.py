@@ -14,7 +14,14 @@ from db.profiles import Profile
 from db.stock import StockItem
 from domain.codes import install_codes
 from domain.delivery import Delivery
-from domain.errors import FaultyStock, InvalidActivationCode, NeedsReview, OrderNotPaid, StaleWrite
+from domain.errors import (
+    DuplicateStock,
+    FaultyStock,
+    InvalidActivationCode,
+    NeedsReview,
+    OrderNotPaid,
+    StaleWrite,
+)
 from domain.event import EventKind
 from domain.order import OrderStatus
 from domain.profile import READY, ProfileStatus
@@ -62,13 +69,14 @@ class ProfileActivities:
             FaultyStock: the item's code is unusable; it was retired.
             NeedsReview: the same, of an item that was bought: it is kept as it is.
         """
-        if not await self._assign(assignment):
-            try:
+        try:
+            if not await self._assign(assignment):
                 await self._judge_and_assign(assignment)
-            except InvalidActivationCode:
-                await self._retire_faulty(assignment)
-                sentence = f"Item {assignment.item_id} holds no usable code."
-                raise FaultyStock(sentence) from None
+        except (InvalidActivationCode, DuplicateStock):
+            # Also if a customer has the code already, by way of an item that spells it otherwise.
+            await self._retire_faulty(assignment)
+            sentence = f"Item {assignment.item_id} holds no usable code."
+            raise FaultyStock(sentence) from None
         await self._pause.reach(PausePoint.AFTER_APPLY, assignment.order_id)
         if not self._delivery.sends:
             await self._delivery.deliver(assignment.order_id)

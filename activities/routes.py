@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
-from db import catalogue, profiles, purchases
+from db import catalogue, profiles, purchases, returns
 from db.engine import transaction
 from db.profiles import Profile
 from domain.errors import OrderNotFound
@@ -112,7 +112,7 @@ class RoutingActivities:
         people settle it. Reads only.
         """
         async with transaction(self._engine) as connection:
-            begun = await purchases.unsettled_for(connection, order_id)
+            begun = await returns.unsettled_for(connection, order_id)
         if begun is None or not self._routes.has(begun.provider):
             return None
         return begun.provider

@@ -128,6 +128,7 @@ class StockColumns(TypedDict, total=False):
     country_id: int | None
     activation_code: str
     iccid: str | None
+    iccid_scope: Number
     qr_payload: str | None
     instructions: str | None
     confirmation_code: str | None
@@ -135,6 +136,7 @@ class StockColumns(TypedDict, total=False):
     order_id: int | None
     provider: str | None
     provider_reference: str | None
+    sale_id: str | None
     import_id: int | None
     metadata: Json
     installable: bool | None
@@ -178,6 +180,7 @@ class PurchaseColumns(TypedDict, total=False):
     accepted_at: Moment
     absent_at: Moment
     closed_at: Moment
+    unheard_since: Moment
     released_at: Moment
     returned_at: Moment
     return_error: str | None

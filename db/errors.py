@@ -22,8 +22,9 @@ ILLEGAL_TRANSITION = "ES001"
 _DUPLICATE_STOCK = frozenset(
     {
         "uq_esim_inventory_activation_code",
-        "uq_esim_inventory_iccid",
-        "uq_esim_profiles_iccid",
+        "uq_esim_inventory_iccid_iccid_scope",
+        "uq_esim_inventory_provider_sale_id",
+        "uq_esim_profiles_qr_payload",
     }
 )
 
@@ -40,7 +41,7 @@ def translate(error: DBAPIError) -> EsimError:
     if error.connection_invalidated or _is_transient(origin, sqlstate):
         return StorageUnavailable(f"Postgres is unavailable ({sqlstate or 'no connection'}).")
     if constraint in _DUPLICATE_STOCK:
-        return DuplicateStock("Another item already has this ICCID or activation code.")
+        return DuplicateStock("Another item already has this code, ICCID or name of the sale.")
     if sqlstate == ILLEGAL_TRANSITION:
         return IllegalTransition("The database refused an illegal change of state.")
     return StorageFault(

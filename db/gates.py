@@ -92,7 +92,7 @@ async def report(
     Not idempotent: every failure counts. Arguments as `enter`; `error` is None for an answer.
     """
     gate, moment = await _lock(connection, provider, now)
-    if error is None or not error.is_outage:
+    if error is None or error.answered or not error.is_outage:
         answered = _columns(after_success(gate))
         await _write(connection, provider, {**answered, "last_success_at": moment})
         return False

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, false, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -109,7 +109,7 @@ def _of(provider: str, provider_order_id: str) -> tuple[ColumnElement[bool], ...
 
 
 async def _subject(connection: AsyncConnection, provider: str, notice: Notice) -> _Subject | None:
-    if notice.kind in _TAKEN and (found := await _item(connection, provider, notice.iccid)):
+    if notice.kind in _TAKEN and (found := await _item(connection, provider, notice)):
         return found  # what was bought for one order may have come to another
     for column, name in (
         (intents.c.provider_order_id, notice.provider_order_id),
@@ -117,25 +117,38 @@ async def _subject(connection: AsyncConnection, provider: str, notice: Notice) -
     ):
         if name is not None and (found := await _purchase(connection, provider, column == name)):
             return found
-    return await _item(connection, provider, notice.iccid)
+    return await _item(connection, provider, notice)
 
 
 async def _purchase(
     connection: AsyncConnection, provider: str, named: ColumnElement[bool]
 ) -> _Subject | None:
-    """Find the purchase that gave a profile if there are several, else the newest."""
+    """Find the purchase that gave a profile if there are several, else the newest.
+
+    One that was given back comes last: its name may be another's by now.
+    """
     statement = (
         select(intents.c.order_id, intents.c.id.label("intent_id"), _IS_OPEN.label("is_open"))
         .where(intents.c.provider == provider, named)
-        .order_by(intents.c.inventory_item_id.is_(None), intents.c.id.desc())
+        .order_by(
+            intents.c.returned_at.is_not(None),
+            intents.c.inventory_item_id.is_(None),
+            intents.c.id.desc(),
+        )
         .limit(1)
     )
     return await one(connection, statement, _Subject)
 
 
-async def _item(connection: AsyncConnection, provider: str, iccid: str | None) -> _Subject | None:
-    """Find the order that has the profile, else the one that it was bought for."""
+async def _item(connection: AsyncConnection, provider: str, notice: Notice) -> _Subject | None:
+    """Find the order that has the profile, else the one that it was bought for.
+
+    Of several sales of one ICCID the one that the notice names, else the newest.
+    """
     order_id = func.coalesce(inventory.c.order_id, intents.c.order_id)
+    is_named = func.coalesce(
+        intents.c.provider_order_id == (notice.provider_order_id or ""), false()
+    )
     statement = (
         select(
             order_id.label("order_id"),
@@ -144,7 +157,13 @@ async def _item(connection: AsyncConnection, provider: str, iccid: str | None) -
         )
         .select_from(inventory)
         .join(intents, intents.c.inventory_item_id == inventory.c.id, isouter=True)
-        .where(inventory.c.provider == provider, inventory.c.iccid == iccid, order_id.is_not(None))
+        .where(
+            inventory.c.provider == provider,
+            inventory.c.iccid == notice.iccid,
+            order_id.is_not(None),
+        )
+        .order_by(is_named.desc(), inventory.c.id.desc())
+        .limit(1)
     )
     return await one(connection, statement, _Subject)
 

@@ -10,11 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.columns import PurchaseColumns
 from db.rows import added, changed_one, one
-from db.tables import esim_inventory as inventory
 from db.tables import provider_intents as table
 from domain.errors import ActivationCancelled, IllegalTransition, ProviderError
 from domain.purchase import OPEN, TRANSITIONS, PurchaseState, Resolution
-from domain.stock import StockStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +36,12 @@ class Purchase:
         return self.state is not PurchaseState.INTENDED
 
 
-_COLUMNS = tuple(table.c[name] for name in Purchase.__dataclass_fields__)
+COLUMNS = tuple(table.c[name] for name in Purchase.__dataclass_fields__)
 
 
 async def open_for(connection: AsyncConnection, order_id: int) -> Purchase | None:
     """Find the order's purchase that is open: it may still become, or be, a charge."""
-    return await _one(connection, table.c.order_id == order_id, table.c.state.in_(OPEN))
+    return await find(connection, table.c.order_id == order_id, table.c.state.in_(OPEN))
 
 
 async def bought_for(connection: AsyncConnection, order_id: int) -> Purchase | None:
@@ -54,7 +52,7 @@ async def bought_for(connection: AsyncConnection, order_id: int) -> Purchase | N
     gave_a_profile = (table.c.state == PurchaseState.CONFIRMED) | (
         (table.c.state == PurchaseState.RESOLVED) & table.c.inventory_item_id.is_not(None)
     )
-    return await _one(connection, table.c.order_id == order_id, gave_a_profile)
+    return await find(connection, table.c.order_id == order_id, gave_a_profile)
 
 
 async def was_given_up(connection: AsyncConnection, order_id: int) -> bool:
@@ -76,28 +74,6 @@ async def refuse_given_up(connection: AsyncConnection, order_id: int) -> None:
     """
     if await was_given_up(connection, order_id):
         raise ActivationCancelled(f"A purchase of order {order_id} was given up: nothing follows.")
-
-
-async def unwanted_for(connection: AsyncConnection, order_id: int) -> Purchase | None:
-    """Find the order's purchase whose item went out of use unseen, and is not given back yet."""
-    return await _one(
-        connection,
-        table.c.order_id == order_id,
-        table.c.state == PurchaseState.CONFIRMED,
-        table.c.returned_at.is_(None),
-        table.c.return_error.is_(None),
-        table.c.downloaded_at.is_(None),
-        exists().where(
-            inventory.c.id == table.c.inventory_item_id,
-            inventory.c.status == StockStatus.RETIRED,
-            inventory.c.assigned_at.is_(None),
-        ),
-    )
-
-
-async def unsettled_for(connection: AsyncConnection, order_id: int) -> Purchase | None:
-    """Find the order's purchase that is open, else the one that is still to be given back."""
-    return await open_for(connection, order_id) or await unwanted_for(connection, order_id)
 
 
 async def intend(
@@ -124,7 +100,7 @@ async def intend(
         request=dict(request),
         state=PurchaseState.INTENDED,
     )
-    return await added(connection, insert(table).values(columns).returning(*_COLUMNS), Purchase)
+    return await added(connection, insert(table).values(columns).returning(*COLUMNS), Purchase)
 
 
 async def mark_sent(connection: AsyncConnection, purchase: Purchase) -> Purchase:
@@ -192,7 +168,7 @@ async def note_absent(
         select(table.c.absent_at <= moment - gap).where(table.c.id == purchase.id)
     )
     if first is None:
-        await _write(connection, purchase, PurchaseColumns(absent_at=moment))
+        await write(connection, purchase, PurchaseColumns(absent_at=moment))
     return first is True
 
 
@@ -219,6 +195,8 @@ async def close(
         "error": error.message if error else None,
         "closed_at": None if state is PurchaseState.UNKNOWN else func.now(),
     }
+    if state is PurchaseState.CONFIRMED:
+        columns["unheard_since"] = None  # of the call that brought it; the next ones are others
     if reply is not None:
         columns["reply"] = dict(reply)
     await move(connection, purchase, state, **columns)
@@ -227,17 +205,8 @@ async def close(
 
 async def mark_enabled(connection: AsyncConnection, purchase: Purchase) -> None:
     """Record that a purchase's code works now. Raises StaleWrite."""
-    await _write(connection, purchase, PurchaseColumns(released_at=func.now()))
-
-
-async def mark_returned(
-    connection: AsyncConnection, purchase: Purchase, *, refusal: str | None = None
-) -> None:
-    """Record that an unused purchase was given back, or why it was not. Raises StaleWrite."""
-    if refusal is None:
-        await _write(connection, purchase, PurchaseColumns(returned_at=func.now()))
-    else:
-        await _write(connection, purchase, PurchaseColumns(return_error=refusal))
+    released = PurchaseColumns(released_at=func.now(), unheard_since=None)
+    await write(connection, purchase, released)
 
 
 async def move(
@@ -254,14 +223,15 @@ async def move(
     """
     if target is not purchase.state and target not in TRANSITIONS[purchase.state]:
         raise IllegalTransition(f"A purchase cannot go from {purchase.state} to {target}.")
-    await _write(connection, purchase, {**columns, "state": target})
+    await write(connection, purchase, {**columns, "state": target})
 
 
-async def _one(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> Purchase | None:
-    return await one(connection, select(*_COLUMNS).where(*conditions), Purchase)
+async def find(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> Purchase | None:
+    """Find the one purchase, at most, that meets all conditions."""
+    return await one(connection, select(*COLUMNS).where(*conditions), Purchase)
 
 
-async def _write(connection: AsyncConnection, purchase: Purchase, columns: PurchaseColumns) -> None:
+async def write(connection: AsyncConnection, purchase: Purchase, columns: PurchaseColumns) -> None:
     """Set columns of a purchase that is in the state it was read in."""
     written = (
         update(table)

@@ -33,7 +33,12 @@ class StockItem:
 
 @dataclass(frozen=True, slots=True)
 class BoughtItem:
-    """A bought profile, about to become an item reserved for its order."""
+    """A bought profile, about to become an item reserved for its order.
+
+    Attributes:
+        iccid_scope: 0 if nobody else may ever have the ICCID, else the purchase that gave it.
+        sale_id: what the provider calls this sale.
+    """
 
     order_id: int
     plan_id: int
@@ -47,6 +52,8 @@ class BoughtItem:
     instructions: str | None = field(default=None, repr=False)
     confirmation_code: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
+    iccid_scope: int = 0
+    sale_id: str | None = None
 
 
 _COLUMNS = tuple(inventory.c[name] for name in StockItem.__dataclass_fields__)
@@ -134,12 +141,18 @@ async def take(
     return item_id
 
 
-async def iccid_of(connection: AsyncConnection, item_id: int) -> str | None:
-    """Read an item's ICCID, whatever its state."""
-    iccid: str | None = await connection.scalar(
-        select(inventory.c.iccid).where(inventory.c.id == item_id)
-    )
-    return iccid
+@dataclass(frozen=True, slots=True)
+class SoldAs:
+    """What an item's provider knows it by."""
+
+    iccid: str | None
+    sale_id: str | None
+
+
+async def sold_as(connection: AsyncConnection, item_id: int) -> SoldAs | None:
+    """Read what an item's provider knows it by, whatever its state."""
+    names = select(inventory.c.iccid, inventory.c.sale_id).where(inventory.c.id == item_id)
+    return await one(connection, names, SoldAs)
 
 
 async def give_up_iccid(connection: AsyncConnection, item_id: int) -> None:
@@ -207,7 +220,10 @@ async def add_unwanted(connection: AsyncConnection, purchase: BoughtItem, *, res
 
 async def _add(connection: AsyncConnection, purchase: BoughtItem, columns: StockColumns) -> int:
     code, payload = purchase.activation_code, purchase.qr_payload
-    if await stock_codes.owner(connection, code, payload, purchase.iccid) is not None:
+    owner = await stock_codes.owner(
+        connection, code, payload, purchase.iccid, alone=purchase.iccid_scope == 0
+    )
+    if owner is not None:
         raise DuplicateStock("Another item already has this ICCID or activation code.")
     bought: StockColumns = {
         **columns,
@@ -217,6 +233,8 @@ async def _add(connection: AsyncConnection, purchase: BoughtItem, columns: Stock
         "provider": purchase.provider,
         "provider_reference": purchase.provider_reference,
         "iccid": purchase.iccid,
+        "iccid_scope": purchase.iccid_scope,
+        "sale_id": purchase.sale_id,
         "activation_code": purchase.activation_code,
         "qr_payload": purchase.qr_payload,
         "instructions": purchase.instructions,

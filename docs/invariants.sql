@@ -16,8 +16,8 @@ UNION ALL
 SELECT 'order', order_id FROM esim_inventory WHERE status IN ('RESERVED', 'ASSIGNED')
 GROUP BY 2 HAVING count(*) > 1
 UNION ALL
-SELECT 'code of order', min(order_id) FROM esim_profiles WHERE activation_code IS NOT NULL
-GROUP BY activation_code HAVING count(*) > 1;
+SELECT 'code of order', min(order_id) FROM esim_profiles WHERE qr_payload IS NOT NULL
+GROUP BY qr_payload HAVING count(*) > 1;
 -- 3. What we believe to have bought: compare with the provider's own list, order by order.
 --    (A report, not an invariant.)
 SELECT provider, order_id, reference, state, sent_at FROM provider_intents

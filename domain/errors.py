@@ -305,11 +305,16 @@ class ProviderError(EsimError):
     Attributes:
         reply: what came back, without secrets, kept for ops; None if nothing did.
         retry_after_seconds: the wait that the provider, or its gate, asked for; None if none.
+        answered: the provider said so itself, in a message of its own protocol: whatever follows
+            for the order, the provider is in health.
+        in_doubt: the call may have done something that we did not hear of. Always so if nothing
+            was said; never of a refusal.
     """
 
     code = "provider-error"
     heard: ClassVar[Heard] = Heard.NOTHING
     """The call in one word, for the table of `domain/purchase.py`."""
+    _in_doubt: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -317,10 +322,14 @@ class ProviderError(EsimError):
         *,
         reply: Mapping[str, object] | None = None,
         retry_after_seconds: float | None = None,
+        answered: bool = False,
+        in_doubt: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.reply = reply
         self.retry_after_seconds = retry_after_seconds
+        self.answered = answered
+        self.in_doubt = self._in_doubt if in_doubt is None else in_doubt
 
 
 class ProviderUnavailable(ProviderError):
@@ -341,6 +350,7 @@ class ProviderHeld(ProviderUnavailable):
     code = "provider-held"
     heard = Heard.HELD
     retry = Retry.NEVER
+    _in_doubt = False
 
 
 class ProviderRefused(ProviderError):
@@ -348,6 +358,7 @@ class ProviderRefused(ProviderError):
 
     code = "provider-refused"
     heard = Heard.REFUSED
+    _in_doubt = False
     fails_over = True
     drops_seller = True
 
@@ -390,9 +401,14 @@ class ProviderReplyUnusable(ProviderOutcomeUnknown):
     is_outage = False  # it answered
 
     def __init__(
-        self, message: str, *, raw: str | None = None, reply: Mapping[str, object] | None = None
+        self,
+        message: str,
+        *,
+        raw: str | None = None,
+        reply: Mapping[str, object] | None = None,
+        in_doubt: bool | None = None,
     ) -> None:
-        super().__init__(message, reply=reply)
+        super().__init__(message, reply=reply, in_doubt=in_doubt)
         self.raw = raw
 
 

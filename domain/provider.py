@@ -53,6 +53,8 @@ class ProvisionRequest:
         customer_email, customer_name: sent only where the provider's contract asks for them.
         provider_order_id: what the provider called the order once it had accepted it; None
             before that, and at providers that answer at once.
+        repeated: an earlier `advance` of the accepted order may have reached the provider unheard,
+            so what says "done already" says that it did.
     """
 
     order_id: int
@@ -63,14 +65,20 @@ class ProvisionRequest:
     customer_email: str | None = field(default=None, repr=False)
     customer_name: str | None = field(default=None, repr=False)
     provider_order_id: str | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ProvisionedEsim:
     """What a provider sold. The codes are bearer secrets, so they stay out of `repr`.
 
+    A sale is known by the provider's own name of it and by its code: two sales never share either.
+    They may share an ICCID, unless the provider promises that they do not (`Traits.unique_iccids`).
+
     Attributes:
         reference: our reference as the provider echoed it.
+        sale_id: what the provider calls this very profile of ours, and no other one ever; None
+            where it has no such name. No secret.
         activation_code: as the provider gave it, checked and normalised.
         qr_payload: the LPA string that a QR code shows.
         request, reply: what was sent and what came back, without codes, credentials or the
@@ -88,6 +96,7 @@ class ProvisionedEsim:
     request: Mapping[str, object] = field(default_factory=dict, repr=False)
     reply: Mapping[str, object] = field(default_factory=dict, repr=False)
     raw: str | None = field(default=None, repr=False)
+    sale_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +106,30 @@ class AcceptedOrder:
     Attributes:
         provider_order_id: what the provider calls it. No secret.
         reply: what came back, without secrets; kept for ops.
+        allotted_iccid: the profile that was taken from the provider's free ones just now, if it
+            says so: an earlier sale of that profile has been given back, whatever we heard of it.
     """
 
     provider_order_id: str
     reply: Mapping[str, object] = field(default_factory=dict, repr=False)
+    allotted_iccid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A purchase that is committed on our side, named as `enable` and `cancel` need it."""
+    """A purchase that is committed on our side, named as `enable` and `cancel` need it.
+
+    Attributes:
+        sale_id: as in `ProvisionedEsim`.
+        repeated: an earlier `enable` may have reached the provider unheard, or somebody else may
+            have done it, so what says "done already" is no refusal.
+    """
 
     reference: str
     provider_order_id: str | None
     iccid: str | None
+    sale_id: str | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +155,9 @@ class Traits:
         resellable: its terms allow that a code which no customer has seen is sold to another one.
         enables: a code works only after `enable`, which follows our commit.
         returnable: `cancel` can give an unused purchase back.
+        unique_iccids: the provider promises never to sell an ICCID again, so a second sale of one
+            is a mistake. Without the promise a profile that came back to it, or ran out, is the
+            next customer's with a new code.
     """
 
     ambiguity: Ambiguity
@@ -143,6 +166,7 @@ class Traits:
     resellable: bool = False
     enables: bool = False
     returnable: bool = False
+    unique_iccids: bool = False
 
 
 class EsimProvider(Protocol):
@@ -217,3 +241,8 @@ def resellable(providers: Mapping[str, EsimProvider]) -> frozenset[str]:
     """
     traits = {name: provider.traits for name, provider in providers.items()}
     return frozenset(n for n, each in traits.items() if each.resellable and not each.enables)
+
+
+def promising_unique_iccids(providers: Mapping[str, EsimProvider]) -> frozenset[str]:
+    """List the providers that never sell an ICCID twice."""
+    return frozenset(name for name, each in providers.items() if each.traits.unique_iccids)

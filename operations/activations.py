@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db import events, profiles, purchases
+from db import events, profiles, returns
 from db.engine import transaction
 from db.own_codes import as_note_of
 from db.profiles import Profile
@@ -204,4 +204,4 @@ async def _look(engine: AsyncEngine, order_id: int) -> tuple[Profile, Purchase |
             profile = await profiles.find(connection, order_id)
         if profile is None:
             raise OrderNotFound("Order not found")
-        return profile, await purchases.unsettled_for(connection, order_id)
+        return profile, await returns.unsettled_for(connection, order_id)

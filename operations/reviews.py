@@ -230,6 +230,7 @@ async def _store(
         activation_code=sold.code.activation_code,
         qr_payload=sold.code.lpa_string,
         confirmation_code=sold.confirmation_code,
+        iccid_scope=intent.id,
     )
     if await stock.names_order(connection, profile.order_id):
         item_id = await stock.add_unwanted(connection, purchase, resell=False)
@@ -298,4 +299,6 @@ async def _named(engine: AsyncEngine, decision: Decision) -> DuplicateStock:
 
 async def _owner(connection: AsyncConnection, sold: SoldCode) -> tuple[int, int | None] | None:
     code = sold.code
-    return await stock_codes.owner(connection, code.activation_code, code.lpa_string, sold.iccid)
+    return await stock_codes.owner(
+        connection, code.activation_code, code.lpa_string, sold.iccid, alone=False
+    )

@@ -15,7 +15,7 @@ class LocalProvider:
 
     name = NAME
     traits = Traits(
-        ambiguity=Ambiguity.IDEMPOTENT, returnable=True
+        ambiguity=Ambiguity.IDEMPOTENT, returnable=True, unique_iccids=True
     )  # nothing is called, nothing is spent
 
     def describe_request(self, request: ProvisionRequest) -> dict[str, object]:

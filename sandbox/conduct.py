@@ -85,8 +85,15 @@ class Conduct:
             lag_seconds=self.picked.seconds(Misbehaviour.LAGGING_LOOKUP),
             delivery_seconds=0.0 if early else seconds,
             fails=delivery is Misbehaviour.ALLOCATION_FAILED,
+            reuses=self.picked.kind(Part.PROFILE) is Misbehaviour.REUSED_ICCID,
+            smdp_address=self._own_address(),
             told=(lie(rule, self.contract.ledger) if rule else None) or as_it_is,
         )
+
+    def _own_address(self) -> str | None:
+        rule = self.picked.get(Part.PROFILE)
+        owns = rule is not None and rule.misbehaviour is Misbehaviour.OWN_ADDRESS
+        return str(rule.options["address"]) if rule and owns else None
 
     async def _refuse(self) -> None:
         """Refuse the call: nothing was booked, and nothing will be."""

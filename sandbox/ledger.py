@@ -177,6 +177,16 @@ class Ledger:
         """List every ICCID ever sold, with its newest order."""
         return self._holders
 
+    def given_back(self, provider: str) -> list[str]:
+        """ICCIDs that were handed out and given back, and not sold again; the oldest sale first."""
+        return [
+            profile.iccid
+            for order in self.orders(provider)
+            if order.order_id in self._voided and not order.failed
+            for profile in order.profiles
+            if self._holders[profile.iccid] is order
+        ]
+
     def codes(self, provider: str | None = None) -> list[str]:
         """List every matching id and confirmation code ever sold, oldest first."""
         if provider is None:
@@ -222,8 +232,11 @@ class Ledger:
 
     def _take_order(self, facts: dict[str, Any]) -> None:
         profiles = tuple(Profile(**profile) for profile in facts.pop("profiles"))
-        if state := facts.pop("state"):
-            self._states |= {profile.iccid: ProfileState(**state) for profile in profiles}
+        state = facts.pop("state")
+        for profile in profiles:  # which may have been somebody else's before
+            self._states.pop(profile.iccid, None)
+            if state:
+                self._states[profile.iccid] = ProfileState(**state)
         order = Order(**facts, profiles=profiles)
         self._orders.append(order)
         self._by_reference.setdefault((order.provider, order.reference), []).append(order)

@@ -20,6 +20,8 @@ class Misbehaviour(StrEnum):
     MALFORMED_REPLY = "malformed_reply"
     TRUNCATED_REPLY = "truncated_reply"
     EMPTY_REPLY = "empty_reply"
+    REUSED_ICCID = "reused_iccid"
+    OWN_ADDRESS = "own_address"
     DUPLICATE_ICCID = "duplicate_iccid"
     OTHER_REPLY = "other_reply"
     WRONG_PLAN = "wrong_plan"
@@ -54,6 +56,8 @@ class Trait(Flag):
     ECHO = auto()  # tells reference, plan and quantity
     ICCID = auto()  # tells an ICCID
     CODE = auto()  # tells a matching id
+    ADDRESS = auto()  # tells an SM-DP+ address that codes must have
+    TAKES_BACK = auto()  # sells what was given back again
     DELIVERED_LATER = auto()  # hands profiles out after the reply
     ANNOUNCED = auto()  # a webhook goes with it
     SIGNED = auto()  # which is signed
@@ -66,6 +70,7 @@ class Part(Enum):
     OUTCOME = auto()
     LAG = auto()
     DELIVERY = auto()
+    PROFILE = auto()
     WEBHOOK = auto()
 
 
@@ -120,6 +125,17 @@ MEANINGS: Mapping[Misbehaviour, Meaning] = {
         "books, then answers 200, cut off: content-length promises more", Trait.CALL
     ),
     Misbehaviour.EMPTY_REPLY: Meaning("books, then answers 200 with {}", Trait.CALL),
+    Misbehaviour.REUSED_ICCID: Meaning(
+        "sells the ICCID of an earlier sale that was given back (if there is one)",
+        Trait.TAKES_BACK,
+        Part.PROFILE,
+    ),
+    Misbehaviour.OWN_ADDRESS: Meaning(
+        "tells an SM-DP+ address of its own for the code",
+        Trait.ADDRESS,
+        Part.PROFILE,
+        {"address": "smdp-2.sandbox.example"},
+    ),
     Misbehaviour.DUPLICATE_ICCID: Meaning(
         "books, but tells ICCID and code of an earlier sale (if there is one)",
         Trait.ICCID,

@@ -1,5 +1,6 @@
 """Whether a rule can apply at all; every refusal says what would."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from sandbox.misbehaviours import MEANINGS, Misbehaviour, Trait
 EVERY_OPERATION: Final = "*"
 _ERROR_CODES = range(400, 600)
 _SERVER_ERROR_CODES = range(500, 600)
+_HOST = re.compile(r"([0-9a-z-]{1,63}\.)+[a-z][0-9a-z-]{0,62}")
 _KINDS = {Misbehaviour.BAD_ICCID: ("letters", "luhn")}
 
 
@@ -82,6 +84,8 @@ def _value(misbehaviour: Misbehaviour, name: str, value: Any) -> float | str:
         if value not in kinds:
             raise RuleRefused(f"kind of {misbehaviour} must be one of: {_listed(kinds)}.")
         return str(value)
+    if name == "address":
+        return _address(value)
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -97,6 +101,12 @@ def _value(misbehaviour: Misbehaviour, name: str, value: Any) -> float | str:
     return number
 
 
+def _address(value: Any) -> str:
+    if not isinstance(value, str) or not _HOST.fullmatch(value):
+        raise RuleRefused("address must be a host name, such as smdp-2.sandbox.example.")
+    return value
+
+
 def _why(misbehaviour: Misbehaviour) -> str:
     needed = MEANINGS[misbehaviour].applies_to
     reasons = {
@@ -106,6 +116,8 @@ def _why(misbehaviour: Misbehaviour) -> str:
         Trait.ANNOUNCED: "it sends no webhooks",
         Trait.DELIVERED_LATER: "it hands profiles out at once",
         Trait.ECHO: "its replies tell no reference, plan or quantity",
+        Trait.ADDRESS: "it tells no SM-DP+ address apart from the code",
+        Trait.TAKES_BACK: "it takes nothing back",
     }
     return reasons.get(needed, "no operation of it does what would go wrong")
 

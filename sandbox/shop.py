@@ -7,7 +7,7 @@ a confirmation code.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -61,12 +61,16 @@ class Terms:
         lag_seconds: how long look-ups do not show what is bought.
         delivery_seconds: how long the profiles take; None for the usual delay.
         fails: whether the profiles are never handed out.
+        reuses: whether an ICCID that was given back is sold before a new one.
+        smdp_address: what the code must name in place of the usual SM-DP+; None for that.
         told: what the reply says in place of an order.
     """
 
     lag_seconds: float = 0.0
     delivery_seconds: float | None = None
     fails: bool = False
+    reuses: bool = False
+    smdp_address: str | None = None
     told: Callable[[Order], Order] = as_it_is
 
 
@@ -132,6 +136,11 @@ class Shop:
         orders = self.ledger.orders(self.provider, reference)
         return orders[0] if orders and self._deduplicates.get(self.provider) else None
 
+    def returned_iccid(self, terms: Terms) -> str | None:
+        """The ICCID of the oldest sale that was given back, if the terms reuse any."""
+        free = self.ledger.given_back(self.provider) if terms.reuses else []
+        return free[0] if free else None
+
     def balance_cents(self) -> int:
         """Compute the credit that is left, in cents."""
         charges = self.ledger.charges(self.provider)
@@ -152,17 +161,18 @@ class Shop:
             booked_at=now,
             ready_at=now + delay,
             shown_at=now + terms.lag_seconds,
-            profiles=self._profiles(purchase),
+            profiles=self._profiles(purchase, terms),
             failed=terms.fails,
             request_id=purchase.request_id,
             webhook_url=purchase.webhook_url,
         )
 
-    def _profiles(self, purchase: Purchase) -> tuple[Profile, ...]:
+    def _profiles(self, purchase: Purchase, terms: Terms) -> tuple[Profile, ...]:
         if purchase.profile is not None:
             return (purchase.profile,)
         sold, confirmed = self.ledger.sold(), purchase.plan_code.startswith(_CONFIRMED)
-        return tuple(new_profile(sold, confirmed=confirmed) for _ in range(purchase.quantity))
+        first, *others = (new_profile(sold, confirmed=confirmed) for _ in range(purchase.quantity))
+        return (replace(first, iccid=self.returned_iccid(terms) or first.iccid), *others)
 
 
 def trouble_of(plan_code: str) -> Trouble | None:

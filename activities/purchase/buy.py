@@ -36,7 +36,7 @@ from domain.errors import ActivationCancelled, OrderNotPaid, ProviderError, Prov
 from domain.event import EventKind
 from domain.gate import SpendLimits
 from domain.profile import ProfileStatus
-from domain.provider import EsimProvider, resellable
+from domain.provider import EsimProvider, promising_unique_iccids, resellable
 from domain.purchase import Ambiguity, Asked, Then
 
 ResultT = TypeVar("ResultT")
@@ -86,7 +86,7 @@ class ProviderActivities:
         self._providers = providers
         self._lock = PurchaseLock(engine)
         self._gate = ProviderGate(engine, rules.allowance, rules.clock)
-        items = BoughtItems(engine, resellable(providers))
+        items = BoughtItems(engine, resellable(providers), promising_unique_iccids(providers))
         self._record = PurchaseRecord(engine, pause, self._gate, items)
         self._preparation = Preparation(engine, self._gate, rules.reference_prefix)
         self._settlement = Settlement(engine, self._gate, self._record)

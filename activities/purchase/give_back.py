@@ -1,15 +1,20 @@
 """After the purchase: making its code work once it is committed, or giving it back unused."""
 
+from dataclasses import replace
+
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.purchase.gate import ProviderGate
 from activities.purchase.record import record
-from db import purchases, stock
+from activities.purchase.repeating import repeatable
+from activities.purchase.returned import note_returned
+from db import purchases, returns, stock
 from db.engine import transaction
 from db.purchases import Purchase
 from domain.errors import ProviderRefused
 from domain.event import EventKind
 from domain.provider import Bought, EsimProvider
+from domain.purchase import PurchaseState
 
 
 class Returns:
@@ -29,7 +34,7 @@ class Returns:
             return
         async with transaction(self._engine) as connection:
             bought = await _bought(connection, purchase)
-        await self._gate.through(provider, lambda: provider.enable(bought))
+        await self._gate.through(provider, lambda: self._enable(purchase, bought, provider))
         async with transaction(self._engine) as connection:
             await purchases.mark_enabled(connection, purchase)
             await record(connection, purchase, EventKind.PURCHASE_RELEASED)
@@ -43,17 +48,31 @@ class Returns:
             ProviderUnavailable, ProviderOutcomeUnknown: ask again later.
         """
         async with transaction(self._engine) as connection:
-            purchase = await purchases.unwanted_for(connection, order_id)
+            purchase = await returns.unwanted_for(connection, order_id)
             if purchase is None or purchase.provider != provider.name:
                 return True
             bought = await _bought(connection, purchase)
         refusal = await self._cancel(bought, provider)
         async with transaction(self._engine) as connection:
-            await purchases.mark_returned(connection, purchase, refusal=refusal)
-            if refusal is None and purchase.inventory_item_id is not None:
-                await stock.give_up_iccid(connection, purchase.inventory_item_id)
-                await record(connection, purchase, EventKind.PURCHASE_RETURNED)
+            if not await returns.still_unwanted(connection, purchase):
+                return True  # another purchase has shown meanwhile that it is given back
+            if refusal is None:
+                await note_returned(connection, purchase)
+            else:
+                await returns.mark_returned(connection, purchase, refusal=refusal)
         return True
+
+    async def _enable(self, purchase: Purchase, bought: Bought, provider: EsimProvider) -> None:
+        """Ask for it, knowing whether an earlier call may have done it.
+
+        Whoever brought a code may have made it work, too.
+        """
+        brought = purchase.state is PurchaseState.RESOLVED
+
+        async def enable(repeated: bool) -> None:
+            await provider.enable(replace(bought, repeated=repeated or brought))
+
+        await repeatable(self._engine, purchase, enable)
 
     async def _cancel(self, bought: Bought, provider: EsimProvider) -> str | None:
         """Cancel at the provider; return None if it is undone, else why it is not."""
@@ -67,7 +86,12 @@ class Returns:
 
 
 async def _bought(connection: AsyncConnection, purchase: Purchase) -> Bought:
-    iccid = None
+    names = None
     if purchase.inventory_item_id is not None:
-        iccid = await stock.iccid_of(connection, purchase.inventory_item_id)
-    return Bought(purchase.reference, purchase.provider_order_id, iccid)
+        names = await stock.sold_as(connection, purchase.inventory_item_id)
+    return Bought(
+        purchase.reference,
+        purchase.provider_order_id,
+        iccid=names.iccid if names else None,
+        sale_id=names.sale_id if names else None,
+    )

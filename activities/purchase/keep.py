@@ -20,9 +20,15 @@ from domain.purchase import Rule
 class BoughtItems:
     """Stores what providers sold, each in one transaction with its audit event."""
 
-    def __init__(self, engine: AsyncEngine, resellable: AbstractSet[str]) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        resellable: AbstractSet[str],
+        unique_iccids: AbstractSet[str] = frozenset(),
+    ) -> None:
         self._engine = engine
         self._resellable = resellable
+        self._unique_iccids = unique_iccids
 
     async def keep(self, purchase: Purchase, sale: Rule, esim: ProvisionedEsim) -> int | None:
         """Store what a purchase gave, and move it as the rule of a sale says. Idempotent.
@@ -31,7 +37,8 @@ class BoughtItems:
         must look first: the order was served otherwise, is over, or waits for a person.
 
         Raises:
-            DuplicateStock: another item has the code or the ICCID.
+            DuplicateStock: another item has the code, the provider's name of the sale, or an ICCID
+                that is no other sale's.
             StorageFault: Postgres refuses to store it.
             StorageUnavailable.
         """
@@ -43,7 +50,7 @@ class BoughtItems:
                 return None
             served = await _is_served(connection, profile)
             state, kind = sale.written()
-            bought = _bought(profile, purchase, esim)
+            bought = self._bought(profile, purchase, esim)
             item_id = await self._add(connection, bought, served=served)
             await purchases.close(
                 connection, purchase, state, reply=esim.reply, inventory_item_id=item_id
@@ -60,6 +67,24 @@ class BoughtItems:
                     resellable=self._resellable,
                 )
             return item_id if waits else None
+
+    def _bought(self, profile: Profile, purchase: Purchase, esim: ProvisionedEsim) -> BoughtItem:
+        return BoughtItem(
+            order_id=purchase.order_id,
+            plan_id=profile.plan_id,
+            carrier_id=profile.carrier_id,
+            country_id=profile.country_id,
+            provider=purchase.provider,
+            provider_reference=esim.reference,
+            iccid=esim.iccid,
+            activation_code=esim.activation_code,
+            qr_payload=esim.qr_payload,
+            instructions=esim.instructions,
+            confirmation_code=esim.confirmation_code,
+            expires_at=esim.expires_at,
+            iccid_scope=0 if purchase.provider in self._unique_iccids else purchase.id,
+            sale_id=esim.sale_id,
+        )
 
     async def _add(self, connection: AsyncConnection, bought: BoughtItem, *, served: bool) -> int:
         if not served:
@@ -102,20 +127,3 @@ async def _tell(
         )
     else:
         await events.append(connection, purchase.order_id, kind, origin(), payload=payload)
-
-
-def _bought(profile: Profile, purchase: Purchase, esim: ProvisionedEsim) -> BoughtItem:
-    return BoughtItem(
-        order_id=purchase.order_id,
-        plan_id=profile.plan_id,
-        carrier_id=profile.carrier_id,
-        country_id=profile.country_id,
-        provider=purchase.provider,
-        provider_reference=esim.reference,
-        iccid=esim.iccid,
-        activation_code=esim.activation_code,
-        qr_payload=esim.qr_payload,
-        instructions=esim.instructions,
-        confirmation_code=esim.confirmation_code,
-        expires_at=esim.expires_at,
-    )

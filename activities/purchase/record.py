@@ -17,6 +17,7 @@ from activities.pause_points import PausePoint, PausePoints
 from activities.purchase.gate import ProviderGate
 from activities.purchase.keep import BoughtItems
 from activities.purchase.question import Outcome, Question, Reply
+from activities.purchase.returned import note_shown_returns
 from db import events, purchases, quarantine
 from db.engine import transaction
 from db.purchases import Purchase
@@ -71,12 +72,12 @@ class PurchaseRecord:
         error = reply.error or _explanation(provider, rule)
         if error is not None and rule.becomes is not None and rule.then is not Then.AFRESH:
             _log_failure(purchase, error)
-        moved = await _patiently(lambda: self._write(purchase, rule, reply, error))
+        moved = await patiently(lambda: self._write(purchase, rule, reply, error))
         return Outcome(rule.then, moved, error)
 
     async def withdraw(self, purchase: Purchase, reason: str) -> None:
         """Close a purchase that never left."""
-        await _patiently(lambda: self._withdraw(purchase, ProviderUnavailable(reason)))
+        await patiently(lambda: self._withdraw(purchase, ProviderUnavailable(reason)))
 
     async def _note_absent(self, purchase: Purchase, provider: EsimProvider) -> bool:
         """Believe a look-up that finds nothing only if one did so a settle gap earlier."""
@@ -95,9 +96,9 @@ class PurchaseRecord:
         purchase = question.purchase
         await self._pause.reach(PausePoint.AFTER_REPLY, purchase.order_id)
         try:
-            item_id = await _patiently(lambda: self._items.keep(purchase, sale, esim))
+            item_id = await patiently(lambda: self._items.keep(purchase, sale, esim))
         except DuplicateStock:
-            fault = "an ICCID or code that is already in stock."
+            fault = "an ICCID, a code or a name of the sale that is already in stock."
         except StorageFault as refusal:
             fault = f"what cannot be stored. {refusal.message}"
         except UnicodeEncodeError:  # the driver's, before anything is sent; it quotes the text
@@ -128,6 +129,8 @@ class PurchaseRecord:
                     order.reply,
                     error=error,
                 )
+                if order.allotted_iccid is not None:
+                    await note_shown_returns(connection, moved, order.allotted_iccid)
             else:
                 reply_kept = error.reply if error else None
                 moved = await purchases.close(
@@ -204,8 +207,12 @@ def _explanation(provider: EsimProvider, rule: Rule) -> ProviderError | None:
     return None
 
 
-async def _patiently(write: Callable[[], Awaitable[ResultT]]) -> ResultT:
-    """Write an outcome for as long as it may take a database to come back."""
+async def patiently(write: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    """Write an outcome for as long as it may take a database to come back.
+
+    Raises:
+        StorageUnavailable: it has not come back.
+    """
     for pause_seconds in _PATIENCE_SECONDS:
         try:
             return await write()

@@ -1,16 +1,20 @@
 """Finding out what became of a purchase that left without an outcome. Buys nothing."""
 
+from collections.abc import Awaitable
+from dataclasses import replace
+
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.purchase.gate import ProviderGate
 from activities.purchase.prepare import Begun
 from activities.purchase.question import Outcome, Question, Reply, reply_to
 from activities.purchase.record import PurchaseRecord
-from db import notices
+from activities.purchase.repeating import repeatable
+from db import notices, repeated_calls
 from db.engine import transaction
 from db.purchases import Purchase
 from domain.errors import ProviderOrderFailed, ProviderOutcomeUnknown
-from domain.provider import EsimProvider
+from domain.provider import Answer, EsimProvider
 from domain.purchase import Ambiguity, Asked, PurchaseState, Then
 
 
@@ -65,7 +69,25 @@ class Settlement:
             await self._record.conclude(question, provider, Reply(error=cut_off))
 
     async def _ask(self, begun: Begun, provider: EsimProvider) -> Reply:
-        return await reply_to(self._gate.through(provider, lambda: provider.advance(begun.request)))
+        def call() -> Awaitable[Answer | None]:
+            if provider.traits.enables and begun.purchase.provider_order_id is not None:
+                return repeatable(self._engine, begun.purchase, step)
+            return provider.advance(begun.request)
+
+        async def step(repeated: bool) -> Answer | None:
+            ours = repeated and await self._is_named_alone(begun.purchase)
+            return await provider.advance(replace(begun.request, repeated=ours))
+
+        return await reply_to(self._gate.through(provider, call))
+
+    async def _is_named_alone(self, purchase: Purchase) -> bool:
+        """Whether the provider's name of the order is no other live purchase's of ours.
+
+        A name that two have was told wrongly to one of them, and what the other has done with it
+        proves nothing.
+        """
+        async with transaction(self._engine) as connection:
+            return await repeated_calls.is_named_alone(connection, purchase)
 
     async def _told_of_failure(self, purchase: Purchase) -> ProviderOrderFailed | None:
         if purchase.provider_order_id is None:

@@ -46,7 +46,9 @@ provider_intents = Table(
     # The first look-up that found nothing; a second one, a settle gap later, settles it.
     Column("absent_at", DateTime(timezone=True)),
     Column("closed_at", DateTime(timezone=True)),
-    # Where codes work only after a release: when it was done.
+    # Where codes work only after a release: since when a call about that is without an answer.
+    Column("unheard_since", DateTime(timezone=True)),
+    # When it was released.
     Column("released_at", DateTime(timezone=True)),
     # When an unused purchase was given back; the reason why not, if it was refused.
     Column("returned_at", DateTime(timezone=True)),

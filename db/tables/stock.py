@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
@@ -41,7 +42,10 @@ esim_inventory = Table(
     Column("carrier_id", ForeignKey("carriers.id")),
     Column("country_id", ForeignKey("countries.id")),
     Column("activation_code", Text, nullable=False, unique=True),
-    Column("iccid", Text, unique=True),
+    Column("iccid", Text),
+    # 0: no other item ever has this ICCID (our stock, and providers that promise it). Else the id
+    # of the purchase that gave it: the ICCID may come back in another sale, with a new code.
+    Column("iccid_scope", BigInteger, nullable=False, server_default="0"),
     Column("qr_payload", Text),
     Column("instructions", Text),
     Column("confirmation_code", Text),
@@ -55,6 +59,8 @@ esim_inventory = Table(
     # Where the item came from: NULL is stock of our own, else the provider that sold it.
     Column("provider", Text),
     Column("provider_reference", Text),
+    # What the provider calls this sale, where it has a name for each.
+    Column("sale_id", Text),
     Column("import_id", ForeignKey("inventory_imports.id")),
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
     # A QR code works only if the LPA string names an SM-DP+ address.
@@ -74,6 +80,8 @@ esim_inventory = Table(
     Column("assigned_at", DateTime(timezone=True)),
     Column("retired_at", DateTime(timezone=True)),
     Column("expires_at", DateTime(timezone=True)),
+    UniqueConstraint("iccid", "iccid_scope"),
+    UniqueConstraint("provider", "sale_id"),
     CheckConstraint("status <> 'AVAILABLE' OR order_id IS NULL", name="available_is_free"),
     CheckConstraint(
         "status NOT IN ('RESERVED', 'ASSIGNED') OR order_id IS NOT NULL", name="held_for_an_order"
@@ -109,8 +117,9 @@ esim_profiles = Table(
     ),
     Column("inventory_item_id", ForeignKey("esim_inventory.id"), unique=True),
     Column("activation_code", Text),
-    Column("iccid", Text, unique=True),
-    Column("qr_payload", Text),
+    Column("iccid", Text),
+    # The code in its one spelling: it is one customer's, whoever sold it, and however it came.
+    Column("qr_payload", Text, unique=True),
     Column("instructions", Text),
     Column("confirmation_code", Text),
     Column("provider_reference", Text),

@@ -45,15 +45,24 @@ class Result:
     def error(self, kind: type[ProviderError]) -> ProviderError:
         """Make an error that names function and codes, and nothing else of the reply."""
         return kind(
-            f"{NAME} failed to carry out {self.function}: {self.failure}.", reply=self.reply.kept
+            f"{NAME} failed to carry out {self.function}: {self.failure}.",
+            reply=self.reply.kept,
+            answered=True,
+            in_doubt=self.failure is None or not self.failure.was_checked_first,
         )
 
-    def unusable(self, fault: str) -> ProviderReplyUnusable:
-        """Make the error for a function that was carried out otherwise than we asked."""
+    def unusable(self, fault: str, *, in_doubt: bool = True) -> ProviderReplyUnusable:
+        """Make the error for a function that was carried out otherwise than we asked.
+
+        Args:
+            fault: a sentence that quotes nothing of the reply.
+            in_doubt: the reply does not tell what was done.
+        """
         return ProviderReplyUnusable(
             f"{NAME} answered {self.function}, but its reply cannot be used. {fault}",
             raw=self.reply.raw,
             reply=self.reply.kept,
+            in_doubt=in_doubt,
         )
 
 

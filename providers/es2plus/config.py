@@ -24,7 +24,7 @@ class Es2PlusConfig(ProviderConfig):
         base_url: without `/gsma/rsp2/es2plus`.
         requester_id: our name at the SM-DP+ (`functionRequesterIdentifier`, an OID as a rule).
         matching_id_secret: every code follows from it: whoever has it has every code.
-        smdp_address: the SM-DP+ as phones are told, in every activation code.
+        smdp_address: the SM-DP+ as phones are told, where a reply names none.
         client_key_file: None if the key is in the certificate's file.
         ca_file: the authority of the SM-DP+; None for the public ones.
         cancelled_status: what a cancelled profile becomes at the SM-DP+.

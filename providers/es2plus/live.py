@@ -3,6 +3,7 @@
 from collections import deque
 
 import httpx
+import structlog
 
 from domain.codes import ActivationCode
 from domain.errors import (
@@ -21,16 +22,19 @@ from providers.es2plus.errors import (
     cancel_result,
     confirm_failure,
     download_error,
+    is_wrong_state,
     release_error,
 )
 from providers.es2plus.matching_id import MatchingIds
-from providers.es2plus.messages import wire_iccid, wire_iccid_of, wrong_echo
+from providers.es2plus.messages import names_another_id, told_address, wire_iccid, wire_iccid_of
 from providers.es2plus.tls import tls_context
 from providers.kit.base import Seller
 from providers.kit.fields import checked_iccid
 from providers.kit.http import ProviderHttp, checked_base_url
 
 _REMEMBERED = 10_000
+
+log = structlog.get_logger(__name__)
 
 
 class Es2Plus(Seller):
@@ -93,24 +97,25 @@ class Es2Plus(Seller):
             iccid = checked_iccid(wire_iccid_of(result.reply.body), request, self._strict_luhn)
         except InvalidInput as fault:
             raise result.unusable(fault.message) from None
-        return AcceptedOrder(iccid, result.reply.kept)
+        return AcceptedOrder(iccid, result.reply.kept, allotted_iccid=iccid)
 
     async def advance(self, request: ProvisionRequest) -> ProvisionedEsim:
         """Take an accepted order's next step: ConfirmOrder, which gives the profile its code.
 
-        Buys nothing more and may be repeated: the code is ours, and always the same.
+        Buys nothing more and may be repeated: the matching id is ours, and always the same.
 
         Raises:
             ProviderUnavailable: not now; the reserved profile stays ours.
             ProviderRefused: no accepted order, or the SM-DP+ has it no more.
-            ProviderReplyUnusable: the profile is in a state, or has a code, that is not ours.
+            ProviderReplyUnusable: the profile is in a state, or has a code, that is not ours. It
+                may also be that no earlier call explains the state: see `request.repeated`.
         """
         if request.provider_order_id is None:
             raise ProviderRefused(f"{NAME} cannot look an order up by our reference.")
         iccid = request.provider_order_id
         matching_id = self._matching_ids.of(request.reference, iccid)
-        result = await self._confirm(request.reference, iccid, matching_id)
-        code = ActivationCode(self._smdp_address, matching_id)
+        result = await self._confirm(request, iccid, matching_id)
+        code = self._code(result, matching_id)
         return ProvisionedEsim(
             reference=request.reference,
             iccid=iccid,
@@ -126,14 +131,17 @@ class Es2Plus(Seller):
 
         Raises:
             ProviderUnavailable: not now.
-            ProviderRefused: the profile is in no state for it, or not ours.
+            ProviderRefused: the profile is not ours, or in no state for it though no earlier call
+                explains that: see `bought.repeated`.
         """
         iccid = _iccid(bought)
         if iccid is None:
             raise ProviderRefused(f"{NAME} releases by ICCID, and this purchase has none.")
-        result = await self._release(bought.reference, iccid)
-        if result.failure is not None:
-            raise result.error(release_error(result.failure))
+        fields = {"iccid": wire_iccid(iccid)}
+        result = await self._smdp.ask(Function.RELEASE_PROFILE, bought.reference, fields)
+        if result.failure is None or (bought.repeated and is_wrong_state(result.failure)):
+            return
+        raise result.error(release_error(result.failure))
 
     async def cancel(self, bought: Bought) -> bool:
         """Give the profile back: CancelOrder. False once a device has downloaded it.
@@ -158,46 +166,52 @@ class Es2Plus(Seller):
             self._cancelled.append((bought.reference, iccid))
         return meaning
 
-    async def _confirm(self, reference: str, iccid: str, matching_id: str) -> Result:
+    async def _confirm(self, request: ProvisionRequest, iccid: str, matching_id: str) -> Result:
         """Confirm the order: return the reply after which the profile has our matching id.
 
         Whether this call gave it, or an earlier one of ours, makes no difference.
         """
         fields = {"iccid": wire_iccid(iccid), "matchingId": matching_id, "releaseFlag": False}
         try:
-            result = await self._smdp.ask(Function.CONFIRM_ORDER, reference, fields, matching_id)
+            result = await self._smdp.ask(
+                Function.CONFIRM_ORDER, request.reference, fields, matching_id
+            )
         except ProviderRefused as error:
             # A status speaks of our access, or for a proxy: the reserved profile is still ours.
-            raise ProviderUnavailable(error.message, reply=error.reply) from None
+            raise ProviderUnavailable(
+                error.message, reply=error.reply, in_doubt=error.in_doubt
+            ) from None
         if result.failure is None:
-            fault = wrong_echo(result.reply.body, matching_id, self._smdp_address)
-            if fault is not None:
-                raise result.unusable(fault)
+            if names_another_id(result.reply.body, matching_id):
+                raise result.unusable("It names another matching id than ours.", in_doubt=False)
             return result
         meaning = confirm_failure(result.failure)
-        if meaning is ConfirmFailure.DONE_BEFORE:
-            return result
-        if meaning is ConfirmFailure.DONE_OR_BROKEN:
-            await self._check_state(result, reference, iccid)
+        if meaning is ConfirmFailure.WRONG_STATE and not request.repeated:
+            raise result.unusable(
+                f"The profile cannot be confirmed ({result.failure}), and no call of ours explains"
+                " it.",
+                in_doubt=False,
+            )
+        if meaning in {ConfirmFailure.DONE_BEFORE, ConfirmFailure.WRONG_STATE}:
             return result
         kind = ProviderRefused if meaning is ConfirmFailure.NOT_OURS else ProviderUnavailable
         raise result.error(kind)
 
-    async def _check_state(self, confirmed: Result, reference: str, iccid: str) -> None:
-        """Tell a profile that we confirmed before from one that cannot be confirmed any more.
+    def _code(self, confirmed: Result, matching_id: str) -> ActivationCode:
+        """Make the code, with the SM-DP+ address that ConfirmOrder tells (SGP.22 5.3.2).
 
-        Only a confirmed profile, or a released one, can be released. That it is released before
-        we have committed it does no harm: nobody but us can work out its code.
+        The answer that told it may be lost: then the last address that was told holds, else
+        ES2PLUS_SMDP_ADDRESS.
         """
         try:
-            released = await self._release(reference, iccid)
-        except ProviderRefused as error:
-            raise ProviderUnavailable(error.message, reply=error.reply) from None
-        if released.failure is None:
-            return
-        if release_error(released.failure) is ProviderUnavailable:
-            raise released.error(ProviderUnavailable)
-        raise confirmed.unusable("The profile can neither be confirmed nor released.")
+            address = told_address(confirmed.reply.body) if confirmed.failure is None else None
+            code = ActivationCode(address or self._smdp_address, matching_id)
+        except InvalidInput as fault:
+            raise confirmed.unusable(fault.message, in_doubt=False) from None
+        if code.smdp_address != self._smdp_address:
+            log.warning("smdp_address_differs", provider=NAME, variable="ES2PLUS_SMDP_ADDRESS")
+            self._smdp_address = code.smdp_address
+        return code
 
     async def _cancel(self, reference: str, iccid: str) -> Result:
         matching_id = self._matching_ids.of(reference, iccid)
@@ -214,10 +228,6 @@ class Es2Plus(Seller):
                 reply=error.reply,
             ) from None
 
-    async def _release(self, reference: str, iccid: str) -> Result:
-        fields = {"iccid": wire_iccid(iccid)}
-        return await self._smdp.ask(Function.RELEASE_PROFILE, reference, fields)
-
 
 def _iccid(bought: Bought) -> str | None:
     return bought.iccid or bought.provider_order_id
@@ -225,7 +235,7 @@ def _iccid(bought: Bought) -> str | None:
 
 def _checked_address(smdp_address: str) -> str:
     try:
-        return ActivationCode(smdp_address.strip(), "").smdp_address
+        return ActivationCode(smdp_address.strip().lower(), "").smdp_address
     except InvalidActivationCode:
         raise Misconfigured(
             "ES2PLUS_SMDP_ADDRESS must be the SM-DP+'s host name, as activation codes show it."

@@ -13,22 +13,36 @@ _STATUS_CODE = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2}){0,3}", re.ASCII)
 _PROTOCOL_VERSION = re.compile(r"v2\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
 _DONE = ("Executed-Success", "Executed-WithWarning")
 _FAILED = "Failed"
+_EXPIRED = "Expired"
+_CHECKED_FIRST = frozenset({"1", "2", "3", "6"})
 
 
 @dataclass(frozen=True, slots=True)
 class Es2PlusFailure:
-    """Why a function failed: SGP.22's codes, None where the reply holds no readable one."""
+    """Why a function failed: SGP.22's codes, None where the reply holds no readable one.
+
+    Attributes:
+        expired: it was not carried out in time (status "Expired"), which has no codes.
+    """
 
     subject: str | None
     reason: str | None
+    expired: bool = False
 
     def __str__(self) -> str:
+        if self.expired:
+            return "expired"
         return f"{self.subject or 'no subject'}/{self.reason or 'no reason'}"
 
     @property
-    def reason_class(self) -> str | None:
-        """The first figure of the reason: 1 access, 2 format, 3 conditions, 4 processing..."""
-        return self.reason.partition(".")[0] if self.reason else None
+    def was_checked_first(self) -> bool:
+        """Whether it was found before anything was done.
+
+        Reasons of class 1, 2, 3 and 6 (access, format, conditions, security) are. With class 4 and
+        5 (processing, transport), or without a readable code, the SM-DP+ had begun: what it did
+        until then it may not know itself.
+        """
+        return self.reason is not None and self.reason.partition(".")[0] in _CHECKED_FIRST
 
 
 def request_body(
@@ -66,15 +80,23 @@ def wire_iccid_of(message: object) -> str:
     return text
 
 
-def wrong_echo(reply: object, matching_id: str, smdp_address: str) -> str | None:
-    """Find what a carried-out ConfirmOrder says against the code we would make; None if nothing."""
-    fields = _mapping(reply)
-    if fields.get("matchingId") not in (None, matching_id):
-        return "It names another matching id than ours."
-    address = fields.get("smdpAddress")
-    if address not in (None, "") and str(address).lower() != smdp_address.lower():
-        return "It names another SM-DP+ than ES2PLUS_SMDP_ADDRESS."
-    return None
+def names_another_id(reply: object, matching_id: str) -> bool:
+    """Tell whether a carried-out ConfirmOrder names another matching id than it was given."""
+    return _mapping(reply).get("matchingId") not in (None, matching_id)
+
+
+def told_address(reply: object) -> str | None:
+    """Read which SM-DP+ address the code of a confirmed profile must have; None if it is silent.
+
+    Raises:
+        InvalidInput: it names something else than a text.
+    """
+    address = _mapping(reply).get("smdpAddress")
+    if address in (None, ""):
+        return None
+    if not isinstance(address, str):
+        raise InvalidInput("It names an SM-DP+ address that is no text.")
+    return address.strip().lower()
 
 
 def failure_of(reply: object) -> Es2PlusFailure | None:
@@ -87,15 +109,17 @@ def failure_of(reply: object) -> Es2PlusFailure | None:
 
 
 def status_failure(execution_status: object) -> Es2PlusFailure | None:
-    """Read why an execution status says "Failed"; None if it does not. Notifications have one too.
+    """Read why something was not carried out; None if it was. Notifications have a status too.
 
     Raises:
-        InvalidInput: it says neither done nor failed.
+        InvalidInput: it says neither that it was, nor "Failed" or "Expired".
     """
     found = _mapping(execution_status)
     status = found.get("status")
     if status in _DONE:
         return None
+    if status == _EXPIRED:
+        return Es2PlusFailure(None, None, expired=True)
     if status != _FAILED:
         raise InvalidInput("It says neither that it was executed nor that it failed.")
     codes = found.get("statusCodeData")

@@ -17,6 +17,7 @@ from providers.kit.notices import digest, json_object
 
 _NO_CONTENT = 204
 _CALL_IDENTIFIER = re.compile(r"[0-9A-Za-z._:/-]{1,128}")
+_POINT = re.compile(r"[0-9]{1,3}", re.ASCII)
 # Points reached in vain, and points of other kinds (1 eligibility and retry limit,
 # 2 confirmation code failure), change nothing for an activation.
 _KINDS = {3: NoticeKind.DOWNLOADED, 4: NoticeKind.INSTALLED}
@@ -44,13 +45,11 @@ class Es2PlusNotices:
             failure = status_failure(message.get("notificationPointStatus"))
         except InvalidInput:
             raise NoticeRefused(f"This is no notification of {NAME}.") from None
-        point = message.get("notificationPointId")
-        kind = NoticeKind.OTHER
-        if failure is None and type(point) is int:
-            kind = _KINDS.get(point, NoticeKind.OTHER)
+        point = _point(message)
+        reached = None if failure else point
         notice = Notice(
-            event_id=_event_id(message, body, failure),
-            kind=kind,
+            event_id=_event_id(message, body, point, failure),
+            kind=NoticeKind.OTHER if reached is None else _KINDS.get(reached, NoticeKind.OTHER),
             trusted=bool(self._secret),
             provider_order_id=iccid,
             iccid=iccid,
@@ -66,15 +65,24 @@ class Es2PlusNotices:
             raise NoticeRefused(f"The proxy does not vouch for this notification of {NAME}.")
 
 
-def _event_id(message: Mapping[str, object], body: bytes, failure: Es2PlusFailure | None) -> str:
+def _point(message: Mapping[str, object]) -> int | None:
+    """Read how far it has come: a number in the schema of SGP.22, a string in its example."""
+    point = message.get("notificationPointId")
+    if isinstance(point, str) and _POINT.fullmatch(point):
+        return int(point)
+    return point if type(point) is int else None
+
+
+def _event_id(
+    message: Mapping[str, object], body: bytes, point: int | None, failure: Es2PlusFailure | None
+) -> str:
     """Name a notification by its call, point and end: a repetition has the same name.
 
     Some senders give all their calls one identifier, so the profile belongs to it.
     """
     header = message.get("header")
     call = header.get("functionCallIdentifier") if isinstance(header, dict) else None
-    point = message.get("notificationPointId")
-    if not isinstance(call, str) or not _CALL_IDENTIFIER.fullmatch(call) or type(point) is not int:
+    if not isinstance(call, str) or not _CALL_IDENTIFIER.fullmatch(call) or point is None:
         return digest(body)
     end = "done" if failure is None else "failed"
     return f"{call}/{parse_iccid(wire_iccid_of(message))}/{point}/{end}"

@@ -21,6 +21,7 @@ class SoldProfile:
 
     Attributes:
         iccid: as the reply has it; the kit checks it.
+        sale_id: what the provider calls this very profile, where it has a name for each sale.
         instructions: free text for the customer.
         expires_at: until when it can be installed or used.
     """
@@ -30,6 +31,7 @@ class SoldProfile:
     instructions: str | None = field(default=None, repr=False)
     confirmation_code: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
+    sale_id: str | None = None
 
 
 class Seller(ABC):
@@ -47,6 +49,8 @@ class Seller(ABC):
     """A code works from the moment it is sold."""
     returnable = False
     """What was bought is not taken back."""
+    unique_iccids = False
+    """Nobody promises that an ICCID is sold once."""
 
     def __init__(self, config: ProviderConfig, http: ProviderHttp) -> None:
         self.traits = Traits(
@@ -56,6 +60,7 @@ class Seller(ABC):
             resellable=config.resale,
             enables=self.enables,
             returnable=self.returnable,
+            unique_iccids=self.unique_iccids,
         )
         self._http = http
         self._strict_luhn = config.iccid_luhn_strict
@@ -105,6 +110,7 @@ class Seller(ABC):
             instructions=profile.instructions,
             confirmation_code=profile.confirmation_code,
             expires_at=profile.expires_at,
+            sale_id=profile.sale_id,
             request=self.describe_request(request),
             reply=reply.kept,
             raw=reply.raw,

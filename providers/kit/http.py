@@ -265,7 +265,7 @@ class ProviderHttp:
 
     def _connection_failure(self, error: Exception, unsure: _Unsure) -> ProviderError:
         if type(error) in NOTHING_SENT:
-            return ProviderUnavailable(f"{self._provider} cannot be reached.")
+            return ProviderUnavailable(f"{self._provider} cannot be reached.", in_doubt=False)
         if unsure is ProviderUnavailable:
             return unsure(f"{self._provider} did not answer.")
         return unsure(f"{self._provider} did not answer; the purchase may have been booked.")
@@ -277,7 +277,10 @@ class ProviderHttp:
         if raw.status in _NOT_TAKEN_ON:
             wait = _retry_after_seconds(raw.headers)
             return ProviderUnavailable(
-                f"{answered}: try again later.", retry_after_seconds=wait, reply=kept
+                f"{answered}: try again later.",
+                retry_after_seconds=wait,
+                reply=kept,
+                in_doubt=False,
             )
         judged = self._judge(raw.status, body)  # before redaction, which may cut words
         if judged is not None:

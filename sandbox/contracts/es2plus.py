@@ -13,12 +13,14 @@ from typing import Any, ClassVar
 from sandbox.contracts.contract import Answer, Asked, Contract, NotThere, Webhook, text
 from sandbox.contracts.es2plus_errors import (
     BAD_REQUESTER,
+    IN_USE,
     MATCHING_ID_TAKEN,
     MISSING_FIELD,
+    NO_TRANSITION,
     OTHER_EID,
     OTHER_MATCHING_ID,
+    PROTOCOL,
     UNKNOWN_ICCID,
-    WRONG_STATE,
     Stopped,
     failed,
     of_trouble,
@@ -31,6 +33,7 @@ from sandbox.contracts.es2plus_states import (
     CONFIRMED,
     END_STATES,
     RELEASED,
+    TAKEN,
     UNAVAILABLE,
     first_state,
     is_matching_id,
@@ -62,8 +65,8 @@ class Es2Plus(Contract):
     prefix = "/es2plus"
     base_path = "/es2plus"
     operations: ClassVar[Mapping[str, Trait]] = {
-        DOWNLOAD: Trait.CALL | Trait.BUY | Trait.ICCID,
-        CONFIRM: Trait.CALL | Trait.STEP | Trait.CODE,
+        DOWNLOAD: Trait.CALL | Trait.BUY | Trait.ICCID | Trait.TAKES_BACK,
+        CONFIRM: Trait.CALL | Trait.STEP | Trait.CODE | Trait.ADDRESS,
         CANCEL: Trait.CALL | Trait.STEP,
         RELEASE: Trait.CALL | Trait.STEP,
         PROGRESS: Trait.ANNOUNCED | Trait.SIGNED,
@@ -76,10 +79,10 @@ class Es2Plus(Contract):
         """Check protocol header and body."""
         operation = self.operation_of(request)
         if not request.headers.get("x-admin-protocol", "").startswith(_PROTOCOL):
-            raise NotThere(json_reply(400, {"error": f"X-Admin-Protocol must be {_PROTOCOL}x"}))
+            raise NotThere(_refused(f"X-Admin-Protocol must be {_PROTOCOL}x"))
         fields = json_object(request.body)
         if fields is None:
-            raise NotThere(json_reply(400, {"error": "The body must be a JSON object"}))
+            raise NotThere(_refused("The body must be a JSON object"))
         return Asked(
             operation=operation,
             reference=self._reference(operation, fields),
@@ -108,14 +111,14 @@ class Es2Plus(Contract):
 
     def failure(self, status: int) -> Reply:
         """Fail as a gateway in front of the SM-DP+ would."""
-        return json_reply(status, {"error": f"HTTP {status}"})
+        return json_reply(status, {"error": f"HTTP {status}"}, PROTOCOL)
 
     def wrapped(self, body: bytes, url: str) -> Webhook:
         """Make a notification, with the header by which a proxy would vouch for our certificate."""
         return Webhook(
             url=url,
             body=body,
-            headers={"content-type": "application/json", "x-admin-protocol": f"{_PROTOCOL}2.0"},
+            headers={"content-type": "application/json", **PROTOCOL},
             signature_header=ES2PLUS_NOTIFICATION_HEADER,
             signature=ES2PLUS_NOTIFICATION_SECRET,
             wrong_signature="not the secret",
@@ -135,7 +138,8 @@ class Es2Plus(Contract):
             self._check_available(iccid)
         elif not text(fields, "profileType"):
             raise Stopped(MISSING_FIELD)
-        profile = Profile(iccid or new_iccid(self.ledger.sold()), matching_id="")
+        iccid = iccid or self._free_iccid(terms)
+        profile = Profile(iccid, matching_id="")
         eid = text(fields, "eid") or None
         order = self.shop.sell(
             Purchase(
@@ -152,7 +156,7 @@ class Es2Plus(Contract):
         fields = asked.fields
         order, state = self._known(fields)
         if state.state not in CONFIRMABLE:
-            raise Stopped(WRONG_STATE)
+            raise Stopped(NO_TRANSITION)
         if type(fields.get("releaseFlag")) is not bool:
             raise Stopped(MISSING_FIELD)
         eid = _agreed_eid(fields, state)
@@ -165,7 +169,7 @@ class Es2Plus(Contract):
         confirmed = replace(order, profiles=(Profile(iccid, matching_id),))
         told = terms.told(confirmed).profiles[0].matching_id
         known = {"eid": eid} if eid else {}
-        return {**known, "matchingId": told, "smdpAddress": SMDP_ADDRESS}
+        return {**known, "matchingId": told, "smdpAddress": terms.smdp_address or SMDP_ADDRESS}
 
     def _cancel_order(self, asked: Asked, _terms: Terms) -> dict[str, Any]:
         fields = asked.fields
@@ -174,7 +178,7 @@ class Es2Plus(Contract):
         if final not in END_STATES:
             raise Stopped(MISSING_FIELD)
         if state.state not in CANCELLABLE:
-            raise Stopped(WRONG_STATE)
+            raise Stopped(IN_USE if state.state in TAKEN else NO_TRANSITION)
         if text(fields, "matchingId") not in ("", state.matching_id):
             raise Stopped(OTHER_MATCHING_ID)
         _agreed_eid(fields, state)
@@ -184,19 +188,23 @@ class Es2Plus(Contract):
 
     def _release_profile(self, asked: Asked, _terms: Terms) -> dict[str, Any]:
         order, state = self._known(asked.fields)
-        if state.state == RELEASED:  # may be repeated
-            return {}
-        if state.state != CONFIRMED:
-            raise Stopped(WRONG_STATE)
+        if state.state != CONFIRMED:  # one that is released already, too
+            raise Stopped(NO_TRANSITION)
         released = ProfileState(RELEASED, state.matching_id, state.eid)
         self.ledger.set_state(order.profiles[0].iccid, released)
         return {}
+
+    def _free_iccid(self, terms: Terms) -> str:
+        returned = self.shop.returned_iccid(terms)
+        if returned is None or self.state_of(returned).state != AVAILABLE:
+            return new_iccid(self.ledger.sold())
+        return returned
 
     def _check_available(self, iccid: str) -> None:
         if not is_ours(iccid):
             raise Stopped(UNKNOWN_ICCID)
         if self.state_of(iccid).state != AVAILABLE:
-            raise Stopped(WRONG_STATE)
+            raise Stopped(IN_USE)
 
     def _check_matching_id(self, wanted: str) -> None:
         taken = {state.matching_id for state in self.ledger.states().values()}
@@ -224,6 +232,10 @@ def _fault(fields: Mapping[str, Any]) -> Reply | None:
     if text(header, "functionRequesterIdentifier") != ES2PLUS_REQUESTER:
         return failed(BAD_REQUESTER)
     return None
+
+
+def _refused(sentence: str) -> Reply:
+    return json_reply(400, {"error": sentence}, PROTOCOL)
 
 
 def _iccid(fields: Mapping[str, Any]) -> str:

@@ -28,7 +28,8 @@ class Stopped(Exception):
         self.failure = failure
 
 
-WRONG_STATE: Final = Failure("8.2.1", "3.3", "The profile is in use or in another state")
+IN_USE: Final = Failure("8.2.1", "3.3", "The profile is in use")
+NO_TRANSITION: Final = Failure("8.2.1", "3.5", "Invalid transition")
 UNKNOWN_ICCID: Final = Failure("8.2.1", "3.9", "The ICCID is not known")
 OUT_OF_STOCK: Final = Failure("8.2.5", "3.7", "No profile of this type is left")
 UNKNOWN_TYPE: Final = Failure("8.2.5", "3.9", "The profile type is not known")
@@ -52,10 +53,14 @@ def of_trouble(trouble: Trouble) -> Failure:
     return _TROUBLES[trouble]
 
 
+# Every reply carries it (SGP.22 v2.2, section 6.2).
+PROTOCOL: Final = {"x-admin-protocol": "gsma/rsp/v2.2.0"}
+
+
 def succeeded(fields: dict[str, Any]) -> Reply:
     """Answer a function's result."""
     status = {"status": "Executed-Success"}
-    return json_reply(200, {"header": {"functionExecutionStatus": status}, **fields})
+    return json_reply(200, {"header": {"functionExecutionStatus": status}, **fields}, PROTOCOL)
 
 
 def failed(failure: Failure) -> Reply:
@@ -69,4 +74,4 @@ def failed(failure: Failure) -> Reply:
             "message": failure.message,
         },
     }
-    return json_reply(200, {"header": {"functionExecutionStatus": status}})
+    return json_reply(200, {"header": {"functionExecutionStatus": status}}, PROTOCOL)

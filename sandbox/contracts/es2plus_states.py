@@ -15,6 +15,7 @@ UNAVAILABLE: Final = "Unavailable"
 
 CONFIRMABLE: Final = frozenset({ALLOCATED, LINKED})
 CANCELLABLE: Final = frozenset({ALLOCATED, LINKED, CONFIRMED, RELEASED, ERROR})
+TAKEN: Final = frozenset({DOWNLOADED, INSTALLED})  # by a device
 # What cancelOrder may leave a profile in.
 END_STATES: Final = frozenset({AVAILABLE, UNAVAILABLE})
 

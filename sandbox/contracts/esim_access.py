@@ -51,7 +51,12 @@ class EsimAccess(Contract):
     prefix = "/esim-access/api/v1/open"
     base_path = "/esim-access/api/v1/open"
     operations: ClassVar[Mapping[str, Trait]] = {
-        ORDER: Trait.CALL | Trait.BUY | Trait.SHOWN | Trait.DELIVERED_LATER | Trait.ANNOUNCED,
+        ORDER: Trait.CALL
+        | Trait.BUY
+        | Trait.SHOWN
+        | Trait.DELIVERED_LATER
+        | Trait.ANNOUNCED
+        | Trait.TAKES_BACK,
         LOOKUP: Trait.CALL | Trait.LOOKUP | Trait.ECHO | Trait.ICCID | Trait.CODE,
         CANCEL: Trait.CALL | Trait.STEP,
         BALANCE: Trait.CALL,

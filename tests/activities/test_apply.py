@@ -8,7 +8,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.apply import Assignment, ProfileActivities
 from activities.deliver import AnswerDelivery
 from activities.pause_points import PausePoints
-from tests.rows import paid_order, rows, run, stock_item
+from domain.errors import FaultyStock
+from tests.rows import paid_order, rows, run, stock_item, value
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -53,3 +54,28 @@ async def test_the_confirmation_code_goes_with_the_activation_code(engine: Async
     )
     assert [event["kind"] for event in events] == ["profile_assigned", "profile_activated"]
     assert all(CANARY not in event["line"] for event in events)
+
+
+async def test_a_code_that_a_customer_has_in_another_spelling_is_retired(
+    engine: AsyncEngine,
+) -> None:
+    """By whatever way it came in: the second order is spared, and takes another item."""
+    steps = ProfileActivities(engine, PausePoints(), AnswerDelivery())
+    await ActivityEnvironment().run(steps.apply_profile, await _reserved(engine))
+    order_id = await paid_order(engine)
+    await run(
+        engine,
+        "WITH item AS (INSERT INTO esim_inventory (activation_code, status, order_id, reserved_at)"
+        " VALUES ('LPA:1$smdp.example.com$STOCK-1', 'RESERVED', :order_id, now()) RETURNING id)"
+        " UPDATE esim_profiles SET status = 'RESERVED', inventory_item_id = item.id FROM item"
+        " WHERE order_id = :order_id",
+        order_id=order_id,
+    )
+    item_id = await value(engine, "SELECT max(id) FROM esim_inventory")
+    with pytest.raises(FaultyStock):
+        await ActivityEnvironment().run(steps.apply_profile, Assignment(order_id, item_id))
+    [item] = await rows(engine, "SELECT status FROM esim_inventory WHERE id = :id", id=item_id)
+    assert item["status"] == "RETIRED"
+    assert await value(engine, "SELECT status FROM esim_profiles WHERE id = 2") == (
+        "PENDING_ACTIVATION"
+    )

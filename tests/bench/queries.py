@@ -4,7 +4,7 @@ Each one asks for another order every time, by a number that runs. What one chan
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlalchemy import text
@@ -23,6 +23,8 @@ from db import (
     provider_controls,
     provider_views,
     purchases,
+    repeated_calls,
+    returns,
     review_views,
     reviews,
     stock,
@@ -30,6 +32,7 @@ from db import (
     stock_import,
     users,
 )
+from db.purchases import Purchase
 from db.spend_guard import Spending
 from db.stock_import import StockRow
 from domain.errors import ProviderUnavailable
@@ -128,6 +131,22 @@ async def _take(connection: AsyncConnection, at: Place) -> object:
     return await stock.take(
         connection, order_id=at.unpaid, plan_id=plan_id, carrier_id=None, country_id=None
     )
+
+
+async def _returns_in_doubt(connection: AsyncConnection, at: Place) -> object:
+    bought = await _bought(connection, at)
+    return await returns.returns_in_doubt(connection, bought, f"8934{at.order_id:015d}")
+
+
+async def _is_named_alone(connection: AsyncConnection, at: Place) -> object:
+    named = replace(await _bought(connection, at), provider_order_id=f"8934{at.order_id:015d}")
+    return await repeated_calls.is_named_alone(connection, named)
+
+
+async def _bought(connection: AsyncConnection, at: Place) -> Purchase:
+    if (bought := await purchases.bought_for(connection, at.bought)) is None:
+        raise RuntimeError(f"nothing was bought for order {at.bought}")
+    return bought
 
 
 async def _reserve(connection: AsyncConnection, at: Place) -> object:
@@ -298,9 +317,11 @@ QUERIES = (
     # Purchases
     Query("purchases.open_for", lambda c, at: purchases.open_for(c, at.order_id)),
     Query("purchases.bought_for", lambda c, at: purchases.bought_for(c, at.bought)),
-    Query("purchases.unsettled_for", lambda c, at: purchases.unsettled_for(c, at.bought)),
+    Query("returns.unsettled_for", lambda c, at: returns.unsettled_for(c, at.bought)),
     Query("purchases.was_given_up", lambda c, at: purchases.was_given_up(c, at.bought)),
-    Query("purchases.unwanted_for", lambda c, at: purchases.unwanted_for(c, at.bought)),
+    Query("returns.unwanted_for", lambda c, at: returns.unwanted_for(c, at.bought)),
+    Query("returns.returns_in_doubt", _returns_in_doubt),
+    Query("repeated_calls.is_named_alone", _is_named_alone),
     Query("catalogue.find", lambda c, at: catalogue.find(c, 1 + at.number % 100)),
     Query("catalogue.route", lambda c, at: catalogue.route(c, 1 + at.number % 100)),
     Query("catalogue.provision_request", _provision_request),
@@ -338,6 +359,7 @@ QUERIES = (
             f"1$smdp.example.com$BULK-{at.order_id:012d}",
             f"LPA:1$smdp.example.com$BULK-{at.order_id:012d}",
             f"8934{at.order_id:015d}",
+            alone=False,
         ),
     ),
     Query("stock_import.read_catalogue", lambda c, _: stock_import.read_catalogue(c)),

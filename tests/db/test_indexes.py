@@ -15,13 +15,14 @@ from tests.rows import rows, value
 ORDERS = 10_000
 SMALL = ("carriers", "countries", "plans", "plan_codes", "provider_gates")
 
-# Nobody asks by these: they keep two orders from having one eSIM, or one payment from counting
-# twice.
+# Nobody asks by these: they keep two orders from having one eSIM, or one sale, and one payment from
+# counting twice.
 ONLY_UNIQUE = {
     "uq_carriers_name",
     "uq_countries_iso2",
-    "uq_esim_profiles_iccid",
+    "uq_esim_inventory_provider_sale_id",
     "uq_esim_profiles_inventory_item_id",
+    "uq_esim_profiles_qr_payload",
     "uq_payments_one_success",
     "uq_users_email",
 }

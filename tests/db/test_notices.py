@@ -106,6 +106,32 @@ async def test_our_own_stock_is_no_providers(engine: AsyncEngine) -> None:
     assert await value(engine, "SELECT order_id FROM provider_webhooks") is None
 
 
+async def test_of_two_sales_of_one_iccid_the_named_one_counts_else_the_newest(
+    engine: AsyncEngine,
+) -> None:
+    """Its first customer may hold the code still; a download is told of one of them."""
+    orders = [await paid_order(engine) for _ in range(2)]
+    for number, order_id in enumerate(orders):
+        item_id = await bought_item(engine, order_id, ICCID)
+        await run(
+            engine,
+            "UPDATE esim_inventory SET activation_code = 'code ' || id, iccid_scope = id"
+            " WHERE id = :id",
+            id=item_id,
+        )
+        await purchase(
+            engine,
+            order_id,
+            state="CONFIRMED",
+            provider_order_id=f"P-{number}",
+            item_id=item_id,
+        )
+    for name, wanted in (("P-0", orders[0]), ("P-1", orders[1]), (None, orders[1])):
+        told = notice(NoticeKind.DOWNLOADED, f"of {name}", provider_order_id=name, iccid=ICCID)
+        await receive(engine, told)
+        assert (await noted(engine))[-1]["order_id"] == wanted
+
+
 async def test_an_early_notice_is_found_by_the_providers_order(engine: AsyncEngine) -> None:
     """Nothing is known of the order yet: it waits in the inbox for who asks for that order."""
     assert not await heard(engine, "P-9")

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db import purchases
+from db import purchases, repeated_calls, returns
 from db.engine import transaction
 from db.purchases import Purchase
 from domain.errors import IllegalTransition, StaleWrite, StorageFault
 from domain.purchase import OPEN, PurchaseState
+from tests.intents import in_state, intend, row_of
 from tests.notices import bought_item, purchase
-from tests.rows import force, paid_order, rows, run, stock_item
+from tests.rows import paid_order, run
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -38,44 +39,13 @@ WRITES: dict[str, Write] = {
         connection, intent, PurchaseState.UNKNOWN, reply=None
     ),
     "mark_enabled": purchases.mark_enabled,
-    "mark_returned": purchases.mark_returned,
-    "mark_returned, refused": lambda connection, intent: purchases.mark_returned(
+    "note_unheard": repeated_calls.note_unheard,
+    "note_heard": repeated_calls.note_heard,
+    "mark_returned": returns.mark_returned,
+    "mark_returned, refused": lambda connection, intent: returns.mark_returned(
         connection, intent, refusal="It is installed."
     ),
 }
-
-
-async def intend(engine: AsyncEngine, order_id: int, provider: str = PROVIDER) -> Purchase:
-    """Write a purchase down, in a transaction of its own."""
-    async with transaction(engine) as connection:
-        return await purchases.intend(
-            connection,
-            order_id=order_id,
-            provider=provider,
-            reference=f"order-{order_id}",
-            plan_code="ES-5GB",
-            request={"description": f"order-{order_id}"},
-        )
-
-
-async def in_state(engine: AsyncEngine, state: PurchaseState) -> Purchase:
-    """A new order's purchase, put into a state without walking there."""
-    intent = await intend(engine, await paid_order(engine))
-    await force(
-        engine,
-        "UPDATE provider_intents SET state = CAST(:state AS text), provider_order_id = 'P-1',"
-        " resolution = CASE WHEN CAST(:state AS text) = 'RESOLVED' THEN 'ABSENT' END,"
-        " resolved_by = 'ana', resolved_reason = 'a test' WHERE id = :id",
-        state=state.name,
-        id=intent.id,
-    )
-    return replace(intent, state=state, provider_order_id="P-1")
-
-
-async def row_of(engine: AsyncEngine, intent: Purchase) -> dict[str, object]:
-    """The purchase as SQL shows it."""
-    [found] = await rows(engine, "SELECT * FROM provider_intents WHERE id = :id", id=intent.id)
-    return dict(found)
 
 
 @pytest.mark.parametrize("state", OPEN)
@@ -256,85 +226,3 @@ async def test_what_gave_a_profile_is_found_for_ever(
 async def _refused_purchase(engine: AsyncEngine, order_id: int) -> None:
     """An earlier failure of the same order, which must not be mistaken for the purchase."""
     await purchase(engine, order_id, provider="ESIM_ACCESS", state="REFUSED")
-
-
-RETIRED = "UPDATE esim_inventory SET status = 'RETIRED', retired_at = now(), assigned_at = NULL"
-
-
-@pytest.fixture
-async def unwanted(engine: AsyncEngine) -> Purchase:
-    """A confirmed purchase whose item went out of use before anybody saw it."""
-    intent = await in_state(engine, PurchaseState.CONFIRMED)
-    item_id = await bought_item(engine, intent.order_id, "8934000000000000001", PROVIDER)
-    await run(engine, RETIRED)
-    await run(engine, "UPDATE provider_intents SET inventory_item_id = :id", id=item_id)
-    return replace(intent, inventory_item_id=item_id)
-
-
-async def _unwanted_for(engine: AsyncEngine, order_id: int) -> Purchase | None:
-    async with transaction(engine) as connection:
-        return await purchases.unwanted_for(connection, order_id)
-
-
-async def test_what_nobody_has_seen_can_be_given_back_once(
-    engine: AsyncEngine, unwanted: Purchase
-) -> None:
-    """Until it was given back; another order's is not this one's."""
-    assert await _unwanted_for(engine, unwanted.order_id) == unwanted
-    assert await _unwanted_for(engine, await paid_order(engine)) is None
-    async with transaction(engine) as connection:
-        await purchases.mark_returned(connection, unwanted)
-    assert (await row_of(engine, unwanted))["returned_at"] is not None
-    assert await _unwanted_for(engine, unwanted.order_id) is None
-
-
-async def test_what_the_provider_does_not_take_is_not_offered_again(
-    engine: AsyncEngine, unwanted: Purchase
-) -> None:
-    """The reason stays, and nothing says that it was returned."""
-    async with transaction(engine) as connection:
-        await purchases.mark_returned(connection, unwanted, refusal="It is installed.")
-    row = await row_of(engine, unwanted)
-    assert (row["returned_at"], row["return_error"]) == (None, "It is installed.")
-    assert await _unwanted_for(engine, unwanted.order_id) is None
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE provider_intents SET downloaded_at = now()",
-        "UPDATE provider_intents SET state = 'RESOLVED', resolution = 'EXISTS'",
-        "UPDATE esim_inventory SET assigned_at = now()",
-        "UPDATE esim_inventory SET status = 'ASSIGNED', assigned_at = now()",
-        "UPDATE esim_inventory SET status = 'RESERVED', reserved_at = now()",
-        "UPDATE esim_inventory SET status = 'AVAILABLE', order_id = NULL",
-    ],
-    ids=["downloaded", "a person's code", "was assigned", "assigned", "reserved", "on sale"],
-)
-async def test_what_somebody_has_or_may_have_is_not_given_back(
-    engine: AsyncEngine, unwanted: Purchase, change: str
-) -> None:
-    """Taken by a device, seen by a person, ever assigned, or still somebody's to come."""
-    await force(engine, change)
-    assert await _unwanted_for(engine, unwanted.order_id) is None
-
-
-async def test_what_was_bought_beside_stock_is_the_purchase_s_to_give_back(
-    engine: AsyncEngine,
-) -> None:
-    """The order has an item from stock; the retired one is found by its purchase alone."""
-    intent = await in_state(engine, PurchaseState.CONFIRMED)
-    from_stock = await stock_item(engine, 2)
-    item_id = await bought_item(engine, intent.order_id, "8934000000000000001", PROVIDER)
-    await run(engine, RETIRED + ", order_id = NULL WHERE id = :id", id=item_id)
-    await run(
-        engine,
-        "UPDATE esim_inventory SET status = 'RESERVED', reserved_at = now(), order_id = :order"
-        " WHERE id = :id",
-        order=intent.order_id,
-        id=from_stock,
-    )
-    await run(engine, "UPDATE provider_intents SET inventory_item_id = :id", id=item_id)
-    found = await _unwanted_for(engine, intent.order_id)
-    assert found is not None
-    assert found.inventory_item_id == item_id

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import TextClause, text
@@ -166,6 +169,22 @@ BARE = "smdp.example.com$AB-1"
 SPELLINGS = (f"LPA:1${BARE}", f"1${BARE}", BARE)
 
 
+def _bought(order_id: int, **changes: Any) -> BoughtItem:
+    """What a provider sold for an order."""
+    item = BoughtItem(
+        order_id=order_id,
+        plan_id=PLAN_ID,
+        carrier_id=None,
+        country_id=None,
+        provider="CONNECTED_YOU",
+        provider_reference=f"order-{order_id}",
+        iccid="8934000000000000001",
+        activation_code=SPELLINGS[1],
+        qr_payload=SPELLINGS[0],
+    )
+    return replace(item, **changes)
+
+
 @pytest.mark.parametrize("sold", SPELLINGS)
 @pytest.mark.parametrize("stocked", SPELLINGS)
 async def test_a_code_that_is_in_stock_in_any_spelling_is_not_added(
@@ -178,17 +197,7 @@ async def test_a_code_that_is_in_stock_in_any_spelling_is_not_added(
         code=stocked,
         payload=SPELLINGS[0],
     )
-    purchase = BoughtItem(
-        order_id=await paid_order(engine),
-        plan_id=PLAN_ID,
-        carrier_id=None,
-        country_id=None,
-        provider="CONNECTED_YOU",
-        provider_reference="order-1",
-        iccid=None,
-        activation_code=sold,
-        qr_payload=SPELLINGS[0],
-    )
+    purchase = _bought(await paid_order(engine), activation_code=sold, iccid=None)
     with pytest.raises(DuplicateStock) as refused:
         async with transaction(engine) as connection:
             await stock.add_bought(connection, purchase)
@@ -197,3 +206,61 @@ async def test_a_code_that_is_in_stock_in_any_spelling_is_not_added(
         async with transaction(engine) as connection:
             await stock.add_unwanted(connection, purchase, resell=True)
     assert await value(engine, "SELECT count(*) FROM esim_inventory") == 1
+
+
+OTHER = {"activation_code": "1$smdp.example.com$AB-2", "qr_payload": "LPA:1$smdp.example.com$AB-2"}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "taken"),
+    [
+        ({"iccid_scope": 1}, {"iccid_scope": 2}, True),
+        ({"iccid_scope": 1}, {"iccid_scope": 0}, False),
+        ({"iccid_scope": 0}, {"iccid_scope": 2}, False),
+        ({"iccid_scope": 0}, {"iccid_scope": 0}, False),
+        ({"iccid": None, "sale_id": "E-1"}, {"iccid": None, "sale_id": "E-2"}, True),
+        ({"iccid": None, "sale_id": "E-1"}, {"iccid": None, "sale_id": "E-1"}, False),
+        (
+            {"iccid": None, "sale_id": "E-1"},
+            {"iccid": None, "sale_id": "E-1", "provider": "AIRALO"},
+            True,
+        ),
+    ],
+    ids=[
+        "an ICCID that came back",
+        "one that must be alone, after another",
+        "another, after one that must be alone",
+        "two that must be alone",
+        "two sales",
+        "one sale twice",
+        "one name at two providers",
+    ],
+)
+async def test_a_sale_is_known_by_its_name_and_its_code_and_by_a_promised_iccid(
+    engine: AsyncEngine, earlier: dict[str, Any], later: dict[str, Any], taken: bool
+) -> None:
+    """The second sale has a code of its own, and is kept unless it must be the first one."""
+    first, second = [await paid_order(engine) for _ in range(2)]
+    async with transaction(engine) as connection:
+        await stock.add_bought(connection, _bought(first, **earlier))
+    with nullcontext() if taken else pytest.raises(DuplicateStock):
+        async with transaction(engine) as connection:
+            await stock.add_bought(connection, _bought(second, **OTHER, **later))
+    assert await value(engine, "SELECT count(*) FROM esim_inventory") == 1 + taken
+
+
+async def test_no_statement_gives_one_code_or_one_iccid_of_stock_to_two(
+    engine: AsyncEngine,
+) -> None:
+    """Whatever a defect of ours, or somebody with SQL, would do: the database refuses."""
+    for number in range(2):
+        await stock_item(engine, number)
+        await paid_order(engine)
+    for statement in (
+        "UPDATE esim_inventory SET activation_code = 'one'",
+        "UPDATE esim_inventory SET iccid = '8934000000000000009'",
+        "UPDATE esim_profiles SET qr_payload = 'LPA:1$smdp.example.com$ONE'",
+    ):
+        with pytest.raises(DuplicateStock):
+            async with transaction(engine) as connection:
+                await connection.execute(text(statement))

@@ -1,6 +1,7 @@
 """ReleaseProfile and CancelOrder: what a failure means, and what a repetition finds out."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,15 @@ async def test_release_whose_answer_was_lost_is_repeated(
     assert_clean(raised.value)
 
 
+@pytest.mark.parametrize("reason", ["3.5", "3.3"])
+async def test_release_that_may_have_arrived_before_is_done_if_the_state_says_so(
+    partner: ScriptedServer, build: Build, reason: str
+) -> None:
+    """SGP.22 wants 8.2.1/3.5 for a profile that is released already, as it is by our own call."""
+    partner.answer = by_function(releaseProfile=failed("8.2.1", reason))
+    await build().enable(replace(BOUGHT_42, repeated=True))
+
+
 @pytest.mark.parametrize(
     ("subject", "reason", "expected"),
     [
@@ -67,11 +77,12 @@ async def test_failed_release_says_whether_to_repeat_it(
     reason: object,
     expected: type[ProviderError],
 ) -> None:
-    """A wrong state stays wrong; a broken execution does not."""
+    """A wrong state stays wrong; a broken execution does not. Either is an answer."""
     partner.answer = by_function(releaseProfile=failed(subject, reason, TALK))
     with pytest.raises(expected) as raised:
         await build().enable(BOUGHT_42)
     assert type(raised.value) is expected
+    assert raised.value.answered
     assert_clean(raised.value)
 
 

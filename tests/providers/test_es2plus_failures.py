@@ -31,7 +31,7 @@ from tests.partners.es2plus import (
     failed,
     one_after_the_other,
 )
-from tests.partners.scripted import Answer, ScriptedServer, answering, reset_after_reading
+from tests.partners.scripted import Answer, ScriptedServer, answering
 
 
 @pytest.fixture
@@ -135,7 +135,9 @@ async def test_lost_answer_to_an_order_is_unknown(
 
 
 @pytest.mark.parametrize("lost", CODES_LOST)
-@pytest.mark.parametrize("second", [failed("8.2.6", "3.3"), failed("8.2.1", "3.3"), done()])
+@pytest.mark.parametrize(
+    "second", [failed("8.2.6", "3.3"), failed("8.2.1", "3.5"), failed("8.2.1", "3.3"), done()]
+)
 async def test_confirmation_whose_answer_was_lost_gives_the_same_code_again(
     partner: ScriptedServer,
     build: Build,
@@ -143,21 +145,16 @@ async def test_confirmation_whose_answer_was_lost_gives_the_same_code_again(
     lost: Answer,
     second: dict[str, object],
 ) -> None:
-    """Asked again, the SM-DP+ says that the id is taken or the state is wrong: by us."""
+    """Asked again, the SM-DP+ says that the id is taken or the state is wrong: by our own call."""
     code = await code_of(build, partner, accepted_42)
     partner.requests.clear()
-    partner.answer = by_function(
-        confirmOrder=one_after_the_other(lost, second), releaseProfile=done()
-    )
+    partner.answer = by_function(confirmOrder=one_after_the_other(lost, second))
     with pytest.raises(ProviderUnavailable) as raised:
         await build().advance(accepted_42)
-    esim = await build().advance(accepted_42)
+    assert raised.value.in_doubt
+    esim = await build().advance(replace(accepted_42, repeated=True))
     assert (esim.qr_payload, esim.iccid, esim.reference) == (code, ICCID, "order-42")
-    first_id, second_id = (
-        received.json["matchingId"]
-        for received in partner.requests
-        if called(received) == "confirmOrder"
-    )
+    first_id, second_id = (received.json["matchingId"] for received in partner.requests)
     assert first_id == second_id
     assert_clean(raised.value, str(first_id))
 
@@ -171,45 +168,16 @@ async def test_clash_with_our_own_matching_id_needs_no_further_proof(
     assert [called(received) for received in partner.requests] == ["confirmOrder"]
 
 
-async def test_wrong_state_is_proved_to_be_ours_by_a_release(
-    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
+@pytest.mark.parametrize("reason", ["3.5", "3.3"])
+async def test_wrong_state_that_no_call_of_ours_explains_is_for_a_person(
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest, reason: str
 ) -> None:
-    """Only a confirmed or released profile can be released."""
-    partner.answer = by_function(confirmOrder=failed("8.2.1", "3.3"), releaseProfile=done())
-    await build().advance(accepted_42)
-    assert [called(received) for received in partner.requests] == ["confirmOrder", "releaseProfile"]
-
-
-@pytest.mark.parametrize("second", [("8.2.1", "3.3"), ("8.2.1", "3.5"), ("8.2.1", "3.9")])
-async def test_profile_that_can_be_neither_confirmed_nor_released_is_for_a_person(
-    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest, second: tuple[str, str]
-) -> None:
-    """Unavailable, in error, or downloaded by somebody: its code is never delivered."""
-    partner.answer = by_function(
-        confirmOrder=failed("8.2.1", "3.3", TALK), releaseProfile=failed(*second, TALK)
-    )
+    """Another order's, in error, or taken: its code is never delivered, and nothing is in doubt."""
+    partner.answer = by_function(confirmOrder=failed("8.2.1", reason, TALK))
     with pytest.raises(ProviderReplyUnusable) as raised:
         await build().advance(accepted_42)
-    assert_clean(raised.value)
-
-
-@pytest.mark.parametrize(
-    "release",
-    [
-        reset_after_reading,
-        answering(503, b""),
-        answering(403, b""),
-        failed("1.2", "4.2"),
-        done("Failed"),
-    ],
-)
-async def test_wrong_state_without_proof_is_asked_again_later(
-    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest, release: Answer
-) -> None:
-    """As long as the release says nothing of the profile, nothing is concluded."""
-    partner.answer = by_function(confirmOrder=failed("8.2.1", "3.3"), releaseProfile=release)
-    with pytest.raises(ProviderUnavailable) as raised:
-        await build().advance(accepted_42)
+    assert not raised.value.in_doubt
+    assert [called(received) for received in partner.requests] == ["confirmOrder"]
     assert_clean(raised.value)
 
 
@@ -241,6 +209,8 @@ async def test_failed_confirmation_leaves_the_order_open(
     with pytest.raises(expected) as raised:
         await build().advance(accepted_42)
     assert type(raised.value) is expected
+    assert raised.value.answered
+    assert raised.value.in_doubt is (str(reason)[0] not in "1236")
     assert_clean(raised.value)
 
 
@@ -252,6 +222,8 @@ async def test_status_of_a_confirmation_says_nothing_of_the_order(
     partner.answer = answering(status, {"message": TALK})
     with pytest.raises(ProviderUnavailable) as raised:
         await build().advance(accepted_42)
+    assert not raised.value.answered
+    assert raised.value.in_doubt is (status == 500)
     assert_clean(raised.value)
 
 

@@ -23,6 +23,7 @@ from tests.partners.es2plus import (
     call_identifier,
     called,
     done,
+    failed,
 )
 from tests.partners.scripted import ScriptedServer
 
@@ -74,6 +75,7 @@ async def test_purchase_is_a_download_order_by_profile_type(
                 "iccid": WIRE_ICCID,
             },
         },
+        allotted_iccid=ICCID,
     )
 
 
@@ -268,13 +270,34 @@ async def test_echo_of_our_id_and_address_is_accepted(
         assert SMDP_ADDRESS in (await build().advance(accepted_42)).qr_payload
 
 
+async def test_address_of_the_reply_is_the_codes_and_outlives_a_lost_reply(
+    partner: ScriptedServer, build: Build, accepted_42: ProvisionRequest
+) -> None:
+    """SGP.22 5.3.2: it SHALL be used. A reply without one leaves what was told before; logged."""
+    adapter = build()
+    own = "smdp-2.operator.example"
+    partner.answer = by_function(confirmOrder=done(smdpAddress=own.upper()))
+    with structlog.testing.capture_logs() as logs:
+        told = await adapter.advance(accepted_42)
+    partner.answer = by_function(confirmOrder=failed("8.2.1", "3.5"))
+    again = await adapter.advance(replace(accepted_42, repeated=True))
+    matching_id = str(partner.requests[0].json["matchingId"])
+    assert told.activation_code == again.activation_code == f"1${own}${matching_id}"
+    assert told.qr_payload == f"LPA:1${own}${matching_id}"
+    assert [(line["event"], line["variable"]) for line in logs] == [
+        ("smdp_address_differs", "ES2PLUS_SMDP_ADDRESS")
+    ]
+
+
 @pytest.mark.parametrize(
     ("told", "names"),
     [
         (done(matchingId="CANARY-OF-THEIRS"), "matching id"),
         (done(matchingId=""), "matching id"),
         (done(matchingId=["CANARY"]), "matching id"),
-        (done(smdpAddress="smdp.elsewhere.example"), "ES2PLUS_SMDP_ADDRESS"),
+        (done(smdpAddress="elsewhere"), "SM-DP\\+ address"),
+        (done(smdpAddress="https://elsewhere.example"), "SM-DP\\+ address"),
+        (done(smdpAddress=["elsewhere.example"]), "SM-DP\\+ address"),
     ],
 )
 async def test_confirmation_of_another_code_is_kept_for_a_person(
@@ -288,6 +311,7 @@ async def test_confirmation_of_another_code_is_kept_for_a_person(
     partner.answer = by_function(confirmOrder=told)
     with pytest.raises(ProviderReplyUnusable, match=names) as raised:
         await build().advance(accepted_42)
+    assert not raised.value.in_doubt
     assert raised.value.raw == json.dumps(told)
     assert "CANARY" not in f"{raised.value.message} {raised.value.reply}"
     assert "elsewhere" not in f"{raised.value.message} {raised.value.reply}"

@@ -73,7 +73,12 @@ def test_download_is_noticed_and_answered_without_content() -> None:
         (5, NoticeKind.OTHER),
         (101, NoticeKind.OTHER),
         (-1, NoticeKind.OTHER),
-        ("3", NoticeKind.OTHER),
+        ("3", NoticeKind.DOWNLOADED),
+        ("4", NoticeKind.INSTALLED),
+        ("2", NoticeKind.OTHER),
+        (" 3", NoticeKind.OTHER),
+        ("3.0", NoticeKind.OTHER),
+        ("٣", NoticeKind.OTHER),
         (3.0, NoticeKind.OTHER),
         (True, NoticeKind.OTHER),
         ([3], NoticeKind.OTHER),
@@ -99,6 +104,19 @@ def test_warning_is_a_success() -> None:
     """Executed-WithWarning was executed."""
     status = {"status": "Executed-WithWarning"}
     assert notice(body(notificationPointStatus=status)).kind is NoticeKind.DOWNLOADED
+
+
+def test_point_that_expired_changes_nothing() -> None:
+    """A status of SGP.22 like the others: the reason is kept, and it is answered as any other."""
+    expired = body(notificationPointStatus={"status": "Expired"})
+    read = notice(expired)
+    assert (read.kind, read.reason) == (NoticeKind.OTHER, "expired")
+    assert READER.read(HEADERS, expired).status == 204
+
+
+def test_point_as_a_string_is_the_same_event() -> None:
+    """GSMA's own example has a string, and its schema an integer."""
+    assert notice(body(notificationPointId="3")) == notice(body(notificationPointId=3))
 
 
 def test_repetition_has_the_same_event_id_and_nothing_else_has() -> None:

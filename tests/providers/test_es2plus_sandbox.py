@@ -77,7 +77,7 @@ async def test_profile_is_reserved_confirmed_released_and_downloaded(
     assert state_of(sandbox, esim.iccid) == ("Confirmed", matching_id)
     profile = Bought("order-42", accepted.provider_order_id, esim.iccid)
     await adapter.enable(profile)
-    await adapter.enable(profile)
+    await adapter.enable(replace(profile, repeated=True))
     assert state_of(sandbox, esim.iccid) == ("Released", matching_id)
     sandbox.download(str(esim.iccid))
     assert await adapter.cancel(profile) is False
@@ -120,7 +120,7 @@ async def test_lost_confirmation_is_repeated_to_the_same_code(
     sandbox.rule("ES2PLUS", lost, operation="confirmOrder")
     with pytest.raises(ProviderUnavailable):
         await adapter.advance(request)
-    esim = await adapter.advance(request)
+    esim = await adapter.advance(replace(request, repeated=True))
     matching_id = parse_activation_code(esim.qr_payload).matching_id
     assert state_of(sandbox, esim.iccid)[1] == matching_id
     await adapter.enable(Bought("order-42", request.provider_order_id, esim.iccid))
@@ -138,6 +138,15 @@ async def test_code_that_is_not_ours_is_never_delivered(
         await adapter.advance(replace(request_42, provider_order_id=accepted.provider_order_id))
 
 
+async def test_address_of_the_smdps_own_is_the_codes(
+    sandbox: Sandbox, adapter: Es2Plus, request_42: ProvisionRequest
+) -> None:
+    """Not the one that ES2PLUS_SMDP_ADDRESS names."""
+    sandbox.rule("ES2PLUS", "own_address", address="smdp-3.sandbox.example")
+    esim, _ = await bought(adapter, request_42)
+    assert parse_activation_code(esim.qr_payload).smdp_address == "smdp-3.sandbox.example"
+
+
 @pytest.mark.parametrize("lost", ["reset_before_booking", "reset_after_booking"])
 async def test_lost_release_is_repeated(
     sandbox: Sandbox, adapter: Es2Plus, request_42: ProvisionRequest, lost: str
@@ -147,7 +156,7 @@ async def test_lost_release_is_repeated(
     sandbox.rule("ES2PLUS", lost, operation="releaseProfile")
     with pytest.raises(ProviderUnavailable):
         await adapter.enable(profile)
-    await adapter.enable(profile)
+    await adapter.enable(replace(profile, repeated=True))
     assert state_of(sandbox, esim.iccid)[0] == "Released"
 
 
@@ -166,7 +175,7 @@ async def test_lost_cancellation_is_repeated(
 async def test_cancellation_that_went_through_unheard_is_never_taken_for_a_second_one(
     sandbox: Sandbox, adapter: Es2Plus, request_42: ProvisionRequest
 ) -> None:
-    """8.2.1/3.3 may mean "downloaded" as well, so the profile counts as not taken back."""
+    """8.2.1/3.5 may mean "downloaded" as well, so the profile counts as not taken back."""
     _, profile = await bought(adapter, request_42)
     sandbox.rule("ES2PLUS", "reset_after_booking", operation="cancelOrder")
     with pytest.raises(ProviderOutcomeUnknown):

@@ -130,8 +130,25 @@ async def test_esim_access_refunds_a_cancelled_profile(buyer: Buyer, sandbox: Sa
     assert sandbox.net_charges("ESIM_ACCESS") == []
 
 
+async def test_esim_access_sells_an_iccid_again_by_rule(buyer: Buyer, sandbox: Sandbox) -> None:
+    """One that was cancelled: a new code, a new charge, and not cancelled any more."""
+    sandbox.rule("ESIM_ACCESS", "reused_iccid", times=None)
+    sold = []
+    for reference in ("order-1", "order-2"):
+        order_no = (await buyer.buy("ESIM_ACCESS", reference)).json()["obj"]["orderNo"]
+        listed = await buyer.esim_access("esim/query", orderNo=order_no, pager=PAGER)
+        sold += listed.json()["obj"]["esimList"]
+        if reference == "order-1":
+            await buyer.esim_access("esim/cancel", iccid=sold[0]["iccid"])
+    first, second = sold
+    assert second["iccid"] == first["iccid"]
+    assert second["ac"] != first["ac"]
+    assert second["esimStatus"] == first["esimStatus"]
+    assert len(sandbox.net_charges("ESIM_ACCESS")) == 1
+
+
 async def test_es2plus_walks_a_profile_to_its_release(buyer: Buyer, sandbox: Sandbox) -> None:
-    """Reserve, confirm, release; a release may be repeated, an order may not be confirmed twice."""
+    """Reserve, confirm, release: each of the two later steps is taken once, then it is 3.5."""
     ordered = (await buyer.buy("ES2PLUS")).json()
     iccid = ordered["iccid"]
     assert len(iccid) == 20
@@ -139,11 +156,15 @@ async def test_es2plus_walks_a_profile_to_its_release(buyer: Buyer, sandbox: San
     confirmed = (await buyer.es2plus("confirmOrder", iccid=iccid, releaseFlag=False)).json()
     assert confirmed["smdpAddress"] == "smdp.sandbox.example"
     assert confirmed["matchingId"] in sandbox.codes("ES2PLUS")
-    for _ in range(2):
-        released = (await buyer.es2plus("releaseProfile", iccid=iccid)).json()
-        assert released["header"]["functionExecutionStatus"]["status"] == "Executed-Success"
-    again = await buyer.es2plus("confirmOrder", iccid=iccid, releaseFlag=True)
-    assert failure(again) == ("8.2.1", "3.3")
+    released = await buyer.es2plus("releaseProfile", iccid=iccid)
+    assert released.json()["header"]["functionExecutionStatus"]["status"] == "Executed-Success"
+    again = [
+        await buyer.es2plus("releaseProfile", iccid=iccid),
+        await buyer.es2plus("confirmOrder", iccid=iccid, releaseFlag=True),
+    ]
+    assert [failure(reply) for reply in again] == [("8.2.1", "3.5")] * 2
+    for reply in (released, *again):
+        assert reply.headers["x-admin-protocol"].startswith("gsma/rsp/v2.")
     assert len(sandbox.charges("ES2PLUS", "order-1")) == 1
 
 
@@ -170,6 +191,35 @@ async def test_es2plus_voids_the_charge_of_a_cancelled_order(
     late = await buyer.es2plus("cancelOrder", iccid=iccid, finalProfileStatusIndicator="Available")
     assert failure(late) == ("8.2.1", "3.3")
     assert len(sandbox.net_charges("ES2PLUS")) == 1
+
+
+async def test_es2plus_cancels_only_for_whom_the_matching_id_is(
+    buyer: Buyer, sandbox: Sandbox
+) -> None:
+    """If one is given; and what is available already cannot be cancelled again."""
+    iccid = (await buyer.buy("ES2PLUS")).json()["iccid"]
+    await buyer.es2plus("confirmOrder", iccid=iccid, matchingId="SBX-1", releaseFlag=False)
+    order = {"iccid": iccid, "finalProfileStatusIndicator": "Available"}
+    theirs = await buyer.es2plus("cancelOrder", **order, matchingId="SBX-2")
+    assert failure(theirs) == ("8.2.6", "3.10")
+    assert len(sandbox.net_charges("ES2PLUS")) == 1
+    await buyer.es2plus("cancelOrder", **order, matchingId="SBX-1")
+    assert sandbox.net_charges("ES2PLUS") == []
+    assert failure(await buyer.es2plus("cancelOrder", **order)) == ("8.2.1", "3.5")
+
+
+@pytest.mark.parametrize("final", ["Available", "Unavailable"])
+async def test_es2plus_sells_an_iccid_again_by_rule(
+    buyer: Buyer, sandbox: Sandbox, final: str
+) -> None:
+    """One that was given back, for another charge; not one that is out of use for good."""
+    iccid = (await buyer.buy("ES2PLUS")).json()["iccid"]
+    await buyer.es2plus("cancelOrder", iccid=iccid, finalProfileStatusIndicator=final)
+    sandbox.rule("ES2PLUS", "reused_iccid", times=None)
+    second, third = [(await buyer.buy("ES2PLUS", name)).json()["iccid"] for name in ("b", "c")]
+    assert (second == iccid) is (final == "Available")
+    assert third not in (iccid, second)
+    assert len(sandbox.net_charges("ES2PLUS")) == 2
 
 
 async def test_es2plus_refuses_a_matching_id_or_eid_of_another(buyer: Buyer) -> None:
