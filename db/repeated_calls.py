@@ -33,7 +33,7 @@ async def note_heard(connection: AsyncConnection, purchase: Purchase) -> None:
 
 
 async def is_named_alone(connection: AsyncConnection, purchase: Purchase) -> bool:
-    """Whether no other purchase that is open, or whose item is in use, has the provider's name.
+    """Tell whether no other purchase that is open, or whose item is in use, has the same name.
 
     One that a person is looking at counts as open.
     """

@@ -178,7 +178,7 @@ class Ledger:
         return self._holders
 
     def given_back(self, provider: str) -> list[str]:
-        """ICCIDs that were handed out and given back, and not sold again; the oldest sale first."""
+        """List ICCIDs that were given back and not sold again; the oldest sale first."""
         return [
             profile.iccid
             for order in self.orders(provider)

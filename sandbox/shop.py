@@ -137,7 +137,7 @@ class Shop:
         return orders[0] if orders and self._deduplicates.get(self.provider) else None
 
     def returned_iccid(self, terms: Terms) -> str | None:
-        """The ICCID of the oldest sale that was given back, if the terms reuse any."""
+        """Return the ICCID of the oldest sale that was given back, if the terms reuse any."""
         free = self.ledger.given_back(self.provider) if terms.reuses else []
         return free[0] if free else None
 

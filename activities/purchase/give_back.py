@@ -70,6 +70,7 @@ class Returns:
         brought = purchase.state is PurchaseState.RESOLVED
 
         async def enable(repeated: bool) -> None:
+            """Ask the provider."""
             await provider.enable(replace(bought, repeated=repeated or brought))
 
         await repeatable(self._engine, purchase, enable)

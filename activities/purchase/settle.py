@@ -70,18 +70,20 @@ class Settlement:
 
     async def _ask(self, begun: Begun, provider: EsimProvider) -> Reply:
         def call() -> Awaitable[Answer | None]:
+            """Look it up, or take its next step."""
             if provider.traits.enables and begun.purchase.provider_order_id is not None:
                 return repeatable(self._engine, begun.purchase, step)
             return provider.advance(begun.request)
 
         async def step(repeated: bool) -> Answer | None:
+            """Take it, knowing whether an earlier one may have arrived."""
             ours = repeated and await self._is_named_alone(begun.purchase)
             return await provider.advance(replace(begun.request, repeated=ours))
 
         return await reply_to(self._gate.through(provider, call))
 
     async def _is_named_alone(self, purchase: Purchase) -> bool:
-        """Whether the provider's name of the order is no other live purchase's of ours.
+        """Tell whether the provider's name of the order is no other live purchase's of ours.
 
         A name that two have was told wrongly to one of them, and what the other has done with it
         proves nothing.
