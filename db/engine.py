@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -9,18 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from db.errors import pool_exhausted, translate
-
-# A lock or a statement that takes longer is a fault to report, not a wait to sit out. Keepalives
-# tell the server of a host that has gone without a word: the locks of its sessions go after 25 s
-# instead of two hours. A process that only stands still keeps them: its kernel answers.
-# On disks without a moving head the planner's default makes it read everybody's newest orders in
-# turn, to find one customer's, instead of the index that has them.
-_SESSION_OPTIONS = (
-    "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
-    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
-    " -c tcp_user_timeout=25s -c random_page_cost=1.1"
-)
-
+from db.sessions import TRANSPORT, prepare_sessions
 
 def create_engine(
     url: str,
@@ -36,18 +26,16 @@ def create_engine(
     `hide_parameters` keeps codes out of SQLAlchemy's messages; `db/errors.py` drops what
     the driver itself would quote.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=connect_timeout_seconds,
         pool_pre_ping=check_connections,
         hide_parameters=True,
-        connect_args={
-            "connect_timeout": max(1, round(connect_timeout_seconds)),
-            "options": _SESSION_OPTIONS,
-        },
+        connect_args=_within(connect_timeout_seconds),
     )
+    return prepare_sessions(engine)
 
 
 def create_read_engine(
@@ -59,7 +47,7 @@ def create_read_engine(
     whether it still lives and its reset would cost more than the read. Whoever uses it repeats a
     read that finds its connection lost, as `db/shared_reads.py` does.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
@@ -68,23 +56,27 @@ def create_read_engine(
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         hide_parameters=True,
-        connect_args={
-            "connect_timeout": max(1, round(connect_timeout_seconds)),
-            "options": _SESSION_OPTIONS,
-        },
+        connect_args=_within(connect_timeout_seconds),
     )
+    return prepare_sessions(engine)
 
 
 def unpooled(engine: AsyncEngine) -> AsyncEngine:
     """Reach the same database by connections of their own, opened and closed with each use."""
-    return create_async_engine(
+    own = create_async_engine(
         engine.url,
         poolclass=NullPool,
         pool_reset_on_return=None,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,
-        connect_args={"connect_timeout": 5, "options": _SESSION_OPTIONS},
+        connect_args=_within(5),
     )
+    return prepare_sessions(own)
+
+
+def _within(connect_timeout_seconds: float) -> dict[str, Any]:
+    """Return the driver's arguments for a connection that is made in time, or not at all."""
+    return {"connect_timeout": max(1, round(connect_timeout_seconds)), **TRANSPORT}
 
 
 def committing_each(engine: AsyncEngine) -> AsyncEngine:

@@ -32,6 +32,16 @@ _DUPLICATE_STOCK = frozenset(
 # statement time-out, read-only standby: the same statement works later.
 _TRANSIENT = ("08", "53", "57", "40", "55P03", "25006")
 
+# Of a connection that reports one of these nothing is to be hoped: its server is shutting down,
+# starting up, or refuses writes since another one has taken its place.
+_ENDS_THE_CONNECTION = ("08", "57P", "25006")
+
+
+def ends_the_connection(error: BaseException) -> bool:
+    """Tell whether a driver's error means that only another connection can help."""
+    sqlstate = error.sqlstate if isinstance(error, PsycopgError) else None
+    return sqlstate is not None and sqlstate.startswith(_ENDS_THE_CONNECTION)
+
 
 def translate(error: DBAPIError) -> EsimError:
     """Name a database failure without quoting anything of it."""

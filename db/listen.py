@@ -14,6 +14,9 @@ import structlog
 from psycopg import AsyncConnection
 from sqlalchemy.engine import make_url
 
+from db.sessions import TRANSPORT, refuses_writes
+from domain.errors import StorageUnavailable
+
 CHANNEL = "esim_events"
 
 _FIRST_PAUSE_SECONDS = 0.1
@@ -114,10 +117,12 @@ class Notifications:
             autocommit=True,
             connect_timeout=max(1, round(self._connect_timeout_seconds)),
             application_name="esim-notifications",
+            **TRANSPORT,
         )
 
     async def _listen(self, connection: AsyncConnection) -> None:
         await connection.execute(f"LISTEN {CHANNEL}")
+        _check(connection)
         self.listening = True
         log.info("notifications_listening")
         self._wake_all()  # whatever was said before nobody heard
@@ -126,6 +131,7 @@ class Notifications:
                 self._wake(notice.payload)
             async with asyncio.timeout(_PROBE_TIMEOUT_SECONDS):
                 await connection.execute("SELECT 1")
+            _check(connection)
 
     def _wake(self, payload: str) -> None:
         for subscription in self._subscriptions.get(payload, ()):
@@ -135,3 +141,13 @@ class Notifications:
         for subscriptions in self._subscriptions.values():
             for subscription in subscriptions:
                 subscription.wake()
+
+
+def _check(connection: AsyncConnection) -> None:
+    """Refuse to listen where nobody can write, and so nobody will ever say anything.
+
+    Raises:
+        StorageUnavailable: the server is a standby, or fenced off.
+    """
+    if refuses_writes(connection):
+        raise StorageUnavailable("Postgres refuses writes.")

@@ -14,12 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.engine import unpooled
 from db.errors import translate
-from domain.errors import PurchaseUnderWay
+from domain.errors import PurchaseUnderWay, StorageUnavailable
 
-_TAKE = text("SELECT pg_try_advisory_lock(hashtextextended('purchase', :order_id))")
-
-
-_PROBE = text("SELECT 1")
+# A lock on a server that refuses writes holds nobody off: the others have theirs on the new one.
+_WRITES = "current_setting('transaction_read_only') = 'off'"
+_TAKE = text(
+    f"SELECT {_WRITES} AS writes,"  # noqa: S608 - a constant
+    " pg_try_advisory_lock(hashtextextended('purchase', :order_id)) AS taken"
+)
+_PROBE = text(f"SELECT {_WRITES}")
 
 
 class HeldLock:
@@ -32,12 +35,15 @@ class HeldLock:
         """Make sure that nobody else can hold it now: to be asked right before a send.
 
         Raises:
-            StorageUnavailable: the connection is gone, and the lock with it.
+            StorageUnavailable: the connection is gone, and the lock with it; or its server refuses
+                writes, since another one has taken its place.
         """
         try:
-            await self._connection.execute(_PROBE)
+            writes = await self._connection.scalar(_PROBE)
         except DBAPIError as error:
             raise translate(error) from None
+        if not writes:
+            raise _fenced_off()
 
 
 class PurchaseLock:
@@ -52,14 +58,20 @@ class PurchaseLock:
 
         Raises:
             PurchaseUnderWay: another attempt holds it; safe to try again later.
-            StorageUnavailable: Postgres is away.
+            StorageUnavailable: Postgres is away, or refuses writes.
         """
         async with AsyncExitStack() as held:
             try:
                 connection = await held.enter_async_context(self._engine.connect())
-                taken = (await connection.execute(_TAKE, {"order_id": order_id})).scalar_one()
+                found = (await connection.execute(_TAKE, {"order_id": order_id})).one()
             except DBAPIError as error:
                 raise translate(error) from None
-            if not taken:
+            if not found.writes:
+                raise _fenced_off()
+            if not found.taken:
                 raise PurchaseUnderWay(f"Another attempt is buying for order {order_id}.")
             yield HeldLock(connection)
+
+
+def _fenced_off() -> StorageUnavailable:
+    return StorageUnavailable("Postgres refuses writes: a lock there holds nobody off.")
