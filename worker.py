@@ -31,6 +31,7 @@ from activities.purchase.gate import ProviderGate
 from activities.reserve import StockActivities
 from activities.routes import Routes, RoutingActivities
 from db.engine import create_engine
+from db.pooler import without_transaction_pooler
 from domain.delivery import Delivery
 from domain.errors import EsimError
 from domain.gate import SpendLimits
@@ -208,7 +209,7 @@ async def _serve(
     """Work, announce what can be bought and watch the balances, until told to stop."""
     watch = BalanceWatch(engine, ProviderGate(engine, SpendLimits()), providers.values())
     stop = _told_to_stop()
-    async with running(workers):
+    async with without_transaction_pooler(engine, stop.set), running(workers):
         log.info("worker_ready", task_queue=workers[0].task_queue, providers=[*providers])
         announcing = asyncio.create_task(announce_once_heard(engine, providers))
         watching = asyncio.create_task(watch.run())

@@ -3,6 +3,7 @@
 Run it with `uvicorn --factory api.app:create_app`.
 """
 
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from api.http.tokens import BearerTokens, KnownUsers
 from api.resources import Resources
 from db.engine import create_engine, create_read_engine
 from db.listen import Notifications
+from db.pooler import without_transaction_pooler
 from db.shared_reads import SharedReads
 from domain.notice import NoticeReader
 from providers import ENABLING, build_notice_readers
@@ -145,7 +147,7 @@ async def _resources(
     )
     client = await _client(settings.temporal)
     try:
-        async with notifications.running():
+        async with without_transaction_pooler(engine, _stop), notifications.running():
             with notice_of_shutdown(notifications.close):
                 yield Resources(
                     settings=settings.api,
@@ -164,6 +166,11 @@ async def _resources(
     finally:
         await read_engine.dispose()
         await engine.dispose()
+
+
+def _stop() -> None:
+    """Ask the server to stop, as whoever runs it would."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _engines(settings: DatabaseSettings) -> tuple[AsyncEngine, AsyncEngine]:

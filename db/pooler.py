@@ -5,15 +5,61 @@ transaction mode they are lost without a word: a lock then holds nobody off. Poo
 are welcome.
 """
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.engine import unpooled
 from db.errors import translate
-from domain.errors import Misconfigured
+from domain.errors import Misconfigured, StorageUnavailable
 
 _WHICH = text("SELECT pg_backend_pid()")
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def without_transaction_pooler(
+    engine: AsyncEngine, leave: Callable[[], None], *, pause_seconds: float = 5
+) -> AsyncIterator[None]:
+    """Run a process only where a connection is a session; `leave` ends it.
+
+    While Postgres is away nobody can tell: it is asked again until it answers, and the process
+    leaves if the answer is wrong. Its next start then says why.
+
+    Raises:
+        Misconfigured: as `refuse_transaction_pooler`, before the block begins.
+    """
+    try:
+        await refuse_transaction_pooler(engine)
+    except StorageUnavailable:
+        asking = asyncio.create_task(_ask_until_it_answers(engine, leave, pause_seconds))
+    else:
+        yield
+        return
+    try:
+        yield
+    finally:
+        asking.cancel()
+
+
+async def _ask_until_it_answers(
+    engine: AsyncEngine, leave: Callable[[], None], pause_seconds: float
+) -> None:
+    while True:
+        await asyncio.sleep(pause_seconds)
+        try:
+            return await refuse_transaction_pooler(engine)
+        except StorageUnavailable:
+            continue
+        except Misconfigured as error:
+            log.error("transaction_pooler", reason=error.message)
+            return leave()
 
 
 async def refuse_transaction_pooler(engine: AsyncEngine) -> None:

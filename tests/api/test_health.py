@@ -1,10 +1,14 @@
 """Alive and ready."""
 
 import httpx
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.app import build_app
+from domain.errors import Misconfigured
 from local.temporal import TemporalServer
 from tests.api.server import app_settings, serving
+from tests.pooler import running_pooler
 from tests.rows import value
 
 
@@ -45,3 +49,14 @@ async def test_a_pool_outlives_its_connections(
         " WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
     assert (await anybody.get("/readyz")).status_code == 200
+
+
+async def test_an_app_behind_a_transaction_pooler_does_not_start(
+    database_url: str, temporal_server: TemporalServer
+) -> None:
+    """It would wait in vain for notifications, and a lock would hold nobody off."""
+    async with running_pooler(database_url, by_transaction=True) as pooled:
+        app = build_app(app_settings(pooled, temporal_server.address))
+        with pytest.raises(Misconfigured, match="transaction mode"):
+            async with app.router.lifespan_context(app):
+                pass

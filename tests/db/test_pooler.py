@@ -1,10 +1,12 @@
 """A pooler that shares sessions between transactions is recognised; others are welcome."""
 
+import asyncio
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from db.pooler import refuse_transaction_pooler
+from db.pooler import refuse_transaction_pooler, without_transaction_pooler
 from domain.errors import Misconfigured, StorageUnavailable
 from tests.pooler import running_pooler
 
@@ -41,4 +43,23 @@ async def test_a_database_that_is_away_says_nothing_of_poolers() -> None:
     away = create_engine("postgresql+psycopg://esim@127.0.0.1:9/esim", connect_timeout_seconds=1)
     with pytest.raises(StorageUnavailable):
         await refuse_transaction_pooler(away)
+    await away.dispose()
+
+
+async def test_whoever_started_before_the_pooler_leaves_once_it_answers(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process runs meanwhile; its next start is refused with the sentence."""
+    told = asyncio.Event()
+    away = create_engine("postgresql+psycopg://esim@127.0.0.1:9/esim", connect_timeout_seconds=1)
+    async with (
+        running_pooler(database_url, by_transaction=True) as pooled,
+        without_transaction_pooler(away, told.set, pause_seconds=0.05),
+    ):
+        assert not told.is_set()
+        there = create_engine(pooled)
+        monkeypatch.setattr(away.sync_engine, "url", there.url)
+        async with asyncio.timeout(20):
+            await told.wait()
+        await there.dispose()
     await away.dispose()
