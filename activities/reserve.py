@@ -9,6 +9,7 @@ from temporalio import activity
 from activities.let_go import release_held
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
+from activities.purchase.lost import LostPurchases
 from activities.routes import Routes
 from db import good_path, profiles, purchases, stock
 from db.engine import committing_each, transaction
@@ -75,6 +76,7 @@ class StockActivities:
         self._committing_each = committing_each(engine)
         self._pause = pause
         self._routes = routes
+        self._lost = LostPurchases(providers)
         self._resellable = resellable(providers)
         self._enabling = {each.name for each in providers.values() if each.traits.enables}
 
@@ -114,11 +116,14 @@ class StockActivities:
             _check_may_activate(profile)
             if profile.started_at is not None and profile.status not in READY:
                 await purchases.refuse_given_up(connection, order_id)
-            item_id = await self._hold(connection, profile)
+            asked_first = await self._lost.seller_to_ask(connection, profile)
+            item_id = await self._hold(connection, profile, take=asked_first is None)
             await self._pause.reach(PausePoint.BEFORE_RESERVE_COMMIT, order_id)
             seller, doubt = "", ""
             if item_id is None:
-                seller = await self._routes.first(connection, profile, request.provider)
+                seller = asked_first or await self._routes.first(
+                    connection, profile, request.provider
+                )
             elif profile.started_at is not None:  # at a first start there was no purchase yet
                 earlier = await purchases.open_for(connection, order_id)
                 doubt = earlier.provider if earlier else ""
@@ -127,7 +132,9 @@ class StockActivities:
             self._routes.check(seller)
         return Reservation(item_id, seller, doubt)
 
-    async def _hold(self, connection: AsyncConnection, profile: Profile) -> int | None:
+    async def _hold(
+        self, connection: AsyncConnection, profile: Profile, *, take: bool
+    ) -> int | None:
         if profile.status in READY:
             return profile.inventory_item_id
         if profile.status is ProfileStatus.RESERVED:
@@ -144,7 +151,7 @@ class StockActivities:
         held = await stock.held_by(connection, profile.order_id)
         if held is not None and await self._waits_to_be_enabled(connection, held):
             return None  # its provider is called first, and will find it held
-        item_id = held.id if held else await _take(connection, profile)
+        item_id = held.id if held else await _take(connection, profile) if take else None
         if item_id is not None:
             await profiles.move(
                 connection,

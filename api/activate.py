@@ -29,6 +29,7 @@ from domain.order import OrderStatus
 from domain.profile import NEEDS_A_PERSON, PARKED, READY, ProfileStatus
 from operations import nudges
 from operations.deadline import answered
+from operations.restore import begin_anew
 from workflows.client import Started
 from workflows.messages import Intervention
 
@@ -173,11 +174,13 @@ async def _start(activation: _Activation, first: Profile) -> None:
     activations, order_id = activation.shared.activations, activation.order_id
     for start in (
         partial(activations.start, order_id, first.plan_id),
+        partial(begin_anew, activation.shared.engine, activations, order_id),
         partial(activations.restart, order_id),
     ):
         if await answered(start()) is Started.RUNNING:
             return
-        # A run has ended: because it has just settled the row, or because it was terminated.
+        # A run has ended: because it has just settled the row, because it was terminated, or
+        # because the row is that of a restored backup.
         now = await _own_profile(activation)
         if now.status in READY or has_settled(now, first):
             return

@@ -13,6 +13,7 @@ from cli import (
     listing,
     providers,
     resolve,
+    restored,
     reviews,
     seed,
     status,
@@ -38,6 +39,7 @@ app.command("cancel", epilog=interventions.CANCEL_EXAMPLE)(interventions.cancel)
 app.command("reviews", epilog=reviews.REVIEWS_EXAMPLE)(reviews.reviews)
 app.command("review", epilog=reviews.REVIEW_EXAMPLE)(reviews.review)
 app.command("resolve", epilog=resolve.EXAMPLE)(resolve.resolve)
+app.command("restored", epilog=restored.EXAMPLE)(restored.restored)
 app.command("providers", epilog=providers.PROVIDERS_EXAMPLE)(providers.providers)
 app.command("pause", epilog=providers.PAUSE_EXAMPLE)(providers.pause)
 app.command("resume", epilog=providers.RESUME_EXAMPLE)(providers.resume)

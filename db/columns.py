@@ -117,6 +117,7 @@ class ProfileColumns(TypedDict, total=False):
     started_at: Moment
     provisioned_at: Moment
     activated_at: Moment
+    restored_at: Moment
 
 
 class StockColumns(TypedDict, total=False):

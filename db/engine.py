@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 from db.errors import pool_exhausted, translate
 from db.sessions import TRANSPORT, prepare_sessions
 
+
 def create_engine(
     url: str,
     *,

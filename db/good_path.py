@@ -18,7 +18,7 @@ RESERVE = text(f"""
             profile.country_id
         FROM esim_profiles AS profile JOIN orders ON orders.id = profile.order_id
         WHERE profile.order_id = :order_id AND profile.status = 'PENDING_ACTIVATION'
-          AND profile.started_at IS NULL AND orders.status = 'PAID'
+          AND profile.started_at IS NULL AND profile.restored_at IS NULL AND orders.status = 'PAID'
           AND NOT EXISTS (SELECT FROM esim_inventory WHERE order_id = :order_id)
         FOR NO KEY UPDATE OF profile, orders
     ), found AS MATERIALIZED (

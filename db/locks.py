@@ -19,7 +19,7 @@ from domain.errors import PurchaseUnderWay, StorageUnavailable
 # A lock on a server that refuses writes holds nobody off: the others have theirs on the new one.
 _WRITES = "current_setting('transaction_read_only') = 'off'"
 _TAKE = text(
-    f"SELECT {_WRITES} AS writes,"  # noqa: S608 - a constant
+    f"SELECT {_WRITES} AS writes,"
     " pg_try_advisory_lock(hashtextextended('purchase', :order_id)) AS taken"
 )
 _PROBE = text(f"SELECT {_WRITES}")

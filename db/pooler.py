@@ -58,7 +58,7 @@ async def _ask_until_it_answers(
         except StorageUnavailable:
             continue
         except Misconfigured as error:
-            log.error("transaction_pooler", reason=error.message)
+            log.critical("transaction_pooler", reason=error.message)
             return leave()
 
 

@@ -50,6 +50,7 @@ class Profile:
     started_at: datetime | None
     provisioned_at: datetime | None
     activated_at: datetime | None
+    restored_at: datetime | None
     order_status: OrderStatus
     plan_snapshot: Mapping[str, object]
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import ends_the_connection
 
 # How soon the loss of the other host shows here; by default it takes a quarter of an hour.
-TRANSPORT: Mapping[str, str | int] = MappingProxyType(
+TRANSPORT: Mapping[str, Any] = MappingProxyType(
     {
         "client_encoding": "UTF8",
         "keepalives_idle": 10,
@@ -81,14 +81,14 @@ def prepare_sessions(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's own adapter
+def _set_up(connection: Any, _record: object) -> None:
     before, connection.autocommit = connection.autocommit, True
     with connection.cursor() as cursor:
         cursor.execute(_SET_UP)
     connection.autocommit = before
 
 
-def _drop_if_it_refuses_writes(connection: Any, record: Any) -> None:  # noqa: ANN401 - as above
+def _drop_if_it_refuses_writes(connection: Any, record: Any) -> None:
     if connection is not None and refuses_writes(connection.driver_connection):
         record.invalidate()
 

@@ -34,6 +34,7 @@ class EventKind(StrEnum):
     PROFILE_ACTIVATED = "profile_activated"
     ROUND_FAILED = "round_failed"
     PARKED = "parked"
+    RESTORED = "restored"
     RETRY_REQUESTED = "retry_requested"
     CANCEL_REQUESTED = "cancel_requested"
     REQUEST_IGNORED = "request_ignored"

@@ -18,6 +18,7 @@ from domain.redaction import as_note
 from operations.attribution import attributed
 from operations.deadline import answered
 from operations.providers import check_offered
+from operations.restore import begin_anew
 from workflows.client import Activations, Started
 from workflows.messages import Intervention
 
@@ -105,6 +106,8 @@ async def _start_again(
             Origin(as_note(request.actor)),
             payload={"reason": request.reason, "door": activations.door},
         )
+    if await begin_anew(engine, activations, order_id, request.provider) is Started.RUNNING:
+        return
     if await answered(activations.restart(order_id, request.provider)) is Started.ENDED:
         raise NotWaiting("The activation has ended.")
 
@@ -172,7 +175,10 @@ async def _ended(engine: AsyncEngine, order_id: int) -> Cancelled:
     """Answer for an order whose run has finished: what it left open is a person's task."""
     profile, purchase = await _look(engine, order_id)
     if profile.status in OPEN:
-        raise NotWaiting("The activation has ended already: nothing runs that could be cancelled.")
+        raise NotWaiting(
+            "The activation has ended already: nothing runs that could be cancelled. If a backup"
+            f" was restored, begin it anew first: esimctl retry {order_id}"
+        )
     cancelled = profile.status is ProfileStatus.CANCELLED
     if cancelled and purchase is None:
         return Cancelled(profile, was_cancelled=True)

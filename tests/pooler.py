@@ -39,9 +39,7 @@ class Pooler:
                 await self._give_back(server)
         writer.close()
 
-    async def _log_in(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> Server:
+    async def _log_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Server:
         while True:
             start = await _body(reader)
             if struct.unpack("!i", start[4:8])[0] not in _ENCRYPTION_REQUESTS:

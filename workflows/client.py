@@ -1,5 +1,6 @@
 """Starts, steers and asks an activation from outside: for the API and the command line."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -23,8 +24,9 @@ from domain.errors import EngineUnavailable, EsimError, NotWaiting, UnknownProvi
 from domain.event import Door
 from domain.profile import ProfileStatus
 from domain.redaction import as_note
-from workflows import messages
+from workflows import messages, runs
 from workflows.messages import ActivationRequest, ActivationState, Intervention
+from workflows.runs import LastRun
 
 
 class Started(StrEnum):
@@ -58,6 +60,38 @@ class Activations:
             reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             provider=provider,
         )
+
+    async def begin_anew(
+        self, order_id: int, provider: str | None = None, *, cancel: Intervention | None = None
+    ) -> Started:
+        """Start again whatever the last run came to: its row has been lost (a restored backup).
+
+        `provider` as for `restart`; with `cancel` it only ends as cancelled.
+        """
+        return await self._start(
+            order_id,
+            None,
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            cancel=cancel,
+            provider=provider,
+        )
+
+    async def last_run(self, order_id: int) -> LastRun | None:
+        """Tell what the order's last run came to; None if none is remembered."""
+        try:
+            return await runs.read(self._client, await self._handle(order_id).describe())
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise _unavailable() from None
+
+    async def orders_since(self, moment: datetime) -> list[int]:
+        """List the orders whose run goes on, or has ended since a moment."""
+        try:
+            found = runs.orders_since(self._client, self._task_queue, moment)
+            return [order_id async for order_id in found]
+        except RPCError:
+            raise _unavailable() from None
 
     async def retry(self, order_id: int, request: Intervention) -> bool:
         """Make a waiting activation try again now; False if no run of it is there to be asked.

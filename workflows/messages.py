@@ -42,6 +42,12 @@ def workflow_id(order_id: int) -> str:
     return f"{WORKFLOW_ID_PREFIX}{order_id}"
 
 
+def order_id_of(name: str) -> int | None:
+    """Read an order's id from its workflow's; None if it is another workflow's."""
+    number = name.removeprefix(WORKFLOW_ID_PREFIX)
+    return int(number) if number != name and number.isdecimal() else None
+
+
 def provider_queue(task_queue: str, provider: str) -> str:
     """Name the task queue that a provider's calls run on, beside the workflow's own."""
     return f"{task_queue}.{provider.lower()}"

@@ -18,6 +18,7 @@ from activities.purchase.gate import Clock, ProviderGate, wait_for_turn
 from activities.purchase.give_back import Returns
 from activities.purchase.keep import BoughtItems
 from activities.purchase.long_steps import heartbeats, to_the_end
+from activities.purchase.lost import LostPurchases
 from activities.purchase.prepare import Begun, Preparation, check_wanted, ended, mark_sent
 from activities.purchase.question import (
     Outcome,
@@ -88,7 +89,9 @@ class ProviderActivities:
         self._gate = ProviderGate(engine, rules.allowance, rules.clock)
         items = BoughtItems(engine, resellable(providers), promising_unique_iccids(providers))
         self._record = PurchaseRecord(engine, pause, self._gate, items)
-        self._preparation = Preparation(engine, self._gate, rules.reference_prefix)
+        self._preparation = Preparation(
+            engine, self._gate, LostPurchases(providers), rules.reference_prefix
+        )
         self._settlement = Settlement(engine, self._gate, self._record)
         self._returns = Returns(engine, self._gate)
 
@@ -177,7 +180,7 @@ class ProviderActivities:
         """Find out about a purchase that left without an outcome, as the provider allows."""
         if can_be_asked(begun.purchase, provider):
             return await self._settlement.look_up(begun, provider, overdue=overdue)
-        if provider.traits.ambiguity is Ambiguity.REVIEW:
+        if begun.needs_a_person or provider.traits.ambiguity is Ambiguity.REVIEW:
             await self._settlement.give_to_a_person(begun.purchase, provider)
             raise review(begun.purchase)
         return await self._send(begun, provider, lock, again=True)

@@ -133,6 +133,8 @@ esim_profiles = Table(
     Column("started_at", DateTime(timezone=True)),
     Column("provisioned_at", DateTime(timezone=True)),
     Column("activated_at", DateTime(timezone=True)),
+    # A backup was restored while the order was open: purchases made before may be missing here.
+    Column("restored_at", DateTime(timezone=True)),
     CheckConstraint(
         "status NOT IN ('ASSIGNED', 'ACTIVATED') OR (inventory_item_id IS NOT NULL"
         " AND activation_code IS NOT NULL AND provisioned_at IS NOT NULL)",

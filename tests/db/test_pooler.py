@@ -20,7 +20,7 @@ async def test_a_transaction_pooler_is_refused_with_a_sentence(
         database_url, by_transaction=True, newest_first=newest_first
     ) as pooled:
         engine = create_engine(pooled)
-        with pytest.raises(Misconfigured, match="transaction mode.*session mode"):
+        with pytest.raises(Misconfigured, match=r"transaction mode.*session mode"):
             await refuse_transaction_pooler(engine)
         await engine.dispose()
 

@@ -1,0 +1,289 @@
+"""A backup is restored: what the lost time had bought or shown is found again, and bought once.
+
+The steps are those of docs/operating.md, with the real `pg_dump` and `pg_restore`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from activities.purchase.lost import LostPurchases
+from domain.profile import ProfileStatus
+from domain.provider import EsimProvider
+from domain.purchase import PurchaseState
+from local.postgres_binaries import find_binaries
+from operations import activations as deeds
+from operations.restore import Restored, begin_anew, take_stock
+from sandbox.misbehaviours import Misbehaviour
+from sandbox.sandbox import Sandbox
+from settings import WorkerSettings
+from tests.cli.profile_states import order_in
+from tests.doubts import in_doubt
+from tests.e2e.invariants import broken
+from tests.purchases.conftest import IMPATIENT, Driver, sell
+from tests.purchases.shops import SHOPS, Shop
+from tests.rows import paid_order, rows, stock_item, value
+from worker import announce, build_workers, running
+from workflows.client import Activations, Started
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+A = "CONNECTED_YOU"
+ORDERS_AT_WORK = 5
+MODES = ("review", "lookup", "idempotent")
+Workers = Callable[[], AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture
+def mode() -> str:
+    """What A has confirmed; tests override it."""
+    return "lookup"
+
+
+@pytest.fixture
+def shop(mode: str) -> Shop:
+    """A alone sells the plan."""
+    return next(each for each in SHOPS if each.name == f"{A} {mode}")
+
+
+@pytest.fixture
+def workers(
+    temporal_client: Client,
+    engine: AsyncEngine,
+    providers: dict[str, EsimProvider],
+    task_queue: str,
+) -> Workers:
+    """A worker that can be stopped, and another one afterwards."""
+
+    @asynccontextmanager
+    async def work() -> AsyncIterator[None]:
+        settings = WorkerSettings(worker_graceful_shutdown_seconds=0.1)
+        built = build_workers(
+            temporal_client,
+            engine,
+            providers,
+            task_queue=task_queue,
+            default_provider=A,
+            settings=settings,
+        )
+        await announce(engine, providers)
+        async with running(built):
+            yield
+
+    return work
+
+
+class Backup:
+    """Of the test's database, by Postgres' own tools."""
+
+    def __init__(self, database_url: str, folder: Path) -> None:
+        self._url = make_url(database_url)
+        self._file = folder / "esim.dump"
+        self.taken_at = datetime.now(UTC)
+
+    async def take(self) -> None:
+        """`pg_dump`, while the service goes on."""
+        self.taken_at = datetime.now(UTC)
+        await self._run("pg_dump", "--format=custom", f"--file={self._file}", self._address())
+
+    async def restore(self) -> None:
+        """Into a new database of the same name, as after the loss of the newer data."""
+        name, at = str(self._url.database), self._address(database="postgres")
+        await self._run("dropdb", "--force", f"--maintenance-db={at}", name)
+        await self._run("createdb", f"--maintenance-db={at}", name)
+        dump = str(self._file)
+        await self._run("pg_restore", "--exit-on-error", f"--dbname={self._address()}", dump)
+
+    def _address(self, **changes: str) -> str:
+        return self._url.set(drivername="postgresql", **changes).render_as_string(
+            hide_password=False
+        )
+
+    async def _run(self, tool: str, *arguments: str) -> None:
+        program = find_binaries(for_another_user=False) / tool
+        process = await asyncio.create_subprocess_exec(str(program), *arguments)
+        assert await process.wait() == 0
+
+
+@pytest.fixture
+def backup(database_url: str, tmp_path: Path) -> Backup:
+    """Not taken yet."""
+    return Backup(database_url, tmp_path)
+
+
+async def _item_of(engine: AsyncEngine, order_id: int) -> int:
+    found: int = await value(
+        engine, "SELECT inventory_item_id FROM esim_profiles WHERE order_id = :id", id=order_id
+    )
+    return found
+
+
+async def _statuses(engine: AsyncEngine, *order_ids: int) -> list[str]:
+    query = "SELECT order_id, status FROM esim_profiles WHERE order_id = ANY(:ids)"
+    found = {row["order_id"]: row["status"] for row in await rows(engine, query, ids=[*order_ids])}
+    return [found[order_id] for order_id in order_ids]
+
+
+async def _start_and_see_through(driver: Driver, order_id: int) -> None:
+    await driver.start(order_id)
+    await driver.see_through(order_id)
+
+
+async def _taken_stock_of(
+    engine: AsyncEngine, activations: Activations, backup: Backup
+) -> Restored:
+    """`esimctl restored`, once Temporal's lists have caught up."""
+    async with asyncio.timeout(30):
+        while len(await activations.orders_since(backup.taken_at)) < ORDERS_AT_WORK:
+            await asyncio.sleep(0.1)
+    return await take_stock(engine, activations, backup.taken_at, "the disk was lost")
+
+
+def _charges(sandbox: Sandbox, order_id: int) -> int:
+    return len(sandbox.net_charges(reference=f"order-{order_id}"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_every_order_of_a_lost_hour_ends_well_and_nothing_is_bought_twice(
+    engine: AsyncEngine,
+    sandbox: Sandbox,
+    driver: Driver,
+    activations: Activations,
+    workers: Workers,
+    backup: Backup,
+    mode: str,
+) -> None:
+    """Served from stock, bought, cut off, cancelled, placed too late, untouched: each is known."""
+    await sell(engine, A)
+    shown, lost = await stock_item(engine, 1), await stock_item(engine, 2)
+    stocked, bought, cut_off, dropped, untouched = [await paid_order(engine) for _ in range(5)]
+    await backup.take()
+    async with workers():
+        await _start_and_see_through(driver, stocked)
+        missing = await paid_order(engine)
+        await _start_and_see_through(driver, missing)
+        await _start_and_see_through(driver, bought)
+        for each in (Misbehaviour.RESET_AFTER_BOOKING, Misbehaviour.LOOKUP_ERROR):
+            sandbox.rule(A, each, reference=f"order-{cut_off}", times=None)
+        await driver.start(cut_off)
+        await activations.cancel(dropped, IMPATIENT)
+        await driver._until(cut_off, "failed_rounds > 0")  # noqa: SLF001
+        await driver._until(dropped, "status = 'CANCELLED'")  # noqa: SLF001
+    iccid = (await driver.profile(bought))["iccid"]
+    assert await _item_of(engine, stocked) == shown
+    assert await _item_of(engine, missing) == lost
+
+    sandbox.clear_rules()
+    await backup.restore()
+    found = await _taken_stock_of(engine, activations, backup)
+    assert found.cancelled == [dropped]
+    assert found.missing == {missing: lost}
+    assert {*found.begun_anew, *found.noted} == {stocked, bought, cut_off}
+    async with workers():
+        await driver.start(untouched)
+        await driver.see_through(stocked, bought, cut_off, untouched)
+        in_doubt = ["NEEDS_REVIEW"] * 2 if mode == "review" else ["ACTIVATED"] * 2
+        assert await _statuses(engine, bought, cut_off) == in_doubt
+        assert await _statuses(engine, stocked, dropped, untouched) == [
+            "ACTIVATED",
+            "CANCELLED",
+            "ACTIVATED",
+        ]
+    assert await _item_of(engine, stocked) == shown
+    assert await _item_of(engine, untouched) not in {shown, lost}
+    if mode != "review":
+        assert (await driver.profile(bought))["iccid"] == iccid
+    assert [_charges(sandbox, each) for each in (bought, cut_off, untouched)] == [1, 1, 1]
+    assert _charges(sandbox, stocked) == 0
+    assert await broken(engine) == []
+    assert await paid_order(engine) > missing + 1000, "ids of lost orders must not come back"
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
+async def test_a_customer_who_asks_again_starts_what_the_restore_has_undone(
+    engine: AsyncEngine,
+    sandbox: Sandbox,
+    driver: Driver,
+    activations: Activations,
+    workers: Workers,
+    backup: Backup,
+    monkeypatch: pytest.MonkeyPatch,
+    guarded: bool,
+) -> None:
+    """Even if nobody took stock; without the guard the order would be charged a second time."""
+    await sell(engine, A)
+    order_id = await paid_order(engine)
+    await backup.take()
+    async with workers():
+        await _start_and_see_through(driver, order_id)
+    await backup.restore()
+    if not guarded:
+        monkeypatch.setattr(LostPurchases, "seller_to_ask", _nobody)
+    async with workers():
+        assert await activations.start(order_id) is Started.ENDED
+        assert await begin_anew(engine, activations, order_id) is Started.RUNNING
+        await driver.see_through(order_id)
+    assert await _statuses(engine, order_id) == ["ACTIVATED"]
+    assert _charges(sandbox, order_id) == (1 if guarded else 2)
+
+
+async def _nobody(*_: object) -> None:
+    """What is left of the guard."""
+
+
+async def test_ops_retry_starts_it_too_and_a_finished_order_is_left_alone(
+    engine: AsyncEngine,
+    sandbox: Sandbox,
+    driver: Driver,
+    activations: Activations,
+    workers: Workers,
+    backup: Backup,
+) -> None:
+    """`esimctl retry` answers as ever; nothing begins anew where row and run agree."""
+    await sell(engine, A)
+    order_id = await paid_order(engine)
+    await backup.take()
+    async with workers():
+        await _start_and_see_through(driver, order_id)
+        assert await begin_anew(engine, activations, order_id) is Started.ENDED
+        await backup.restore()
+        await deeds.retry(engine, activations, order_id, IMPATIENT)
+        await driver.see_through(order_id)
+    assert await _statuses(engine, order_id) == ["ACTIVATED"]
+    assert _charges(sandbox, order_id) == 1
+
+
+async def test_rows_that_are_ahead_of_temporal_go_on(
+    engine: AsyncEngine,
+    sandbox: Sandbox,
+    driver: Driver,
+    activations: Activations,
+    workers: Workers,
+) -> None:
+    """Temporal was restored and knows nothing: what was begun is begun again, and asked for first.
+
+    One was cut off after the sale; one is served and its purchase was still to be settled.
+    """
+    await sell(engine, A)
+    cut_off = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
+    served = await order_in(engine, ProfileStatus.ACTIVATED)
+    for order_id in (cut_off, served):
+        await in_doubt(engine, order_id, state=PurchaseState.SENT)
+    found = await take_stock(engine, activations, datetime.now(UTC), "Temporal's disk was lost")
+    assert (found.begun_anew, found.settling) == ([cut_off], [served])
+    async with workers():
+        await driver.see_through(cut_off)
+        assert await _statuses(engine, cut_off) == ["ACTIVATED"]
+        async with asyncio.timeout(60):
+            while [each["state"] for each in await driver.intents(served)] == ["SENT"]:
+                await activations.tell_of_purchase(served)
+                await asyncio.sleep(0.2)
+    assert await _statuses(engine, served) == ["ACTIVATED"]
+    assert [_charges(sandbox, each) for each in (cut_off, served)] == [1, 0]
