@@ -8,7 +8,7 @@ import typer
 
 from cli.backends import activations, postgres
 from cli.terminal import note, say
-from operations.restore import Restored, take_stock
+from operations.restore import Restored, put_right
 
 EXAMPLE = 'Example: esimctl restored --since 2026-03-04T08:00:00 --reason "disk lost, ticket 4711"'
 
@@ -23,27 +23,29 @@ def restored(
 
     Run it before the API and the workers are started. It may be repeated.
     """
-    _show(asyncio.run(_take_stock(since.replace(tzinfo=since.tzinfo or UTC), reason)))
+    _show(asyncio.run(_put_right(since.replace(tzinfo=since.tzinfo or UTC), reason)))
 
 
-async def _take_stock(since: datetime, reason: str) -> Restored:
+async def _put_right(since: datetime, reason: str) -> Restored:
     known = await activations()
     async with postgres() as engine:
-        return await take_stock(engine, known, since, reason)
+        return await put_right(engine, known, since, reason)
 
 
 def _show(found: Restored) -> None:
     for order_ids, what in (
         (found.begun_anew, "begun anew"),
-        (found.cancelled, "cancelled again, as before"),
-        (found.noted, "under way: their providers are asked before anything is bought"),
-        (found.settling, "over: an open purchase of theirs is settled"),
+        (found.cancelled, "cancelled again"),
+        (found.noted, "told to ask before anything is bought"),
+        (found.settling, "over already, with an open purchase that is settled now"),
     ):
-        say(f"{len(order_ids)} orders {what}. {_list(order_ids)}".rstrip())
+        if order_ids:
+            say(f"{_counted(order_ids)} {what}: {' '.join(map(str, order_ids))}")
     for order_id, item_id in found.missing.items():
-        given = f"its customer has stock item {item_id}" if item_id else "nothing from stock"
+        given = f"its customer has stock item {item_id}" if item_id else "it was given no item"
         note(f"Order {order_id} is missing here ({given}): a person must look.", style="red")
+    say("Now start the API and the workers, and look at the invariants.")
 
 
-def _list(order_ids: list[int]) -> str:
-    return " ".join(str(each) for each in order_ids)
+def _counted(order_ids: list[int]) -> str:
+    return "1 order was" if len(order_ids) == 1 else f"{len(order_ids)} orders were"

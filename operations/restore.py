@@ -82,7 +82,7 @@ async def begin_anew(
     )
 
 
-async def take_stock(
+async def put_right(
     engine: AsyncEngine, activations: Activations, since: datetime, reason: str
 ) -> Restored:
     """Go through every order that Temporal or the database has not finished since the backup.

@@ -43,6 +43,7 @@ class LostPurchases:
         route = [name for name, _ in await catalogue.route(connection, profile.plan_id)]
         sellers = [name for name in route if name in self._providers]
         # A plan without codes of its own is sold by its `external_id`, wherever it is asked for.
-        names = sellers or list(self._providers)
+        anywhere = self._providers if profile.plan_snapshot.get("external_id") else ()
+        names = sellers or list(anywhere)
         modes = {name: self._providers[name].traits.ambiguity for name in names}
         return Sellers(modes, await restores.asked_since(connection, profile))

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
@@ -18,12 +17,12 @@ from activities.purchase.lost import LostPurchases
 from domain.profile import ProfileStatus
 from domain.provider import EsimProvider
 from domain.purchase import PurchaseState
-from local.postgres_binaries import find_binaries
 from operations import activations as deeds
-from operations.restore import Restored, begin_anew, take_stock
+from operations.restore import Restored, begin_anew, put_right
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from settings import WorkerSettings
+from tests.backups import Backup
 from tests.cli.profile_states import order_in
 from tests.doubts import in_doubt
 from tests.e2e.invariants import broken
@@ -80,38 +79,6 @@ def workers(
     return work
 
 
-class Backup:
-    """Of the test's database, by Postgres' own tools."""
-
-    def __init__(self, database_url: str, folder: Path) -> None:
-        self._url = make_url(database_url)
-        self._file = folder / "esim.dump"
-        self.taken_at = datetime.now(UTC)
-
-    async def take(self) -> None:
-        """`pg_dump`, while the service goes on."""
-        self.taken_at = datetime.now(UTC)
-        await self._run("pg_dump", "--format=custom", f"--file={self._file}", self._address())
-
-    async def restore(self) -> None:
-        """Into a new database of the same name, as after the loss of the newer data."""
-        name, at = str(self._url.database), self._address(database="postgres")
-        await self._run("dropdb", "--force", f"--maintenance-db={at}", name)
-        await self._run("createdb", f"--maintenance-db={at}", name)
-        dump = str(self._file)
-        await self._run("pg_restore", "--exit-on-error", f"--dbname={self._address()}", dump)
-
-    def _address(self, **changes: str) -> str:
-        return self._url.set(drivername="postgresql", **changes).render_as_string(
-            hide_password=False
-        )
-
-    async def _run(self, tool: str, *arguments: str) -> None:
-        program = find_binaries(for_another_user=False) / tool
-        process = await asyncio.create_subprocess_exec(str(program), *arguments)
-        assert await process.wait() == 0
-
-
 @pytest.fixture
 def backup(database_url: str, tmp_path: Path) -> Backup:
     """Not taken yet."""
@@ -136,14 +103,12 @@ async def _start_and_see_through(driver: Driver, order_id: int) -> None:
     await driver.see_through(order_id)
 
 
-async def _taken_stock_of(
-    engine: AsyncEngine, activations: Activations, backup: Backup
-) -> Restored:
+async def _put_right(engine: AsyncEngine, activations: Activations, backup: Backup) -> Restored:
     """`esimctl restored`, once Temporal's lists have caught up."""
     async with asyncio.timeout(30):
         while len(await activations.orders_since(backup.taken_at)) < ORDERS_AT_WORK:
             await asyncio.sleep(0.1)
-    return await take_stock(engine, activations, backup.taken_at, "the disk was lost")
+    return await put_right(engine, activations, backup.taken_at, "the disk was lost")
 
 
 def _charges(sandbox: Sandbox, order_id: int) -> int:
@@ -182,7 +147,7 @@ async def test_every_order_of_a_lost_hour_ends_well_and_nothing_is_bought_twice(
 
     sandbox.clear_rules()
     await backup.restore()
-    found = await _taken_stock_of(engine, activations, backup)
+    found = await _put_right(engine, activations, backup)
     assert found.cancelled == [dropped]
     assert found.missing == {missing: lost}
     assert {*found.begun_anew, *found.noted} == {stocked, bought, cut_off}
@@ -276,7 +241,7 @@ async def test_rows_that_are_ahead_of_temporal_go_on(
     served = await order_in(engine, ProfileStatus.ACTIVATED)
     for order_id in (cut_off, served):
         await in_doubt(engine, order_id, state=PurchaseState.SENT)
-    found = await take_stock(engine, activations, datetime.now(UTC), "Temporal's disk was lost")
+    found = await put_right(engine, activations, datetime.now(UTC), "Temporal's disk was lost")
     assert (found.begun_anew, found.settling) == ([cut_off], [served])
     async with workers():
         await driver.see_through(cut_off)
