@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
+from cli.actor import ActorOption, operating_user
 from cli.backends import activations, postgres
+from cli.interventions import ReasonOption
 from cli.terminal import note, say
+from operations.activations import intervention
 from operations.restore import Restored, put_right
+from workflows.messages import Intervention
 
 EXAMPLE = 'Example: esimctl restored --since 2026-03-04T08:00:00 --reason "disk lost, ticket 4711"'
 
@@ -17,19 +21,21 @@ def restored(
     since: Annotated[
         datetime, typer.Option(help="When the backup was taken, in UTC, or a little earlier.")
     ],
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")],
+    reason: ReasonOption,
+    actor: ActorOption = operating_user(),
 ) -> None:
     """Compare a restored database with Temporal, and put right what it has lost.
 
     Run it before the API and the workers are started. It may be repeated.
     """
-    _show(asyncio.run(_put_right(since.replace(tzinfo=since.tzinfo or UTC), reason)))
+    moment = since.replace(tzinfo=since.tzinfo or UTC)
+    _show(asyncio.run(_put_right(moment, intervention(actor, reason))))
 
 
-async def _put_right(since: datetime, reason: str) -> Restored:
+async def _put_right(since: datetime, said: Intervention) -> Restored:
     known = await activations()
     async with postgres() as engine:
-        return await put_right(engine, known, since, reason)
+        return await put_right(engine, known, since, said)
 
 
 def _show(found: Restored) -> None:

@@ -29,6 +29,7 @@ SKIPPED_IDS = 1_000_000
 """How far ids go on after a restore: more than were given between the backup and the loss."""
 
 _AT_ONCE = 20
+_LIST_SECONDS = 120.0
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 log = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ async def begin_anew(
 
 
 async def put_right(
-    engine: AsyncEngine, activations: Activations, since: datetime, reason: str
+    engine: AsyncEngine, activations: Activations, since: datetime, said: Intervention
 ) -> Restored:
     """Go through every order that Temporal or the database has not finished since the backup.
 
@@ -94,7 +95,7 @@ async def put_right(
         engine: of the restored database.
         activations: of the Temporal that belongs to it.
         since: when the backup was taken.
-        reason: for the timeline of each order.
+        said: who says so and why, for the timeline of each order; attributed as others are.
 
     Raises:
         EngineUnavailable, StorageUnavailable: repeat it.
@@ -102,10 +103,11 @@ async def put_right(
     async with transaction(engine) as connection:
         await restores.skip_ids(connection, by=SKIPPED_IDS)
         unfinished = await restores.unfinished(connection)
+    remembered = await answered(activations.orders_since(since), deadline_seconds=_LIST_SECONDS)
     found = Restored()
-    order_ids = sorted({*unfinished, *await activations.orders_since(since)})
+    order_ids = sorted({*unfinished, *remembered})
     async for run, profile, order_id in _looked_at(engine, activations, order_ids):
-        visit = _Visit(engine, activations, since, reason, found)
+        visit = _Visit(engine, activations, since, said, found)
         await visit.order(order_id, run, profile)
     return found
 
@@ -117,7 +119,7 @@ class _Visit:
     engine: AsyncEngine
     activations: Activations
     since: datetime
-    reason: str
+    said: Intervention
     found: Restored
 
     async def order(self, order_id: int, run: LastRun | None, profile: Profile | None) -> None:
@@ -145,18 +147,18 @@ class _Visit:
         async with transaction(self.engine) as connection:
             is_open = await purchases.open_for(connection, order_id) is not None
         if is_open and not (run and run.runs):
-            await answered(self.activations.cancel(order_id, Intervention(ACTOR, self.reason)))
+            await answered(self.activations.cancel(order_id, self.said))
             self.found.settling.append(order_id)
 
     async def _open(self, order_id: int, run: LastRun | None) -> None:
         async with transaction(self.engine) as connection:
             profile = await profiles.lock(connection, order_id)
             if profile.restored_at is None or profile.restored_at < self.since:
-                await restores.note(connection, profile, Origin(ACTOR), reason=self.reason)
+                by, reason = Origin(self.said.actor), self.said.reason
+                await restores.note(connection, profile, by, reason=reason)
         if run is not None and run.runs:
             # It may wait for a person or a round of which the row knows nothing any more.
-            said = Intervention(ACTOR, self.reason)
-            await answered(self.activations.nudge(order_id, said))
+            await answered(self.activations.nudge(order_id, self.said))
             self.found.noted.append(order_id)
         else:
             await answered(self.activations.restart(order_id))
@@ -186,6 +188,8 @@ async def _note(connection: AsyncConnection, profile: Profile, run: LastRun, rea
     held = run.item_id is not None and await restores.hold_again(
         connection, profile.order_id, run.item_id, known_at=run.started_at
     )
+    if run.item_id is not None and not held:
+        log.warning("restored_item_not_on_hand", order_id=profile.order_id, item_id=run.item_id)
     if profile.restored_at is None or profile.restored_at < run.closed_at:
         await restores.note(
             connection,

@@ -24,16 +24,15 @@ class Backup:
 
     async def restore(self) -> None:
         """Into a new database of the same name, as after the loss of the newer data."""
-        name, at = str(self._url.database), self._address(database="postgres")
+        name, at = str(self._url.database), self._address("postgres")
         await self._run("dropdb", "--force", f"--maintenance-db={at}", name)
         await self._run("createdb", f"--maintenance-db={at}", name)
         dump = str(self._file)
         await self._run("pg_restore", "--exit-on-error", f"--dbname={self._address()}", dump)
 
-    def _address(self, **changes: str) -> str:
-        return self._url.set(drivername="postgresql", **changes).render_as_string(
-            hide_password=False
-        )
+    def _address(self, database: str | None = None) -> str:
+        url = self._url.set(drivername="postgresql", database=database or self._url.database)
+        return url.render_as_string(hide_password=False)
 
     async def _run(self, tool: str, *arguments: str) -> None:
         program = find_binaries(for_another_user=False) / tool

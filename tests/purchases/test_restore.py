@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from activities.announcing import announce
 from activities.purchase.lost import LostPurchases
 from domain.profile import ProfileStatus
 from domain.provider import EsimProvider
@@ -29,12 +30,14 @@ from tests.e2e.invariants import broken
 from tests.purchases.conftest import IMPATIENT, Driver, sell
 from tests.purchases.shops import SHOPS, Shop
 from tests.rows import paid_order, rows, stock_item, value
-from worker import announce, build_workers, running
+from worker import build_workers, running
 from workflows.client import Activations, Started
+from workflows.messages import Intervention
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
 A = "CONNECTED_YOU"
+LOST = Intervention("ana", "the disk was lost")
 ORDERS_AT_WORK = 5
 MODES = ("review", "lookup", "idempotent")
 Workers = Callable[[], AbstractAsyncContextManager[None]]
@@ -108,7 +111,7 @@ async def _put_right(engine: AsyncEngine, activations: Activations, backup: Back
     async with asyncio.timeout(30):
         while len(await activations.orders_since(backup.taken_at)) < ORDERS_AT_WORK:
             await asyncio.sleep(0.1)
-    return await put_right(engine, activations, backup.taken_at, "the disk was lost")
+    return await put_right(engine, activations, backup.taken_at, LOST)
 
 
 def _charges(sandbox: Sandbox, order_id: int) -> int:
@@ -241,7 +244,7 @@ async def test_rows_that_are_ahead_of_temporal_go_on(
     served = await order_in(engine, ProfileStatus.ACTIVATED)
     for order_id in (cut_off, served):
         await in_doubt(engine, order_id, state=PurchaseState.SENT)
-    found = await put_right(engine, activations, datetime.now(UTC), "Temporal's disk was lost")
+    found = await put_right(engine, activations, datetime.now(UTC), LOST)
     assert (found.begun_anew, found.settling) == ([cut_off], [served])
     async with workers():
         await driver.see_through(cut_off)
