@@ -72,7 +72,7 @@ class Activations:
             order_id,
             None,
             reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            cancel=cancel,
+            cancel=self._stamped(cancel) if cancel else None,
             provider=provider,
         )
 
