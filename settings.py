@@ -69,10 +69,19 @@ class ApiSettings(_Section):
     api_port: int = Field(default=8000, ge=0, le=65535)
     api_public_url: str | None = None
     api_max_body_bytes: int = Field(default=64 * 1024, ge=1024)
+    api_max_connections: int = Field(default=2000, ge=1)
+    api_head_seconds: Seconds = 10
+    api_body_seconds: Seconds = 10
     activation_wait_seconds: float = Field(default=10, ge=0, le=25)
     activation_nudge_cooldown_seconds: Seconds = 60
     activation_admission_limit: int = Field(default=1000, ge=1)
-    rate_limit_per_minute: int = Field(default=6000, ge=1)
+    activation_waits_per_user: int = Field(default=100, ge=1)
+    activation_waits_per_order: int = Field(default=50, ge=1)
+    event_streams_limit: int = Field(default=500, ge=1)
+    event_streams_per_user: int = Field(default=20, ge=1)
+    event_streams_per_order: int = Field(default=10, ge=1)
+    rate_limit_per_minute: int = Field(default=600, ge=1)
+    orders_per_minute_per_user: int = Field(default=60, ge=1)
     payment_provider: Literal["MOCK"] = "MOCK"
     # Web pages that may call the API from a browser: origins, separated by commas; * for any.
     cors_origins: str = Field(default="", pattern=ORIGINS)

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from api.activations import ActivationBody, sentence
 from api.esims import EsimBody
 from api.http import preferences, problems
-from api.http.auth import Caller, RateLimitedUser
+from api.http.auth import Caller, User
 from api.http.headers import headers
 from api.http.ids import Id
 from api.http.problems import Problem
@@ -37,6 +37,7 @@ router = APIRouter(route_class=StrictRoute, tags=["eSIMs"])
 
 _POLL_AFTER_SECONDS = "2"
 _PREFER = "`wait=N`: answer after N seconds at the latest. `respond-async`: at once."
+_REPLAYED = {"Idempotent-Replayed": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class ActivateRequest(RequestBody):
 )
 async def activate_esim(
     body: ActivateRequest,
-    caller: RateLimitedUser,
+    caller: User,
     shared: Shared,
     request: Request,
     prefer: Annotated[str, Header(description=_PREFER)] = "",  # noqa: ARG001 - may repeat
@@ -95,13 +96,15 @@ async def _activate(activation: _Activation, wait_seconds: float) -> Response:
     with shared.notifications.subscribe(activation.order_id) as subscription:
         waiter = Waiter(shared.reads, shared.notifications, subscription)
         first = await _own_profile(activation)
-        if first.status is ProfileStatus.ASSIGNED:
-            # It is being handed over: a moment later the answer is the one that stays.
-            first = await waiter.wait(first, min(wait_seconds, DELIVERY_GRACE_SECONDS))
-        if first.status in READY:
-            return _ready(first, {"Idempotent-Replayed": "true"})
-        _refuse_what_cannot_start(first)
-        with shared.admission.slot():
+        if first.status is ProfileStatus.ACTIVATED:
+            return _ready(first, _REPLAYED)
+        with shared.waiting_room.place(activation.caller.user_id, activation.order_id):
+            if first.status is ProfileStatus.ASSIGNED:
+                # It is being handed over: a moment later the answer is the one that stays.
+                first = await waiter.wait(first, min(wait_seconds, DELIVERY_GRACE_SECONDS))
+            if first.status in READY:
+                return _ready(first, _REPLAYED)
+            _refuse_what_cannot_start(first)
             if _has_failed(first):
                 await _nudge(activation, first)
             else:

@@ -1,5 +1,6 @@
 """Where an activation stands, from Postgres alone, for its owner and for ops. Holds no code."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header
@@ -158,6 +159,12 @@ async def get_activation_timeline(
     return [EventBody.of(event, for_ops=caller.may(Scope.OPS_READ)) for event in found]
 
 
+async def _stream_place(profile: Visible, caller: User, shared: Shared) -> AsyncIterator[None]:
+    """Hold one of the places for streams until the answer has ended, however it ends."""
+    with shared.streams.place(caller.user_id, profile.order_id):
+        yield
+
+
 @router.get(
     "/events",
     response_class=StreamingResponse,
@@ -165,6 +172,7 @@ async def get_activation_timeline(
         200: {"content": {event_stream.MEDIA_TYPE: {"schema": {"type": "string"}}}},
         **problems.responses(401, 403, 404, 422, 503),
     },
+    dependencies=[Depends(_stream_place)],
 )
 async def stream_activation_events(
     profile: Visible,
@@ -180,6 +188,7 @@ async def stream_activation_events(
         shared,
         profile.order_id,
         after_id=event_stream.position(last_event_id),
+        until=caller.token_expires_at,
         for_ops=caller.may(Scope.OPS_READ),
     )
     return StreamingResponse(

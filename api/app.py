@@ -28,7 +28,7 @@ from api import (
 )
 from api.http import cors, document, problems
 from api.http.bodies import JsonBodyMiddleware
-from api.http.limits import Admission, RateLimit
+from api.http.limits import Places, RateLimit
 from api.http.request_id import RequestIdMiddleware
 from api.http.shutdown import notice_of_shutdown
 from api.http.tokens import BearerTokens, KnownUsers
@@ -128,6 +128,7 @@ def build_app(settings: AppSettings, readers: Mapping[str, NoticeReader] | None 
     app.add_middleware(
         JsonBodyMiddleware,
         max_bytes=settings.api.api_max_body_bytes,
+        patience_seconds=settings.api.api_body_seconds,
         any_type_under=f"{notices.router.prefix}/",
     )
     app.add_middleware(RequestIdMiddleware)
@@ -158,7 +159,17 @@ async def _resources(
                     tokens=BearerTokens(settings.auth),
                     users=KnownUsers(reads, settings.auth.access_cache_seconds),
                     rate_limit=RateLimit(settings.api.rate_limit_per_minute),
-                    admission=Admission(settings.api.activation_admission_limit),
+                    order_limit=RateLimit(settings.api.orders_per_minute_per_user),
+                    waiting_room=Places(
+                        settings.api.activation_admission_limit,
+                        per_user=settings.api.activation_waits_per_user,
+                        per_order=settings.api.activation_waits_per_order,
+                    ),
+                    streams=Places(
+                        settings.api.event_streams_limit,
+                        per_user=settings.api.event_streams_per_user,
+                        per_order=settings.api.event_streams_per_order,
+                    ),
                     notice_readers=readers,
                     unsigned_limit=RateLimit(notices.UNSIGNED_PER_MINUTE),
                     enabling=ENABLING,

@@ -1,5 +1,6 @@
 """Server-sent events: an order's timeline as it happens."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -59,15 +60,16 @@ def position(last_event_id: str | None) -> int:
 
 
 async def follow(
-    shared: Resources, order_id: int, *, after_id: int, for_ops: bool
+    shared: Resources, order_id: int, *, after_id: int, until: float, for_ops: bool
 ) -> AsyncIterator[bytes]:
     """Send every event after `after_id` once it is committed, heartbeats between, then `end`.
 
-    Stops without `end` when the server shuts down or Postgres is away: the client reconnects.
+    Stops without `end` when the server shuts down, Postgres is away or `until` has come, in
+    seconds since 1970: the client reconnects, with a new token if the old one has expired.
     """
     yield format_sse_event(retry=_RECONNECT_AFTER_MILLISECONDS)
     with shared.notifications.subscribe(order_id) as subscription:
-        while not shared.notifications.closing:
+        while not shared.notifications.closing and time.time() < until:
             try:
                 ended, page = await _read(shared, order_id, after_id)
             except StorageUnavailable:
@@ -81,7 +83,7 @@ async def follow(
             if ended:
                 yield format_sse_event(data_str="{}", event="end")
                 return
-            if not await subscription.wait(HEARTBEAT_SECONDS):
+            if not await subscription.wait(min(HEARTBEAT_SECONDS, until - time.time())):
                 yield format_sse_event(comment="heartbeat")
 
 

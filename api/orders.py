@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.esims import EsimBody
 from api.http import problems
-from api.http.auth import RateLimitedUser, User
+from api.http.auth import User
 from api.http.headers import headers
 from api.http.ids import Id, PathId
 from api.http.paging import PAGED, AskedPage
@@ -93,11 +93,12 @@ def amount_major(minor_units: int, currency: str) -> str:
 async def create_order(
     response: Response,
     body: OrderRequest,
-    caller: RateLimitedUser,
+    caller: User,
     shared: Shared,
     idempotency_key: IdempotencyKey = None,
 ) -> OrderBody:
     """Order a plan. The order is to be paid next; its eSIM is pre-registered."""
+    shared.order_limit.take(caller.user_id)
     async with transaction(shared.engine) as connection:
         order, replayed = await _place(connection, body, caller.user_id, idempotency_key)
         profile = await profiles.find(connection, order.id)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api.http import problems
-from api.http.auth import RateLimitedUser
+from api.http.auth import User
 from api.http.ids import Id
 from api.http.problems import Problem
 from api.http.scalars import Text
@@ -65,9 +65,7 @@ class ReportBody(BaseModel):
     "/create",
     responses=problems.responses(401, 403, 404, 409, 413, 415, 422, 429, 503),
 )
-async def create_payment(
-    body: PaymentRequest, caller: RateLimitedUser, shared: Shared
-) -> PaymentBody:
+async def create_payment(body: PaymentRequest, caller: User, shared: Shared) -> PaymentBody:
     """Begin to pay for an order, or find the payment that is under way."""
     provider = body.provider or shared.settings.payment_provider
     begun = await payments.begin(shared.engine, body.order_id, provider, user_id=caller.user_id)

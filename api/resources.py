@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.http.limits import Admission, RateLimit
+from api.http.limits import Places, RateLimit
 from api.http.tokens import BearerTokens, KnownUsers
 from db.listen import Notifications
 from db.shared_reads import SharedReads
@@ -28,7 +28,9 @@ class Resources:
     tokens: BearerTokens
     users: KnownUsers
     rate_limit: RateLimit
-    admission: Admission
+    order_limit: RateLimit
+    waiting_room: Places
+    streams: Places
     notice_readers: Mapping[str, NoticeReader]
     unsigned_limit: RateLimit
     enabling: frozenset[str]

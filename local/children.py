@@ -75,13 +75,11 @@ def _polls(engine: Temporal, task_queue: str, pid: int) -> bool:
 
 
 def api(around: Surroundings) -> Child:
-    """Describe the HTTP API. An open event stream would hold it, so it leaves after 3 s."""
-    host, port = around.env["API_HOST"], around.env["API_PORT"]
-    server = ["-m", "uvicorn", "--factory", "api.app:create_app"]
-    options = ["--host", host, "--port", port, "--timeout-graceful-shutdown", "3"]
+    """Describe the HTTP API."""
+    port = around.env["API_PORT"]
     return Child(
         name="api",
-        command=around.python("api", *server, *options),
+        command=around.python("api", "-m", "api", "api.app:create_app"),
         is_ready=lambda _pid: answers(f"http://127.0.0.1:{port}/readyz"),
     )
 

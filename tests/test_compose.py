@@ -33,8 +33,8 @@ SERVICES: dict[str, dict[str, Any]] = YAML(typ="safe").load(TEXT)["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 JOBS = {name for name, service in SERVICES.items() if service["restart"] == "no"}
 
-# ./dev up alone listens where these say; the last two are for Temporal elsewhere, and for tests.
-NOT_FOR_COMPOSE = {"API_HOST", "API_PORT", "TEMPORAL_TLS", "TEMPORAL_API_KEY", "PAUSE_POINTS_DIR"}
+# Two are for Temporal elsewhere, one is for tests.
+NOT_FOR_COMPOSE = {"TEMPORAL_TLS", "TEMPORAL_API_KEY", "PAUSE_POINTS_DIR"}
 RETENTION_DAYS = 30
 EXAMPLE_LINE = re.compile(r"^(?:# )?(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)$", re.MULTILINE)
 

@@ -43,6 +43,7 @@ async def _authenticated(
     if credentials is None:
         raise unauthorized("A bearer token is required.", challenge="Bearer")
     claims = shared.tokens.read(credentials.credentials)
+    shared.rate_limit.take(claims.user_id)
     user = await shared.users.find(claims.user_id)
     if user is None:
         raise unauthorized("The token names no user.")
@@ -69,18 +70,8 @@ def _with_scope(scope: Scope) -> Callable[[Caller], Awaitable[Caller]]:
     return scoped
 
 
-async def _within_rate(
-    shared: Shared, caller: Annotated[Caller, Depends(_authenticated)]
-) -> Caller:
-    shared.rate_limit.take(caller.user_id)
-    return caller
-
-
 User = Annotated[Caller, Depends(_authenticated)]
-"""Anybody with a valid token."""
-
-RateLimitedUser = Annotated[Caller, Depends(_within_rate)]
-"""Anybody with a valid token, within their rate limit: for requests that cost something."""
+"""Anybody with a valid token, within their rate limit."""
 
 OpsRead = Annotated[Caller, Depends(_with_scope(Scope.OPS_READ))]
 OpsAct = Annotated[Caller, Depends(_with_scope(Scope.OPS_ACT))]

@@ -1,10 +1,12 @@
-"""Request bodies are read whole, up to a limit, and only if they are JSON.
+"""Request bodies are read whole, up to a limit and in time, and only if they are JSON.
 
 Notifications may call themselves anything: what counts is whether their provider signed the bytes,
 and the provider's own reader refuses what is not JSON.
 """
 
+import asyncio
 import re
+from collections.abc import Awaitable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -19,20 +21,25 @@ _CURL_DEFAULT = "application/x-www-form-urlencoded"
 # What is too long is still read and thrown away up to here: a connection that is closed over
 # unread bytes is reset, and the client may never see why.
 _DRAINED_BYTES = 8 * 1024 * 1024
+# Spares both sides the rest of the body.
+_CLOSING = {"Connection": "close"}
 _JSON = re.compile(r"application/([^/]+\+)?json")
 
 
 class JsonBodyMiddleware:
-    """Refuses bodies that are too long (413), not JSON (415) or nested too deep (422).
+    """Refuses bodies that are too long (413), too slow (408), not JSON (415) or too deep (422).
 
     Before anything else parses them: what recurses would fail half-way.
 
     Below `any_type_under` the media type is not looked at.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, any_type_under: str) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, patience_seconds: float, any_type_under: str
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._patience_seconds = patience_seconds
         self._any_type_under = any_type_under
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,7 +48,7 @@ class JsonBodyMiddleware:
             await self._app(scope, receive, send)
             return
         try:
-            body = await self._read(scope, receive)
+            body = await self._in_time(self._read(scope, receive))
             if body and not scope["path"].startswith(self._any_type_under):
                 _require_json(scope)
                 _require_shallow(body)
@@ -49,6 +56,14 @@ class JsonBodyMiddleware:
             await render(problem, Request(scope))(scope, receive, send)
             return
         await self._app(scope, _Replay(body, receive), send)
+
+    async def _in_time(self, reading: Awaitable[bytes]) -> bytes:
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                return await reading
+        except TimeoutError:
+            detail = f"The body was not there within {self._patience_seconds:g} s."
+            raise Problem(408, "body-too-slow", detail, headers=_CLOSING) from None
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         announced = Headers(scope=scope).get("content-length", "0")
@@ -69,8 +84,7 @@ class JsonBodyMiddleware:
 
     def _too_large(self) -> Problem:
         detail = f"The body is longer than {self._max_bytes} bytes."
-        # Closing spares both sides the rest of the body.
-        return Problem(413, "body-too-large", detail, headers={"Connection": "close"})
+        return Problem(413, "body-too-large", detail, headers=_CLOSING)
 
 
 class _Replay:

@@ -2,8 +2,8 @@
 
 import random
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 from api.http.problems import Problem
@@ -41,29 +41,45 @@ class RateLimit:
             raise _too_many("rate-limited", "Too many requests from you.", wait_seconds)
 
 
-class Admission:
-    """At most so many activations wait at once; more are turned away, not queued."""
+class Places:
+    """At most so many requests stay at once; more are turned away, not queued.
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._taken = 0
+    One user, and one order, get a share of the places and no more: whoever fills the own share
+    takes nobody else's.
+    """
+
+    def __init__(self, in_all: int, *, per_user: int, per_order: int) -> None:
+        self._limits = {"all": in_all, "user": per_user, "order": per_order}
+        self._taken: Counter[Hashable] = Counter()
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
+    def place(self, user_id: int, order_id: int) -> Iterator[None]:
         """Hold one of the places.
 
         Raises:
-            Problem: 429 if every place is taken.
+            Problem: 429 if every place is taken, or every one of the user's or of the order's.
         """
-        if self._taken >= self._limit:
-            raise _too_many("too-busy", "Many activations are under way.", 0)
-        self._taken += 1
+        keys = (("user", user_id), ("order", order_id), ("all", None))
+        for key in keys:
+            if self._taken[key] >= self._limits[key[0]]:
+                raise _too_many(*_FULL[key[0]])
+        self._taken.update(keys)
         try:
             yield
         finally:
-            self._taken -= 1
+            self._taken.subtract(keys)
+            for key in keys:
+                if not self._taken[key]:
+                    del self._taken[key]
 
 
-def _too_many(code: str, detail: str, wait_seconds: float) -> Problem:
+def _too_many(code: str, detail: str, wait_seconds: float = 0) -> Problem:
     wait_seconds += random.uniform(*_SPREAD)  # noqa: S311 - jitter
     return Problem(429, code, f"{detail} Please try again later.", retry_after_seconds=wait_seconds)
+
+
+_FULL = {
+    "user": ("too-many-at-once", "Many requests of yours are under way."),
+    "order": ("too-many-at-once", "Many requests for this order are under way."),
+    "all": ("too-busy", "Many activations are under way."),
+}

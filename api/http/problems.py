@@ -31,6 +31,7 @@ class Fault(BaseModel):
 
     field: str = Field(examples=["body.order_id"])
     message: str
+_IMPLIED = {401: 429, 413: 408}
 
 
 class ProblemBody(BaseModel):
@@ -128,15 +129,19 @@ def install(app: FastAPI) -> None:
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe, for OpenAPI, the problems that an operation may answer with."""
+    """Describe, for OpenAPI, the problems that an operation may answer with.
+
+    Whoever is asked for a token is counted too, and a body that may be too long may be too slow.
+    """
     schema = {"$ref": "#/components/schemas/Problem"}
+    implied = {_IMPLIED[status] for status in statuses if status in _IMPLIED}
     return {
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": schema}},
             "headers": headers_of(status),
         }
-        for status in statuses
+        for status in sorted(implied.union(statuses))
     }
 
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from api.app import AppSettings, build_app
+from api.http.protocol import taking_at_most
 from settings import ApiSettings, AuthSettings, DatabaseSettings, TemporalSettings
 
 JWT_SECRET = "a-secret-of-tests-that-is-long-enough-for-HS512-which-wants-64-bytes"
@@ -23,7 +24,13 @@ def app_settings(
     **api: object,
 ) -> AppSettings:
     """Settings of an app; keywords are fields of `ApiSettings`."""
-    fast = {"rate_limit_per_minute": 100_000, "activation_nudge_cooldown_seconds": 0.001}
+    fast = {
+        "rate_limit_per_minute": 100_000,
+        "orders_per_minute_per_user": 100_000,
+        "event_streams_per_user": 100,
+        "event_streams_per_order": 100,
+        "activation_nudge_cooldown_seconds": 0.001,
+    }
     return AppSettings(
         api=ApiSettings.model_validate(fast | api),
         auth=AuthSettings(jwt_secret=SecretStr(JWT_SECRET), access_cache_seconds=0),
@@ -35,11 +42,16 @@ def app_settings(
 
 
 @contextmanager
-def serving(what: AppSettings | FastAPI) -> Iterator[str]:
+def serving(what: AppSettings | FastAPI, *, head_seconds: float = 10) -> Iterator[str]:
     """Serve an app; gives its address."""
     app = what if isinstance(what, FastAPI) else build_app(what)
     config = uvicorn.Config(
-        app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=5
+        app,
+        port=0,
+        http=taking_at_most(head_seconds),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.pause_points import PausePoint
 from tests.api.asking import DOWN, activate
-from tests.api.tokens import admin
+from tests.api.tokens import admin, bearer
 from tests.holds import Hold
 from tests.partners.connected_you import PartnerServer
 from tests.rows import paid_order, rows, run, stock_item, value
@@ -52,6 +53,18 @@ async def _parse(lines: AsyncIterator[str]) -> AsyncIterator[Sent]:
             id_ = int(fields["id"]) if "id" in fields else None
             yield Sent(fields["event"], id_, json.loads(fields["data"]))
             fields = {}
+
+
+async def test_a_stream_ends_with_its_token(
+    anybody: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """No `end`: who comes back with an old token is told so, and a new one goes on."""
+    order_id = await paid_order(engine)
+    soon = bearer(1, exp=int(time.time()) - 28)  # and 30 s of leeway
+    async with events(anybody, order_id, **soon) as sent:
+        assert [each.event async for each in sent] == []
+    path = f"/api/activations/{order_id}/events"
+    assert (await anybody.get(path, headers=soon)).status_code == 401
 
 
 async def test_a_finished_activation_is_described_without_its_code(

@@ -61,7 +61,7 @@ async def test_operations_and_problems_are_described(anybody: httpx.AsyncClient)
     assert "phone asks for" in esim["confirmation_code"]["description"]
     activation = document["paths"]["/api/esims/activate"]["post"]["responses"]
     assert set(activation) == {
-        *("200", "202", "400", "401", "403", "404"),
+        *("200", "202", "400", "401", "403", "404", "408"),
         *("409", "413", "415", "422", "429", "502", "503"),
     }
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from api import app
 from api.activate import ActivateRequest
-from api.http.auth import RateLimitedUser
+from api.http.auth import User
 from api.resources import Shared
 from tests.bench.no_op import NO_OP_PATH, NO_OP_QUEUE
 
@@ -21,7 +21,7 @@ def create_app() -> FastAPI:
     return rival
 
 
-async def _no_op(body: ActivateRequest, _: RateLimitedUser, shared: Shared) -> dict[str, int]:
+async def _no_op(body: ActivateRequest, _: User, shared: Shared) -> dict[str, int]:
     handle: Any = await shared.activations._client.start_workflow(  # noqa: SLF001 - the same one
         "NoOpWorkflow",
         body.order_id,

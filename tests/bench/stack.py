@@ -24,7 +24,13 @@ from local.temporal import Temporal
 from workflows.connection import connect
 
 # Nobody is turned away, and nobody is cut short, in a benchmark.
-_UNLIMITED = {"RATE_LIMIT_PER_MINUTE": "10000000", "ACTIVATION_WAIT_SECONDS": "25"}
+_MANY = "10000000"
+_UNLIMITED = {
+    "RATE_LIMIT_PER_MINUTE": _MANY,
+    "ORDERS_PER_MINUTE_PER_USER": _MANY,
+    "ACTIVATION_WAITS_PER_USER": _MANY,
+    "ACTIVATION_WAIT_SECONDS": "25",
+}
 _PATIENCE_SECONDS = 10
 _CONNECTIONS = 64
 _API, _RIVAL_API = "api.app:create_app", "tests.bench.rival_api:create_app"

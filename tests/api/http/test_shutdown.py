@@ -20,10 +20,7 @@ from tests.api.tokens import bearer
 from tests.rows import paid_order
 
 ROOT = Path(__file__).parents[3]
-_COMMAND = (
-    *(sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", "--port", "0"),
-    *("--timeout-graceful-shutdown", "60"),
-)
+_COMMAND = (sys.executable, "-m", "api")
 
 
 @asynccontextmanager
@@ -58,6 +55,7 @@ async def test_open_streams_and_waiting_requests_do_not_hold_a_server(
     order_id = await paid_order(engine)
     environment = {
         "DATABASE_URL": database_url,
+        "API_PORT": "0",
         "TEMPORAL_ADDRESS": temporal_server.address,
         "TEMPORAL_TASK_QUEUE": task_queue,
         "JWT_SECRET": JWT_SECRET,
