@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -36,8 +37,11 @@ from api.resources import Resources
 from db.engine import create_engine, create_read_engine
 from db.listen import Notifications
 from db.pooler import without_transaction_pooler
+from db.readiness import check_notifications, check_writes, newest_revision
 from db.shared_reads import SharedReads
 from domain.notice import NoticeReader
+from operations.deadline import answered
+from operations.readiness import Readiness
 from providers import ENABLING, build_notice_readers
 from settings import (
     ApiSettings,
@@ -148,13 +152,14 @@ async def _resources(
     )
     client = await _client(settings.temporal)
     try:
+        activations = Activations(client, settings.temporal.temporal_task_queue)
         async with without_transaction_pooler(engine, _stop), notifications.running():
             with notice_of_shutdown(notifications.close):
                 yield Resources(
                     settings=settings.api,
                     engine=engine,
                     reads=reads,
-                    activations=Activations(client, settings.temporal.temporal_task_queue),
+                    activations=activations,
                     notifications=notifications,
                     tokens=BearerTokens(settings.auth),
                     users=KnownUsers(reads, settings.auth.access_cache_seconds),
@@ -173,6 +178,7 @@ async def _resources(
                     notice_readers=readers,
                     unsigned_limit=RateLimit(notices.UNSIGNED_PER_MINUTE),
                     enabling=ENABLING,
+                    readiness=_readiness(engine, notifications, activations),
                 )
     finally:
         await read_engine.dispose()
@@ -182,6 +188,18 @@ async def _resources(
 def _stop() -> None:
     """Ask the server to stop, as whoever runs it would."""
     signal.raise_signal(signal.SIGTERM)
+
+
+def _readiness(
+    engine: AsyncEngine, notifications: Notifications, activations: Activations
+) -> Readiness:
+    return Readiness(
+        {
+            "postgres": partial(check_writes, engine, newest_revision()),
+            "temporal": lambda: answered(activations.check()),
+            "notifications": partial(check_notifications, engine, notifications),
+        }
+    )
 
 
 def _engines(settings: DatabaseSettings) -> tuple[AsyncEngine, AsyncEngine]:

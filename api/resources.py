@@ -12,6 +12,7 @@ from api.http.tokens import BearerTokens, KnownUsers
 from db.listen import Notifications
 from db.shared_reads import SharedReads
 from domain.notice import NoticeReader
+from operations.readiness import Readiness
 from settings import ApiSettings
 from workflows.client import Activations
 
@@ -34,6 +35,7 @@ class Resources:
     notice_readers: Mapping[str, NoticeReader]
     unsigned_limit: RateLimit
     enabling: frozenset[str]
+    readiness: Readiness
 
 
 async def _resources(request: Request) -> Resources:

@@ -69,9 +69,9 @@ class Notifications:
         """Set at shutdown: waiters answer with what they know and leave."""
 
     @contextmanager
-    def subscribe(self, order_id: int) -> Iterator[Subscription]:
-        """Hear of every committed event of an order from here on."""
-        subscription, key = Subscription(), str(order_id)
+    def subscribe(self, subject: int | str) -> Iterator[Subscription]:
+        """Hear of every committed event of an order, or of this very payload, from here on."""
+        subscription, key = Subscription(), str(subject)
         self._subscriptions.setdefault(key, set()).add(subscription)
         try:
             yield subscription

@@ -151,13 +151,21 @@ class Activations:
         return state
 
     async def check(self) -> None:
-        """Raise EngineUnavailable unless Temporal answers and knows our search attributes."""
+        """Ask Temporal for a workflow that is not there, by each of our search attributes. Cheap.
+
+        Raises:
+            EngineUnavailable: it does not answer, or lacks an attribute.
+        """
+        known = " AND ".join(f"{attribute.name} IS NULL" for attribute in messages.ATTRIBUTES)
         try:
-            await self._client.count_workflows(f"{messages.ESIM_STATUS.name} IS NULL")
+            await self._client.count_workflows(f"WorkflowId = 'readiness' AND {known}")
         except RPCError as error:
-            raise EngineUnavailable(
-                f"Temporal does not answer or lacks the search attributes ({error.status.name})."
-            ) from None
+            if error.status is RPCStatusCode.INVALID_ARGUMENT:
+                names = ", ".join(attribute.name for attribute in messages.ATTRIBUTES)
+                raise EngineUnavailable(
+                    f"Temporal lacks a search attribute; it needs {names}."
+                ) from None
+            raise EngineUnavailable(f"Temporal does not answer ({error.status.name}).") from None
 
     def _stamped(self, request: Intervention) -> RawValue:
         """Clean a request and say beside it by which door it comes.

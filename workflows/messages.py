@@ -35,6 +35,8 @@ PLAN_ID = SearchAttributeKey.for_int("PlanId")
 ESIM_STATUS = SearchAttributeKey.for_keyword("EsimStatus")
 PROVIDER = SearchAttributeKey.for_keyword("Provider")
 FAILURE_CODE = SearchAttributeKey.for_keyword("FailureCode")
+ATTRIBUTES = (ORDER_ID, PLAN_ID, ESIM_STATUS, PROVIDER, FAILURE_CODE)
+"""A workflow that sets one that is not registered stands still."""
 
 
 def workflow_id(order_id: int) -> str:

@@ -31,6 +31,8 @@ class Fault(BaseModel):
 
     field: str = Field(examples=["body.order_id"])
     message: str
+
+
 _IMPLIED = {401: 429, 413: 408}
 
 

@@ -10,6 +10,7 @@ from db.tables.purchases import (
     provider_webhooks,
     quarantined_replies,
 )
+from db.tables.readiness import readiness
 from db.tables.stock import esim_inventory, esim_profiles, inventory_imports
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "provider_intents",
     "provider_webhooks",
     "quarantined_replies",
+    "readiness",
     "user_roles",
     "users",
 ]
