@@ -20,7 +20,9 @@ COPY operations operations
 COPY api api
 COPY telemetry telemetry
 COPY cli cli
-RUN python -m compileall -q /app
+RUN python -m compileall -q /app \
+    && printf '#!/bin/sh\nexec python -m cli "$@"\n' > /venv/bin/esimctl \
+    && chmod 755 /venv/bin/esimctl
 # Owns nothing: the program cannot change itself.
 USER 10001:10001
 CMD ["python", "worker.py"]

@@ -2,12 +2,13 @@
 
 Only entry points (`worker.py`, `api/app.py`, `cli`, the migrations) read settings and hand the
 values on; nothing below them does. A variable's name is its field's name in upper case, and
-units are part of the name. A `.env` file in the working folder is read too; the environment
-wins over it.
+units are part of the name. The `.env` file beside this one is read too, whatever folder a program
+is called from; the environment wins over it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, create_model
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 _ORIGIN = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
 ORIGINS = rf"^(\*|({_ORIGIN}(\s*,\s*{_ORIGIN})*)?)$"
+DOTENV = Path(__file__).resolve().with_name(".env")
+"""The repository's own. Any folder's would let whoever can write there choose our database."""
+
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -28,7 +32,7 @@ class _Section(BaseSettings):
     """A group of variables that is read together."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=DOTENV, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -64,10 +65,15 @@ def run() -> int:
     return 1
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """Run the command line, and end the process with its exit code."""
     exit_code = run()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # the reader of a pipe may have left
             stream.flush()
     # temporalio can abort while the interpreter unwinds (sdk-python#300).
     os._exit(exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -105,6 +105,7 @@ class LocalStack:
         return {
             "api_url": self._api_url,
             "temporal_address": self._engine.address,
+            "temporal_namespace": self._engine.namespace,
             "temporal_ui_url": self._engine.ui_url,
             "database_url": self._database.url,
             "sandbox_url": self._sandbox.url if self._sandbox else None,

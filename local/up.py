@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until told to stop; the exit code is 0 if everything came up."""
     options = _parse(arguments)
     folder = DataFolder(options.data_dir)
-    os.chdir(REPOSITORY)  # where .env is
+    os.chdir(REPOSITORY)  # as every child: a setting that names a file means the same to all
     try:
         folder.claim()
         asyncio.run(_run(folder, options))

@@ -25,7 +25,7 @@ from domain.delivery import Delivery
 from domain.provider import EsimProvider
 from local.temporal import TemporalServer
 from providers.local import LocalProvider
-from settings import WorkerSettings
+from settings import SECTIONS, WorkerSettings
 from tests import parallel
 from tests.databases import OwnDatabase, connect
 from tests.parallel import Servers
@@ -34,8 +34,10 @@ from worker import build_workers, running
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let several processes share the servers."""
+    """Let several processes share the servers, and the developer's own .env out of it."""
     config.pluginmanager.register(parallel)
+    for section in (*SECTIONS, *SECTIONS[0].__bases__):
+        section.model_config["env_file"] = None
 
 
 @pytest.hookimpl(optionalhook=True)

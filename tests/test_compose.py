@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -220,6 +221,16 @@ def test_image_holds_everything_the_programs_import(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", programs], cwd=tmp_path, env={"PYTHONPATH": "."}, check=True
     )
+
+
+def test_image_has_esimctl_as_a_program() -> None:
+    """What the Dockerfile writes for it starts the module that [project.scripts] names."""
+    line = re.search(r"&& (printf .+?) > /venv/bin/esimctl", (ROOT / "Dockerfile").read_text())
+    assert line
+    script = subprocess.check_output(["/bin/sh", "-c", line[1]], text=True)
+    assert script == '#!/bin/sh\nexec python -m cli "$@"\n'
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"esimctl": "cli.__main__:main"}
 
 
 def copy_into(target: Path, source: Path, ignored: list[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import settings
 from domain.errors import Misconfigured
 from domain.purchase import Ambiguity
 from providers import build_providers
@@ -173,10 +174,12 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_dotenv_is_read_and_the_environment_wins(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A .env of the working folder counts, other programs' variables in it do not disturb."""
-    (tmp_path / ".env").write_text(
-        "LOG_LEVEL=DEBUG\nLOG_FORMAT=console\nPOSTGRES_PASSWORD=of-compose\n"
-    )
+    """The repository's own counts; other programs' variables in it do not disturb."""
+    assert Path(settings.__file__).with_name(".env") == settings.DOTENV
+    dotenv = tmp_path / "repository.env"
+    dotenv.write_text("LOG_LEVEL=DEBUG\nLOG_FORMAT=console\nPOSTGRES_PASSWORD=of-compose\n")
+    monkeypatch.setitem(LogSettings.model_config, "env_file", dotenv)
+    (tmp_path / ".env").write_text("LOG_FORMAT=json\n")
     monkeypatch.setenv("LOG_LEVEL", "ERROR")
     logs = load(LogSettings)
     assert (logs.log_level, logs.log_format) == ("ERROR", "console")

@@ -1,6 +1,9 @@
 """`./dev`, the script itself; what it becomes is tested where that lives."""
 
 import os
+import re
+import subprocess
+import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -8,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from local.state import DataFolder
 from tests.local.running import ROOT
 
 
@@ -77,9 +81,9 @@ def test_the_sandbox_has_a_command_line_of_its_own(
         raise SystemExit(" ".join(argv[1:]))
 
     monkeypatch.setattr(dev.os, "execve", become)
-    with pytest.raises(SystemExit, match=r"^-m sandbox rule --help$"):
+    with pytest.raises(SystemExit, match=r"^-P -m sandbox rule --help$"):
         dev.esimctl("sandbox", "--data-dir", str(tmp_path), "rule", "--help")
-    with pytest.raises(SystemExit, match=r"^-m cli status --help$"):
+    with pytest.raises(SystemExit, match=r"^-P -m cli status --help$"):
         dev.esimctl("status", "--data-dir", str(tmp_path), "--help")
 
 
@@ -93,6 +97,65 @@ def test_a_command_to_paste_works_where_the_caller_stands(
     assert dev.command_to_paste("esimctl", Path("a b")) == (
         f"{ROOT / 'dev'} esimctl --data-dir 'a b'"
     )
+
+
+def test_a_command_takes_nothing_from_the_callers_folder(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A json.py in the folder that it is called from is not Python's own."""
+
+    def become(_path: object, argv: list[str], env: dict[str, str]) -> None:
+        program = [sys.executable, *argv[1:]]
+        ended = subprocess.run(program, env=env, capture_output=True, text=True, check=False)
+        raise SystemExit(ended.stdout + ended.stderr)
+
+    (tmp_path / "json.py").write_text("raise SystemExit('hijacked')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dev.os, "execve", become)
+    with pytest.raises(SystemExit, match="Operate eSIM activation"):
+        dev.esimctl("--data-dir", str(tmp_path), "--help")
+
+
+def test_esimctl_is_a_program(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It needs no PYTHONPATH, takes nothing from the caller's folder, and ends as `-m cli`."""
+    monkeypatch.setattr(dev, "SAFE_PYTHON", (sys.executable, "-P"))
+    dev.write_programs(tmp_path, ROOT)
+    (tmp_path / "json.py").write_text("raise SystemExit('hijacked')")
+    for arguments, code, says in ((["--help"], 0, "Operate"), (["nothing"], 2, "No such command")):
+        ended = subprocess.run(
+            [tmp_path / "esimctl", *arguments],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ended.returncode, says in ended.stdout + ended.stderr) == (code, True)
+
+
+def test_temporals_command_line_asks_the_running_stack(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever other server the caller's variables name; without a stack it says what to start."""
+
+    def become(path: Path, argv: list[str], env: dict[str, str]) -> None:
+        theirs = {name: value for name, value in env.items() if name.startswith("TEMPORAL")}
+        raise SystemExit(f"{path.name} {argv[1:]} {theirs}")
+
+    monkeypatch.setattr(dev.os, "execve", become)
+    monkeypatch.setenv("TEMPORAL_API_KEY", "of-production")
+    with pytest.raises(dev.Refusal, match=r"Run \./dev up first"):
+        dev.temporal("workflow", "list", "--data-dir", str(tmp_path))
+    folder = DataFolder(tmp_path)
+    folder.claim()
+    folder.write("stack.json", {"temporal_address": "here:1", "temporal_namespace": "ours"})
+    said = (
+        "temporal ['workflow', 'list'] {'TEMPORAL_ADDRESS': 'here:1', 'TEMPORAL_NAMESPACE': 'ours'}"
+    )
+    with pytest.raises(SystemExit, match=re.escape(said)):
+        dev.temporal("workflow", "--data-dir", str(tmp_path), "list")
 
 
 def test_the_dev_lock_holds_all_of_the_local_lock(dev: ModuleType) -> None:
