@@ -66,7 +66,15 @@ class WorkerSettings(_Section):
     pause_points_dir: str | None = None
 
 
-class ApiSettings(_Section):
+class PaymentSettings(_Section):
+    """Who takes the money, which API and worker must agree upon."""
+
+    # MOCK takes none, for development; NONE: orders are paid elsewhere.
+    payment_provider: Literal["MOCK", "NONE"] = "MOCK"
+    nothing_real_is_sold: bool = False
+
+
+class ApiSettings(PaymentSettings):
     """How one API process behaves."""
 
     api_host: str = "127.0.0.1"
@@ -86,7 +94,6 @@ class ApiSettings(_Section):
     event_streams_per_order: int = Field(default=10, ge=1)
     rate_limit_per_minute: int = Field(default=600, ge=1)
     orders_per_minute_per_user: int = Field(default=60, ge=1)
-    payment_provider: Literal["MOCK"] = "MOCK"
     # Web pages that may call the API from a browser: origins, separated by commas; * for any.
     cors_origins: str = Field(default="", pattern=ORIGINS)
 
@@ -213,6 +220,21 @@ def provider_configs(settings: ProviderSettings) -> "dict[str, ProviderConfig]":
         for adapter in ADAPTERS
     }
     return {name: config for name, config in loaded.items() if config is not None}
+
+
+def refuse_to_give_away(payments: PaymentSettings, configs: "Mapping[str, ProviderConfig]") -> None:
+    """Stop a process that would pay providers for what nobody has paid for.
+
+    Raises:
+        Misconfigured: MOCK payments stand beside a provider that sells for money.
+    """
+    live = sorted(name for name, config in configs.items() if config.is_live)
+    if live and payments.payment_provider == "MOCK" and not payments.nothing_real_is_sold:
+        raise Misconfigured(
+            f"PAYMENT_PROVIDER is MOCK, which takes no money, and {', '.join(live)} costs some."
+            " Set PAYMENT_PROVIDER=NONE if orders are paid elsewhere, or NOTHING_REAL_IS_SOLD=true"
+            " if every provider here is a sandbox."
+        )
 
 
 def _section_of(config: type[Any], shared: Mapping[str, object]) -> type[_Section]:

@@ -40,11 +40,13 @@ from providers import build_providers
 from settings import (
     DatabaseSettings,
     LogSettings,
+    PaymentSettings,
     ProviderSettings,
     TemporalSettings,
     WorkerSettings,
     load,
     provider_configs,
+    refuse_to_give_away,
 )
 from telemetry.logs import configure_logging
 from workflows.activate_esim import ActivateEsimWorkflow
@@ -225,7 +227,9 @@ async def main() -> None:
     temporal = load(TemporalSettings)
     database = load(DatabaseSettings)
     selling = load(ProviderSettings)
-    providers = build_providers(selling.esim_provider, provider_configs(selling))
+    configs = provider_configs(selling)
+    refuse_to_give_away(load(PaymentSettings), configs)
+    providers = build_providers(selling.esim_provider, configs)
     client = await _temporal_client(temporal)
     engine = _database_pool(database)
     workers = build_workers(

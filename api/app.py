@@ -52,6 +52,7 @@ from settings import (
     TemporalSettings,
     load,
     provider_configs,
+    refuse_to_give_away,
 )
 from telemetry.logs import configure_logging
 from workflows.client import Activations
@@ -91,14 +92,16 @@ def create_app() -> FastAPI:
         Misconfigured: names the variable that is missing or wrong.
     """
     configure_logging(load(LogSettings))
+    api, providers = load(ApiSettings), provider_configs(load(ProviderSettings))
+    refuse_to_give_away(api, providers)
     return build_app(
         AppSettings(
-            api=load(ApiSettings),
+            api=api,
             auth=load(AuthSettings),
             database=load(DatabaseSettings),
             temporal=load(TemporalSettings),
         ),
-        build_notice_readers(provider_configs(load(ProviderSettings))),
+        build_notice_readers(providers),
     )
 
 
@@ -126,7 +129,8 @@ def build_app(settings: AppSettings, readers: Mapping[str, NoticeReader] | None 
         redoc_url=None,
     )
     for module in _ROUTERS:
-        app.include_router(module.router)
+        if module is not payments or settings.api.payment_provider == "MOCK":
+            app.include_router(module.router)
     problems.install(app)
     document.install(app)
     app.add_middleware(

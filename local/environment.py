@@ -17,10 +17,12 @@ def stack_variables(
 
     The stack's own addresses win. The caller's JWT_SECRET wins over the earlier start's, which
     was generated on the first one. What points the adapters at a sandbox holds unless the caller
-    says otherwise.
+    says otherwise; if every one of them is there, nothing real is sold.
     """
     names = variable_names() | (sandbox or {}).keys()
     given = {name: caller[name] for name in sorted(names) if name in caller}
+    if sandbox and not any(name.endswith("_BASE_URL") for name in given):
+        given = {"NOTHING_REAL_IS_SOLD": "true"} | given
     return {
         "API_HOST": "127.0.0.1",
         "API_PUBLIC_URL": f"http://127.0.0.1:{api_port}",

@@ -18,11 +18,13 @@ from local.temporal import Temporal
 from providers import build_providers
 from settings import (
     SECTIONS,
+    PaymentSettings,
     ProviderSettings,
     TemporalSettings,
     WorkerSettings,
     load,
     provider_configs,
+    refuse_to_give_away,
 )
 
 DEFAULT_PORTS = {
@@ -80,7 +82,9 @@ class LocalStack:
         for section in SECTIONS:
             load(section)
         default = load(ProviderSettings).esim_provider
-        if default not in provider_configs(load(ProviderSettings)):
+        configs = provider_configs(load(ProviderSettings))
+        refuse_to_give_away(load(PaymentSettings), configs)
+        if default not in configs:
             build_providers(default, {})  # LOCAL needs nothing; of others it says what is missing
 
     async def start(self, supervisor: Supervisor) -> None:

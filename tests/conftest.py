@@ -25,7 +25,7 @@ from domain.delivery import Delivery
 from domain.provider import EsimProvider
 from local.temporal import TemporalServer
 from providers.local import LocalProvider
-from settings import SECTIONS, WorkerSettings
+from settings import SECTIONS, PaymentSettings, WorkerSettings, _Section
 from tests import parallel
 from tests.databases import OwnDatabase, connect
 from tests.parallel import Servers
@@ -36,7 +36,8 @@ from worker import build_workers, running
 def pytest_configure(config: pytest.Config) -> None:
     """Let several processes share the servers, and the developer's own .env out of it."""
     config.pluginmanager.register(parallel)
-    for section in (*SECTIONS, *SECTIONS[0].__bases__):
+    sections: list[type[_Section]] = [_Section, PaymentSettings, *SECTIONS]
+    for section in sections:
         section.model_config["env_file"] = None
 
 

@@ -1,6 +1,9 @@
 """Settings: what holds by default, what is refused and how, and which source wins."""
 
 import os
+import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,13 @@ from settings import (
     AuthSettings,
     DatabaseSettings,
     LogSettings,
+    PaymentSettings,
     ProviderSettings,
     TemporalSettings,
     WorkerSettings,
     load,
     provider_configs,
+    refuse_to_give_away,
     variable_names,
 )
 
@@ -156,6 +161,46 @@ def test_other_providers_ask_nothing_of_connected_you(monkeypatch: pytest.Monkey
     """Half a ConnectedYou configuration stops nobody who does not use it."""
     set_all(monkeypatch, {"CONNECTED_YOU_DRY_RUN": "false"})
     assert load(ProviderSettings).esim_provider == "LOCAL"
+
+
+@pytest.mark.parametrize(
+    ("variables", "refused"),
+    [
+        ({}, False),
+        (PARTNER, False),
+        (LIVE, True),
+        (PARTNER | {"AIRALO_CLIENT_ID": "id", "AIRALO_CLIENT_SECRET": CANARY}, True),
+        (LIVE | {"PAYMENT_PROVIDER": "NONE"}, False),
+        (LIVE | {"NOTHING_REAL_IS_SOLD": "true"}, False),
+        (LIVE | {"NOTHING_REAL_IS_SOLD": "false"}, True),
+    ],
+)
+def test_mock_payments_beside_a_live_provider_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], refused: bool
+) -> None:
+    """Who takes no money must not spend any; a dry run spends none, and sandboxes are named."""
+    set_all(monkeypatch, {"CONNECTED_YOU_API_KEY": "key", **variables})
+    configs = provider_configs(load(ProviderSettings))
+    expected = pytest.raises(Misconfigured, match="NOTHING_REAL_IS_SOLD=true")
+    with expected if refused else nullcontext():
+        refuse_to_give_away(load(PaymentSettings), configs)
+
+
+@pytest.mark.parametrize("program", [("-m", "api"), ("worker.py",)])
+def test_neither_api_nor_worker_starts_to_give_away(program: tuple[str, ...]) -> None:
+    """Before anything is connected, with one sentence."""
+    variables = LIVE | {"CONNECTED_YOU_API_KEY": "key", "JWT_SECRET": SECRET}
+    ended = subprocess.run(
+        [sys.executable, *program],
+        cwd=Path(settings.__file__).parent,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "PAYMENT_PROVIDER is MOCK" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

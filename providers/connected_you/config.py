@@ -22,6 +22,11 @@ class ConnectedYouConfig(ProviderConfig):
     api_key: str | None = field(default=None, repr=False)
     dry_run: bool = True
 
+    @property
+    def is_live(self) -> bool:
+        """A dry run costs nothing."""
+        return not self.dry_run
+
     def __post_init__(self) -> None:
         if not self.partner_id.strip():
             raise Misconfigured(

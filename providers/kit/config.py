@@ -47,6 +47,11 @@ class ProviderConfig:
     iccid_luhn_strict: bool = False
 
     @property
+    def is_live(self) -> bool:
+        """Whether what it sells costs money, as far as the settings tell."""
+        return True
+
+    @property
     def limits(self) -> ProviderLimits:
         """The part that the gate in front of the provider enforces."""
         return ProviderLimits(

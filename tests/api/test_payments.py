@@ -6,8 +6,10 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from local.temporal import TemporalServer
 from tests.api.asking import activate
 from tests.api.server import app_settings, serving
+from tests.api.tokens import bearer
 from tests.rows import rows, run, stock_item, value
 from tests.workflows.conftest import Watch
 
@@ -256,3 +258,14 @@ async def test_a_refund_that_cannot_cancel_yet_is_to_be_repeated(
             answer = await report(sender, intent_id, "refunded")
     assert (answer.status_code, answer.json()["retryable"]) == (503, True)
     assert await value(engine, "SELECT status FROM orders") == "REFUNDED"
+
+
+async def test_where_orders_are_paid_elsewhere_nobody_can_say_that_one_is(
+    database_url: str, temporal_server: TemporalServer
+) -> None:
+    """`PAYMENT_PROVIDER=NONE`: the MOCK endpoints are not there."""
+    settings = app_settings(database_url, temporal_server.address, payment_provider="NONE")
+    with serving(settings) as url:
+        async with httpx.AsyncClient(base_url=url, timeout=30, headers=bearer(1)) as client:
+            for path in ("create", "webhook"):
+                assert (await client.post(f"/api/payments/{path}", json={})).status_code == 404

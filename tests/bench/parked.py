@@ -69,6 +69,7 @@ def settings(address: str) -> dict[str, str]:
         "CONNECTED_YOU_API_KEY": API_KEY,
         "CONNECTED_YOU_PARTNER_ID": PARTNER_ID,
         "CONNECTED_YOU_DRY_RUN": "false",
+        "NOTHING_REAL_IS_SOLD": "true",
         "CONNECTED_YOU_RATE_PER_SECOND": "1000",
     }
 

@@ -86,6 +86,25 @@ def test_a_sandboxs_variables_are_settings_that_every_adapter_accepts(
     assert configs.keys() == set(PROVIDERS)
 
 
+@pytest.mark.parametrize(
+    ("caller", "sold"),
+    [
+        ({}, "true"),
+        ({"AIRALO_CLIENT_ID": "mine"}, "true"),
+        ({"AIRALO_BASE_URL": "https://partners-api.airalo.com/v2"}, None),
+        ({"NOTHING_REAL_IS_SOLD": "false"}, "false"),
+    ],
+)
+def test_nothing_real_is_sold_as_long_as_every_adapter_points_at_the_sandbox(
+    caller: Mapping[str, str], sold: str | None
+) -> None:
+    """So MOCK payments do there; whoever points one elsewhere has to say so."""
+    sandbox = SandboxAddress(Path("/data/sandbox"), 8600).variables()
+    variables = stack_variables(caller, {}, _ADDRESSES, 8001, sandbox)
+    assert variables.get("NOTHING_REAL_IS_SOLD") == sold
+    assert "NOTHING_REAL_IS_SOLD" not in _variables({}, {})
+
+
 def test_the_caller_wins_over_the_sandbox() -> None:
     """Whoever sets ESIM_PROVIDER or another key means it; without a sandbox nothing is set."""
     address = SandboxAddress(Path("/data/sandbox"), 8600)
