@@ -62,6 +62,9 @@ class WorkerSettings(_Section):
     worker_max_concurrent_database_steps: int = Field(default=8, ge=1)
     worker_max_concurrent_activities: int = Field(default=50, ge=1)
     worker_graceful_shutdown_seconds: Seconds = 25
+    # Where /healthz and /readyz are answered; nowhere without a port.
+    worker_health_host: str = "127.0.0.1"
+    worker_health_port: int | None = Field(default=None, ge=1, le=65535)
     # Test environments only: a folder of named pause points (activities/pause_points.py).
     pause_points_dir: str | None = None
 

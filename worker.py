@@ -10,12 +10,14 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
@@ -32,10 +34,14 @@ from activities.reserve import StockActivities
 from activities.routes import Routes, RoutingActivities
 from db.engine import create_engine
 from db.pooler import without_transaction_pooler
+from db.readiness import check_writes, newest_revision
 from domain.delivery import Delivery
 from domain.errors import EsimError
 from domain.gate import SpendLimits
 from domain.provider import EsimProvider, resellable
+from operations.deadline import answered
+from operations.health_port import health_port
+from operations.readiness import Readiness
 from providers import build_providers
 from settings import (
     DatabaseSettings,
@@ -52,6 +58,7 @@ from telemetry.logs import configure_logging
 from workflows.activate_esim import ActivateEsimWorkflow
 from workflows.client import Activations
 from workflows.connection import connect
+from workflows.failing_tasks import FailingTasks
 from workflows.messages import provider_queue
 
 log = structlog.get_logger("worker")
@@ -183,13 +190,14 @@ def _told_to_stop() -> asyncio.Event:
     return stop
 
 
-async def _temporal_client(settings: TemporalSettings) -> Client:
+async def _temporal_client(settings: TemporalSettings, runtime: Runtime) -> Client:
     key = settings.temporal_api_key
     client = await connect(
         settings.temporal_address,
         settings.temporal_namespace,
         tls=settings.temporal_tls,
         api_key=key.get_secret_value() if key else None,
+        runtime=runtime,
     )
     # An unregistered search attribute would stall every workflow while it looks alive.
     await Activations(client, settings.temporal_task_queue).check()
@@ -202,6 +210,21 @@ def _database_pool(settings: DatabaseSettings) -> AsyncEngine:
         pool_size=settings.database_pool_size,
         connect_timeout_seconds=settings.database_connect_timeout_seconds,
         check_connections=False,
+    )
+
+
+def _readiness(
+    client: Client, task_queue: str, engine: AsyncEngine, failing_tasks: FailingTasks
+) -> Readiness:
+    """Describe what a worker's `/readyz` looks at."""
+    activations = Activations(client, task_queue)
+    return Readiness(
+        {
+            "postgres": partial(check_writes, engine, newest_revision()),
+            "temporal": lambda: answered(activations.check()),
+            "polling": lambda: answered(activations.check_polled_by(client.identity)),
+            "workflows": lambda: answered(failing_tasks.check(client)),
+        }
     )
 
 
@@ -230,7 +253,9 @@ async def main() -> None:
     configs = provider_configs(selling)
     refuse_to_give_away(load(PaymentSettings), configs)
     providers = build_providers(selling.esim_provider, configs)
-    client = await _temporal_client(temporal)
+    settings = load(WorkerSettings)
+    failing_tasks = FailingTasks()
+    client = await _temporal_client(temporal, failing_tasks.runtime())
     engine = _database_pool(database)
     workers = build_workers(
         client,
@@ -238,13 +263,15 @@ async def main() -> None:
         providers,
         task_queue=temporal.temporal_task_queue,
         default_provider=selling.esim_provider,
-        settings=load(WorkerSettings),
+        settings=settings,
         purchases=purchase_rules(selling),
         # Tests and replay run in the sandbox, which catches what is not deterministic; here it
         # would cost a third of the worker and twice the memory of a waiting activation.
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
-    await _serve(workers, engine, providers)
+    readiness = _readiness(client, temporal.temporal_task_queue, engine, failing_tasks)
+    async with health_port(readiness, settings.worker_health_host, settings.worker_health_port):
+        await _serve(workers, engine, providers)
     for provider in providers.values():
         await provider.aclose()
     await engine.dispose()

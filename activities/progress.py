@@ -108,10 +108,12 @@ class ProgressActivities:
                     reason=failed.reason,
                     payload=payload,
                 )
-        log.warning(
+        tell = log.warning if failed.park_as is None else log.error
+        tell(
             "activation_round_failed",
             order_id=failed.order_id,
             code=failed.code,
+            reason=as_note(failed.reason),
             park_as=failed.park_as,
             esim_provisioning="failure",
         )

@@ -25,10 +25,15 @@ from domain.purchase import OPEN as UNSETTLED
 from operations.counting import counted
 from operations.deadline import answered
 from operations.next_step import next_step
+from workflows.client import Activations
 from workflows.messages import workflow_id
 
 EXAMPLE = "Example: esimctl status 42 --json"
 
+_DEPLOY = (
+    "Deploy a worker that can go on with it: see Deploy in docs/operating.md."
+    " Nothing is lost meanwhile, and no retry or cancel is heard."
+)
 _SHOWN = (
     "iccid",
     "inventory_item_id",
@@ -76,7 +81,11 @@ async def _report(order_id: int) -> Report:
     report["workflow"] = await _live(order_id, profile)
     doubt = report.get("open_purchase")
     purchase = doubt["state"] if doubt else None
-    report["next_step"] = next_step(order_id, order.status, profile, purchase=purchase)
+    report["next_step"] = (
+        _DEPLOY
+        if "standstill" in report["workflow"]
+        else next_step(order_id, order.status, profile, purchase=purchase)
+    )
     return report
 
 
@@ -101,13 +110,25 @@ async def _live(order_id: int, profile: Profile | None) -> Report:
     known: Report = {"id": workflow_id(order_id)}
     if profile is None or profile.status not in OPEN:
         return known
+    engine = await activations()
     try:
-        state = await answered((await activations()).state(order_id))
+        state = await answered(engine.state(order_id))
     except EngineUnavailable:
-        return known | {"unknown": "Temporal or every worker is away"}
+        return known | await _silence(engine, order_id)
     if state is None:
         return known | {"unknown": "no such workflow: it was never started, or is long gone"}
     return known | {name: value for name, value in asdict(state).items() if name != "order_id"}
+
+
+async def _silence(engine: Activations, order_id: int) -> Report:
+    """Say why no worker answered for a run: nobody is there, or its tasks fail."""
+    try:
+        standstill = await answered(engine.standstill(order_id))
+    except EngineUnavailable:
+        return {"unknown": "Temporal is away"}
+    if standstill is None:
+        return {"unknown": "every worker is away"}
+    return {"unknown": str(standstill), "standstill": standstill.reason}
 
 
 def _show(report: Mapping[str, Any]) -> None:

@@ -4,6 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
     WorkflowHandle,
@@ -27,6 +30,7 @@ from domain.redaction import as_note
 from workflows import messages, runs
 from workflows.messages import ActivationRequest, ActivationState, Intervention
 from workflows.runs import LastRun
+from workflows.standstill import Standstill, find_standstill
 
 
 class Started(StrEnum):
@@ -166,6 +170,25 @@ class Activations:
                     f"Temporal lacks a search attribute; it needs {names}."
                 ) from None
             raise EngineUnavailable(f"Temporal does not answer ({error.status.name}).") from None
+
+    async def check_polled_by(self, identity: str) -> None:
+        """Raise EngineUnavailable unless Temporal has seen this worker ask for work lately."""
+        try:
+            answer = await self._client.workflow_service.describe_task_queue(
+                DescribeTaskQueueRequest(
+                    namespace=self._client.namespace,
+                    task_queue=TaskQueue(name=self._task_queue),
+                    task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+                )
+            )
+        except RPCError as error:
+            raise EngineUnavailable(f"Temporal does not answer ({error.status.name}).") from None
+        if all(poller.identity != identity for poller in answer.pollers):
+            raise EngineUnavailable("Temporal has not seen this worker ask for work.")
+
+    async def standstill(self, order_id: int) -> Standstill | None:
+        """Say why a running activation stands still; None if it does not."""
+        return await find_standstill(self._client, messages.workflow_id(order_id))
 
     def _stamped(self, request: Intervention) -> RawValue:
         """Clean a request and say beside it by which door it comes.

@@ -1,6 +1,7 @@
 """Reaching Temporal: one client per process, made after any fork."""
 
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RPCError
 
 from domain.errors import EngineUnavailable
@@ -13,6 +14,7 @@ async def connect(
     tls: bool = False,
     api_key: str | None = None,
     lazy: bool = False,
+    runtime: Runtime | None = None,
 ) -> Client:
     """Connect now; or, if `lazy`, at the first call, so that a process can start without Temporal.
 
@@ -26,6 +28,7 @@ async def connect(
             tls=tls or api_key is not None,
             api_key=api_key,
             lazy=lazy,
+            runtime=runtime,
             # Ids and states are sent: to pack them costs more than their way.
             grpc_compression=GrpcCompression.NONE,
         )

@@ -33,6 +33,7 @@ from domain.errors import (
 from domain.event import EventKind
 from domain.provider import AcceptedOrder, EsimProvider, ProvisionedEsim
 from domain.purchase import Facts, Heard, PurchaseState, Rule, Then, verdict
+from domain.redaction import as_note
 
 _PATIENCE_SECONDS = (0.5, 1, 2, 4, 8, 8, 8)
 
@@ -71,7 +72,7 @@ class PurchaseRecord:
             return await self._keep(question, provider, reply.answer, rule)
         error = reply.error or _explanation(provider, rule)
         if error is not None and rule.becomes is not None and rule.then is not Then.AFRESH:
-            _log_failure(purchase, error)
+            _log_failure(purchase, error, in_doubt=rule.becomes is PurchaseState.UNKNOWN)
         moved = await patiently(lambda: self._write(purchase, rule, reply, error))
         return Outcome(rule.then, moved, error)
 
@@ -177,12 +178,15 @@ def _counts_as_absent(purchase: Purchase, reply: Reply) -> bool:
     return reply.heard is Heard.ABSENT and not was_accepted
 
 
-def _log_failure(purchase: Purchase, error: ProviderError) -> None:
-    log.warning(
+def _log_failure(purchase: Purchase, error: ProviderError, *, in_doubt: bool) -> None:
+    tell = log.error if in_doubt else log.warning
+    tell(
         "provider_call_failed",
         order_id=purchase.order_id,
         provider=purchase.provider,
         code=error.code,
+        reason=as_note(error.message),
+        in_doubt=in_doubt,
         esim_provisioning="failure",
     )
 
