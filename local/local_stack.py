@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from local import children
@@ -157,6 +158,16 @@ class LocalStack:
         patience_seconds = load(WorkerSettings).worker_graceful_shutdown_seconds + 5
         task_queue = load(TemporalSettings).temporal_task_queue
         return [
-            children.worker(number, self._engine, task_queue, patience_seconds, self._around)
+            children.worker(
+                number, self._engine, task_queue, patience_seconds, self._around_worker(number)
+            )
             for number in range(1, self._workers + 1)
         ]
+
+    def _around_worker(self, number: int) -> children.Surroundings:
+        """Give each worker a health port of its own, if one is asked for."""
+        first = load(WorkerSettings).worker_health_port
+        if first is None:
+            return self._around
+        env = {**self._around.env, "WORKER_HEALTH_PORT": str(first + number - 1)}
+        return replace(self._around, env=env)

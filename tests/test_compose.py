@@ -17,15 +17,16 @@ from pydantic import SecretStr
 from ruamel.yaml import YAML
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.worker import Worker
 
+from domain.errors import EngineUnavailable
 from local.ports import free_port
 from local.postgres import Postgres
 from local.process import spawn, stop, wait_until
 from local.temporal import SEARCH_ATTRIBUTES, Temporal
+from operations.health_port import health_port
+from operations.readiness import Readiness
 from providers import ADAPTERS
 from settings import SECTIONS, WorkerSettings, load, variable_names
-from workflows.activate_esim import ActivateEsimWorkflow
 
 ROOT = Path(__file__).parent.parent
 COMPOSE_FILE = ROOT / "docker-compose.yml"
@@ -294,14 +295,21 @@ async def test_namespace_job_makes_a_namespace_ready_and_may_be_repeated(
     assert described.config.workflow_execution_retention_ttl.ToTimedelta().days == RETENTION_DAYS
 
 
-async def test_worker_is_well_once_it_asks_for_work(temporal: Temporal) -> None:
-    """The health check fails without a worker, and passes while one polls its task queue."""
-    *_, text = SERVICES["worker"]["healthcheck"]["test"]
-    local = text.replace("temporal:7243", f"127.0.0.1:{temporal.http_port}")
-    env = {"TEMPORAL_NAMESPACE": "default", "TEMPORAL_TASK_QUEUE": "health"}
-    assert await run(sys.executable, "-c", local, env=env) == 1
-    client = await Client.connect(temporal.address)
-    async with Worker(client, task_queue="health", workflows=[ActivateEsimWorkflow]):
-        async with asyncio.timeout(30):
-            while await run(sys.executable, "-c", local, env=env) != 0:
-                pass
+@pytest.mark.parametrize(("name", "path"), [("worker", "readyz"), ("api", "healthz")])
+async def test_a_service_is_well_if_it_says_so_at_its_own_port(name: str, path: str) -> None:
+    """The health check fails where nobody answers or the answer is 503; the port is the setting."""
+    *_, text = SERVICES[name]["healthcheck"]["test"]
+    environment = SERVICES[name]["environment"]
+    port = environment.get("WORKER_HEALTH_PORT") or environment["API_PORT"]
+    assert f'"http://127.0.0.1:{port}/{path}"' in text
+    local, ready = free_port(), Readiness({})
+    text = text.replace(f":{port}/{path}", f":{local}/readyz")
+    assert await run(sys.executable, "-c", text, env={}) == 1
+    async with health_port(ready, "127.0.0.1", local):
+        assert await run(sys.executable, "-c", text, env={}) == 0
+    async with health_port(Readiness({"temporal": _away}), "127.0.0.1", local):
+        assert await run(sys.executable, "-c", text, env={}) == 1
+
+
+async def _away() -> None:
+    raise EngineUnavailable("Temporal is away.")

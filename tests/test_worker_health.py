@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import workflow
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from domain.errors import EngineUnavailable
 from local.ports import free_port
 from local.temporal import TemporalServer
 from tests.api.server import JWT_SECRET
@@ -142,5 +144,9 @@ async def _forgets_what_has_ended(
     """The alarm is over once Temporal says so."""
     alarm = FailingTasks(fresh_seconds=0)
     alarm.hear(run_id, 'Failure { message: "no \\"fit\\"" }, force_cause: NonDeterministicError }')
+    with pytest.raises(EngineUnavailable, match=r"^activate-esim-\d+ stands still: no "):
+        await alarm.check(client)
     await handle.terminate()
+    await alarm.check(client)
+    alarm.hear("a-run-that-nobody-knows", "what the core may say one day")
     await alarm.check(client)

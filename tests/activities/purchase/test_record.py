@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
 from temporalio.testing import ActivityEnvironment
 
 from activities.pause_points import PausePoints
@@ -70,9 +71,13 @@ async def test_a_reply_that_postgres_refuses_goes_to_quarantine(
 ) -> None:
     """Not delivered and not lost: a person finds it in the reviews, as it came."""
     order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
-    outcome = await _keep(engine, order_id, **refused)
+    with capture_logs() as log:
+        outcome = await _keep(engine, order_id, **refused)
     assert outcome.then is Then.A_PERSON
     assert "4711" not in str(outcome)
+    [line] = [line for line in log if line["event"] == "provider_call_failed"]
+    assert (line["log_level"], line["in_doubt"]) == ("error", True)
+    assert "cannot be stored" in line["reason"]
     intent = await _intent(engine, order_id)
     assert (intent["state"], intent["error_code"]) == ("UNKNOWN", "provider-reply-unusable")
     [kept] = await rows(engine, "SELECT * FROM quarantined_replies")
