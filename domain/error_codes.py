@@ -49,6 +49,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_PROVIDER = "unknown-provider", 404, "There is no such provider here."
     USER_NOT_FOUND = "user-not-found", 404, "Nobody has this e-mail address."
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path knows no such method."
+    BODY_TOO_SLOW = "body-too-slow", 408, "The body did not come in time."
     BODY_TOO_LARGE = "body-too-large", 413, "The body is too long."
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", 415, "The body is not JSON."
     INVALID_REQUEST = "invalid-request", 422, "`errors` names the fields that are wrong."
@@ -58,6 +59,7 @@ class ErrorCode(StrEnum):
     CURRENCY_MISMATCH = "currency-mismatch", 422, "The plan is sold in another currency."
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused", 422, "The key had another body before."
     RATE_LIMITED = "rate-limited", 429, "You ask too often."
+    TOO_MANY_AT_ONCE = "too-many-at-once", 429, "Too many of yours, or of this order's, wait."
     TOO_BUSY = "too-busy", 429, "Too many activations wait."
 
     # What is so already

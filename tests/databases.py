@@ -134,7 +134,10 @@ def _shape(connection: psycopg.Connection) -> object:
     return rows, pages > _FEW_PAGES
 
 
-_CATALOGUES = ("pg_class", "pg_attribute", "pg_trigger", "pg_proc", "pg_constraint", "pg_statistic")
+_CATALOGUES = (
+    *("pg_class", "pg_attribute", "pg_trigger", "pg_proc", "pg_constraint", "pg_statistic"),
+    "alembic_version",
+)
 _OWN_ROW = """
     UNION ALL
     SELECT xmin::text::bigint, oid::bigint FROM pg_database WHERE datname = current_database()
