@@ -9,9 +9,17 @@ from api.app import AppSettings
 from local.temporal import TemporalServer
 from tests.api.server import app_settings, serving
 from tests.api.tokens import admin, bearer
-from tests.workflows.conftest import activations, ambiguity, partner, providers, watch
+from tests.workflows.conftest import (
+    activations,
+    ambiguity,
+    partner,
+    providers,
+    timeout_seconds,
+    watch,
+)
 
-__all__ = ["activations", "ambiguity", "partner", "providers", "watch"]  # as in tests/workflows
+# As in tests/workflows.
+__all__ = ["activations", "ambiguity", "partner", "providers", "timeout_seconds", "watch"]
 
 _LIMITS = httpx.Limits(max_connections=200)
 
