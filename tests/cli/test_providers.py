@@ -14,11 +14,26 @@ from tests.cli.conftest import Esimctl, Ran
 from tests.doubts import CANARY, CODE, PROVIDER, in_doubt
 from tests.partners.connected_you import PartnerServer
 from tests.rows import paid_order, rows, run, value
-from tests.workflows.conftest import Watch, activations, ambiguity, partner, providers, watch
+from tests.workflows.conftest import (
+    Watch,
+    activations,
+    ambiguity,
+    partner,
+    providers,
+    timeout_seconds,
+    watch,
+)
 from workflows.client import Activations
 from workflows.messages import Step
 
-__all__ = ["activations", "ambiguity", "partner", "providers", "watch"]  # as in tests/workflows
+__all__ = [
+    "activations",
+    "ambiguity",
+    "partner",
+    "providers",
+    "timeout_seconds",
+    "watch",
+]  # of tests/workflows
 
 pytestmark = pytest.mark.usefixtures("stocked", "catalogue")
 

@@ -18,11 +18,26 @@ from tests.doubts import CANARY, CODE, ICCID, in_doubt, under_review
 from tests.partners.connected_you import PartnerServer
 from tests.partners.scripted import answering
 from tests.rows import paid_order, rows, stock_item, value
-from tests.workflows.conftest import Watch, activations, ambiguity, partner, providers, watch
+from tests.workflows.conftest import (
+    Watch,
+    activations,
+    ambiguity,
+    partner,
+    providers,
+    timeout_seconds,
+    watch,
+)
 from workflows.client import Activations
 from workflows.messages import Step
 
-__all__ = ["activations", "ambiguity", "partner", "providers", "watch"]  # as in tests/workflows
+__all__ = [
+    "activations",
+    "ambiguity",
+    "partner",
+    "providers",
+    "timeout_seconds",
+    "watch",
+]  # of tests/workflows
 
 pytestmark = pytest.mark.usefixtures("stocked", "catalogue", "reachable")
 

@@ -8,10 +8,25 @@ from db.engine import transaction
 from domain.payment import PaymentStatus
 from operations import payments as operations
 from tests.rows import paid_order, value
-from tests.workflows.conftest import Watch, activations, ambiguity, partner, providers, watch
+from tests.workflows.conftest import (
+    Watch,
+    activations,
+    ambiguity,
+    partner,
+    providers,
+    timeout_seconds,
+    watch,
+)
 from workflows.client import Activations
 
-__all__ = ["activations", "ambiguity", "partner", "providers", "watch"]  # as in tests/workflows
+__all__ = [
+    "activations",
+    "ambiguity",
+    "partner",
+    "providers",
+    "timeout_seconds",
+    "watch",
+]  # of tests/workflows
 
 pytestmark = pytest.mark.usefixtures("catalogue", "worker")
 
