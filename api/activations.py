@@ -13,7 +13,7 @@ from api.http import problems
 from api.http.auth import User
 from api.http.ids import PathId
 from api.http.paging import PAGED, AskedPage
-from api.http.scalars import Instant
+from api.http.scalars import AnswerBody, Instant
 from api.http.strict import StrictRoute
 from api.http.waiting import read_profile
 from api.resources import Shared
@@ -89,7 +89,7 @@ class LinksBody(BaseModel):
     esim: str
 
 
-class ActivationBody(BaseModel):
+class ActivationBody(AnswerBody):
     """Where an activation stands. Holds no code."""
 
     kind: Literal["activation"] = "activation"

@@ -7,14 +7,14 @@ from urllib.parse import quote
 
 import segno
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.http import problems
 from api.http.auth import User
 from api.http.ids import PathId
 from api.http.paging import PAGED, AskedPage
 from api.http.problems import Problem
-from api.http.scalars import Instant
+from api.http.scalars import AnswerBody, Instant
 from api.http.strict import StrictRoute
 from api.resources import Shared
 from db import profiles
@@ -33,7 +33,7 @@ _MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 _APPLE_INSTALL = "https://esimsetup.apple.com/esim_qrcode_provisioning?carddata="
 
 
-class EsimBody(BaseModel):
+class EsimBody(AnswerBody):
     """An eSIM as its owner sees it. The codes are null until it is ready."""
 
     kind: Literal["esim"] = "esim"

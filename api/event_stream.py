@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi.sse import format_sse_event
-from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.http.scalars import Instant
+from api.http.scalars import AnswerBody, Instant
 from api.resources import Resources
 from db import events, profiles
 from db.events import Event
@@ -23,7 +22,7 @@ _PAGE = 200
 _RECONNECT_AFTER_MILLISECONDS = 2000
 
 
-class EventBody(BaseModel):
+class EventBody(AnswerBody):
     """One line of an order's timeline. Who did it, where, and why it failed is for ops alone."""
 
     id: int

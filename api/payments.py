@@ -13,7 +13,7 @@ from api.http import problems
 from api.http.auth import User
 from api.http.ids import Id
 from api.http.problems import Problem
-from api.http.scalars import Text
+from api.http.scalars import AnswerBody, Text
 from api.http.strict import RequestBody, StrictRoute
 from api.resources import Shared
 from domain.payment import PaymentStatus
@@ -54,7 +54,7 @@ class PaymentBody(BaseModel):
     currency: str
 
 
-class ReportBody(BaseModel):
+class ReportBody(AnswerBody):
     """The answer to a payment provider's report."""
 
     status: Literal["processed"] = "processed"

@@ -1,9 +1,9 @@
-"""Values that many bodies hold: moments, short texts, currencies, names of providers."""
+"""What many bodies share: moments, short texts, currencies, names of providers, and their base."""
 
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 
 def _utc(moment: datetime) -> datetime:
@@ -14,6 +14,12 @@ def _no_nul(text: str) -> str:
     if "\x00" in text:  # Postgres cannot store it
         raise ValueError("must not contain a NUL character")
     return text
+
+
+class AnswerBody(BaseModel):
+    """A body that we send. Fields with a default are always in it, and described so."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
 Instant = Annotated[datetime, AfterValidator(_utc)]
