@@ -41,6 +41,7 @@ from domain.gate import SpendLimits
 from domain.provider import EsimProvider, resellable
 from operations.deadline import answered
 from operations.health_port import health_port
+from operations.providers import wake_waiting
 from operations.readiness import Readiness
 from providers import build_providers
 from settings import (
@@ -88,7 +89,8 @@ def build_workers(  # noqa: PLR0913 - what a worker is made of
     pause = PausePoints(Path(folder) if folder else None)
     routes = Routes(default_provider, providers)
     steps = _database_steps(engine, pause, routes, providers, delivery)
-    purchase = ProviderActivities(engine, pause, providers, purchases)
+    wake = partial(wake_waiting, engine, Activations(client, task_queue))
+    purchase = ProviderActivities(engine, pause, providers, purchases, wake)
     calls = [purchase.call_provider, purchase.settle_purchase]
     return [
         _workflow_worker(client, task_queue, steps, settings, workflow_runner),

@@ -76,6 +76,7 @@ class ProviderBody(BaseModel):
     )
     purchases_last_day: int
     open_purchases: dict[PurchaseState, int] = Field(description="In states that are not final.")
+    next_step: str = Field(description="What a person can do about its condition.")
 
     @classmethod
     def of(cls, view: ProviderView) -> "ProviderBody":

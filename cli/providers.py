@@ -16,7 +16,7 @@ from cli.purchases import moment
 from cli.status import plain
 from cli.terminal import console, note, say
 from db.provider_views import ProviderView
-from domain.gate import BreakerState
+from domain.gate import BreakerState, Health
 from operations import providers as deeds
 from operations.counting import counted
 from operations.providers import Resumed
@@ -34,7 +34,8 @@ def providers(
     """List providers and how each is doing."""
     views = asyncio.run(_overview())
     if as_json:
-        sys.stdout.write(json.dumps([asdict(view) for view in views], default=plain, indent=2))
+        facts = [asdict(view) | {"next_step": view.next_step} for view in views]
+        sys.stdout.write(json.dumps(facts, default=plain, indent=2))
         sys.stdout.write("\n")
     elif views:
         _show(views)
@@ -99,10 +100,15 @@ def _show(views: list[ProviderView]) -> None:
             ", ".join(f"{number} {state}" for state, number in view.open_purchases.items()),
         )
     console().print(table)
+    for view in views:
+        if view.health is Health.CREDENTIALS_REFUSED:
+            note(f"{view.name} refuses our credentials. {view.next_step}", style="red")
 
 
 def _why(view: ProviderView) -> str:
     reasons = [] if view.offered else ["not offered by the worker"]
+    if view.health is Health.CREDENTIALS_REFUSED:
+        reasons.append("it refuses our credentials")
     if view.paused and view.paused_at:
         since = moment(view.paused_at)
         reasons.append(f"paused by {view.paused_by} since {since}: {view.paused_reason}")

@@ -205,6 +205,7 @@ class GateColumns(TypedDict, total=False):
     failures: Number
     opened_at: Moment
     probe_at: Moment
+    credentials_refused: bool
     last_success_at: Moment
     last_failure_at: Moment
     last_failure_code: str | None

@@ -15,13 +15,15 @@ from db.columns import GateColumns
 from db.rows import changed_one, claimed
 from db.spend_guard import Spending, spend
 from db.tables import provider_gates as gates
-from domain.errors import ProviderError
+from domain.errors import CredentialsRefused, ProviderError
 from domain.gate import (
+    Change,
     Gate,
     Hold,
     HoldReason,
     ProviderLimits,
     after_failure,
+    after_refused_credentials,
     after_success,
     pass_through,
 )
@@ -86,8 +88,8 @@ async def report(
     error: ProviderError | None,
     *,
     now: datetime | None,
-) -> bool:
-    """Say how a call ended. True if this opened the breaker.
+) -> Change | None:
+    """Say how a call ended; returns what that has changed for everybody, if anything.
 
     Not idempotent: every failure counts. Arguments as `enter`; `error` is None for an answer.
     """
@@ -95,14 +97,21 @@ async def report(
     if error is None or error.answered or not error.is_outage:
         answered = _columns(after_success(gate))
         await _write(connection, provider, {**answered, "last_success_at": moment})
-        return False
-    failed = after_failure(gate, limits, moment, error.retry_after_seconds)
+        return Change.CREDENTIALS_ACCEPTED if gate.credentials_refused else None
+    refused = isinstance(error, CredentialsRefused)
+    failed = (
+        after_refused_credentials(gate, limits, moment)
+        if refused
+        else after_failure(gate, limits, moment, error.retry_after_seconds)
+    )
     await _write(
         connection,
         provider,
         {**_columns(failed), "last_failure_at": moment, "last_failure_code": error.code},
     )
-    return gate.opened_at is None and failed.opened_at is not None
+    if refused:
+        return Change.CREDENTIALS_REFUSED
+    return Change.OPENED if gate.opened_at is None and failed.opened_at is not None else None
 
 
 async def claim_balance(connection: AsyncConnection, provider: str) -> bool:
@@ -163,4 +172,5 @@ def _columns(gate: Gate) -> GateColumns:
         failures=gate.failures,
         opened_at=gate.opened_at,
         probe_at=gate.probe_at,
+        credentials_refused=gate.credentials_refused,
     )

@@ -10,7 +10,7 @@ from db.columns import GateColumns
 from db.tables import esim_profiles as profiles
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
-from domain.errors import ProviderUnavailable, StaleWrite
+from domain.errors import ProviderOutcomeUnknown, ProviderUnavailable, StaleWrite
 from domain.profile import ProfileStatus
 
 # Postgres does not skip through an index for DISTINCT: this asks it for one name after another.
@@ -35,7 +35,10 @@ _OFFER = text("""
     WHERE offered AND provider <> ALL (CAST(:providers AS text[]))
 """)
 _WAITING = (ProfileStatus.PENDING_ACTIVATION, ProfileStatus.PROVISIONING_FAILED)
-_WAITS_FOR_A_PROVIDER = tuple(kind.code for kind in ProviderUnavailable.kinds())
+_WAITS_FOR_A_PROVIDER = (
+    *(kind.code for kind in ProviderUnavailable.kinds()),
+    ProviderOutcomeUnknown.code,  # its look-up waits: a person's own matter is in no such state
+)
 
 
 async def names(connection: AsyncConnection) -> set[str]:
@@ -81,6 +84,8 @@ async def pause(connection: AsyncConnection, provider: str, actor: str, reason: 
 async def resume(connection: AsyncConnection, provider: str) -> None:
     """Let a provider be called again, and forget its failures; a `Retry-After` is still kept.
 
+    Credentials that it has refused are tried again.
+
     Idempotent. The row keeps neither who nor why: log them. Errors as `pause`.
     """
     written = GateColumns(
@@ -91,6 +96,7 @@ async def resume(connection: AsyncConnection, provider: str) -> None:
         failures=0,
         opened_at=None,
         probe_at=None,
+        credentials_refused=False,
     )
     await _write(connection, written, written, provider)
 

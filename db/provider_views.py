@@ -13,7 +13,7 @@ from db import provider_controls
 from db.spend_guard import LAST_DAY, LAST_HOUR, SPENT
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
-from domain.gate import BreakerState, Gate, Health, breaker, health
+from domain.gate import BreakerState, Gate, Health, breaker, health, next_step
 from domain.purchase import OPEN, PurchaseState
 
 
@@ -49,6 +49,11 @@ class ProviderView:
     purchases_last_hour: int
     purchases_last_day: int
     open_purchases: Mapping[PurchaseState, int]
+
+    @property
+    def next_step(self) -> str:
+        """Say what a person can do about its condition."""
+        return next_step(self.health, self.name)
 
 
 async def overview(connection: AsyncConnection, known: Iterable[str] = ()) -> list[ProviderView]:

@@ -39,7 +39,8 @@ EsimError                         never     park       provisioning_failed no   
 ├── StepTimedOut                  .         next round .                   .          yes       .
 └── ProviderError                 .         .          .                   .          .         .
     ├── ProviderUnavailable       briefly   next round .                   yes        yes       .
-    │   └── ProviderHeld          .         next round .                   yes        yes       .
+    │   ├── ProviderHeld          .         next round .                   yes        yes       .
+    │   └── CredentialsRefused    .         next round .                   yes        yes       .
     ├── ProviderRefused           .         .          .                   yes        .         .
     │   ├── ProviderOutOfStock    .         .          exhausted           yes        .         .
     │   └── ProviderOrderFailed   .         .          .                   yes        .         .
@@ -353,8 +354,19 @@ class ProviderHeld(ProviderUnavailable):
     _in_doubt = False
 
 
+class CredentialsRefused(ProviderUnavailable):
+    """The provider knows neither our key nor our address: nothing was booked, for any order.
+
+    It is the provider's trouble and not the order's: whoever gets it holds the provider.
+    """
+
+    code = "credentials-refused"
+    retry = Retry.NEVER
+    next_step = "Mend the provider's key or our address there, then: esimctl resume PROVIDER"
+
+
 class ProviderRefused(ProviderError):
-    """A definite no: bad plan code, bad credentials, no credit."""
+    """A definite no: bad plan code, wrong package, no credit."""
 
     code = "provider-refused"
     heard = Heard.REFUSED

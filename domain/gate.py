@@ -2,7 +2,8 @@
 
 One gate for the whole fleet. It holds calls back while the provider is paused by ops, while a
 `Retry-After` runs, while the breaker is open (but for one probe now and then), and beyond the
-rate limit. Pure: the row behind it is `db/gates.py`.
+rate limit. Several failures in a row open the breaker; credentials that are refused, which are
+refused to every order, open it at once. Pure: the row behind it is `db/gates.py`.
 """
 
 from dataclasses import dataclass, replace
@@ -50,6 +51,7 @@ class HoldReason(StrEnum):
 
     PAUSED = "paused by ops"
     ASKED_TO_WAIT = "it asked to be left alone for a while"
+    CREDENTIALS = "it refuses our credentials and is only probed now and then"
     COOLING_DOWN = "it has failed several times in a row and is only probed now and then"
     RATE = "its rate limit is reached"
     SPEND = "the spend guard's limit of purchases an hour is reached"
@@ -72,6 +74,7 @@ class Gate:
         failures: failed calls in a row.
         opened_at: since when the breaker is open; None while it is closed.
         probe_at: while it is open, the moment from which one call may leave.
+        credentials_refused: it is open because the provider refuses our credentials.
     """
 
     paused: bool = False
@@ -80,6 +83,18 @@ class Gate:
     failures: int = 0
     opened_at: datetime | None = None
     probe_at: datetime | None = None
+    credentials_refused: bool = False
+
+
+class Change(StrEnum):
+    """What a call's end has changed for everybody who calls the provider."""
+
+    OPENED = "opened"
+    """It failed several times in a row, and is left alone from now on."""
+    CREDENTIALS_REFUSED = "credentials refused"
+    """It refused our credentials, for the first time or still."""
+    CREDENTIALS_ACCEPTED = "credentials accepted"
+    """It answered a probe: they are good again."""
 
 
 def pass_through(gate: Gate, limits: ProviderLimits, now: datetime) -> Gate | Hold:
@@ -97,7 +112,7 @@ def pass_through(gate: Gate, limits: ProviderLimits, now: datetime) -> Gate | Ho
 
 def after_success(gate: Gate) -> Gate:
     """Close the breaker: the provider answered, if only with a refusal."""
-    return replace(gate, failures=0, opened_at=None, probe_at=None)
+    return replace(gate, failures=0, opened_at=None, probe_at=None, credentials_refused=False)
 
 
 def after_failure(
@@ -110,23 +125,28 @@ def after_failure(
     if retry_after_seconds is not None:
         until = now + timedelta(seconds=retry_after_seconds)
         return replace(gate, blocked_until=max(until, gate.blocked_until or until))
-    failures = gate.failures + 1
-    if failures < limits.failures_to_open:
-        return replace(gate, failures=failures)
-    return replace(
-        gate,
-        failures=failures,
-        opened_at=gate.opened_at or now,
-        probe_at=now + timedelta(seconds=limits.probe_seconds),
-    )
+    gate = replace(gate, failures=gate.failures + 1)
+    return _opened(gate, limits, now) if gate.failures >= limits.failures_to_open else gate
+
+
+def after_refused_credentials(gate: Gate, limits: ProviderLimits, now: datetime) -> Gate:
+    """Open the breaker at once: whatever order asks, the answer would be the same."""
+    refused = replace(gate, failures=gate.failures + 1, credentials_refused=True)
+    return _opened(refused, limits, now)
+
+
+def _opened(gate: Gate, limits: ProviderLimits, now: datetime) -> Gate:
+    probe_at = now + timedelta(seconds=limits.probe_seconds)
+    return replace(gate, opened_at=gate.opened_at or now, probe_at=probe_at)
 
 
 def _hold(gate: Gate, now: datetime) -> Hold | None:
     if gate.paused:
         return Hold(HoldReason.PAUSED, PAUSED_RECHECK_SECONDS)
+    opened = HoldReason.CREDENTIALS if gate.credentials_refused else HoldReason.COOLING_DOWN
     waits = (
         (HoldReason.ASKED_TO_WAIT, gate.blocked_until),
-        (HoldReason.COOLING_DOWN, gate.probe_at if gate.opened_at else None),
+        (opened, gate.probe_at if gate.opened_at else None),
         (HoldReason.RATE, gate.next_call_at),
     )
     for reason, until in waits:
@@ -150,6 +170,8 @@ class Health(StrEnum):
 
     PAUSED = "paused"
     """A person has paused it."""
+    CREDENTIALS_REFUSED = "credentials_refused"
+    """It knows neither our key nor our address, and is only probed now and then."""
     BLOCKED = "blocked"
     """It asked to be left alone for a while (`Retry-After`)."""
     COOLING_DOWN = "cooling_down"
@@ -159,6 +181,18 @@ class Health(StrEnum):
     OK = "ok"
     UNKNOWN = "unknown"
     """It was not called yet, or not since its last failure was forgiven."""
+
+
+def next_step(condition: Health, provider: str) -> str:
+    """Say what a person can do about a provider's condition, with the command to run."""
+    resume = f'esimctl resume {provider} --reason "..."'
+    if condition is Health.CREDENTIALS_REFUSED:
+        return f"Check its key, and that it admits our address; then: {resume}"
+    if condition is Health.PAUSED:
+        return f"To let it go on: {resume}"
+    if condition in {Health.OK, Health.UNKNOWN}:
+        return "Nothing."
+    return f"Nothing: it is called again by itself. At once: {resume}"
 
 
 def breaker(gate: Gate, now: datetime) -> BreakerState:
@@ -179,6 +213,7 @@ def health(
     )
     conditions = (
         (gate.paused, Health.PAUSED),
+        (gate.credentials_refused, Health.CREDENTIALS_REFUSED),
         (blocked, Health.BLOCKED),
         (gate.opened_at is not None, Health.COOLING_DOWN),
         (gate.failures > 0, Health.FAILING),

@@ -1,7 +1,8 @@
 """What a person can do about an activation, state by state."""
 
 from db.profiles import Profile
-from domain.errors import ProviderHeld
+from domain.errors import CredentialsRefused, ProviderHeld
+from domain.gate import HoldReason
 from domain.order import OrderStatus
 from domain.profile import OPEN, ProfileStatus
 from domain.purchase import PurchaseState
@@ -63,9 +64,22 @@ def _of_pending(profile: Profile, purchase: PurchaseState | None, retry: str) ->
         return "Nothing: the provider has accepted the order, and is asked until it delivers."
     if profile.failure_code is None:
         return "Nothing: it is under way. If it stays so, is a worker running?"
+    if _is_refused(profile):
+        return (
+            "Its provider refuses our credentials: esimctl providers says which, and what to do."
+            " Once it is resumed, every order that waits for it goes on."
+        )
     if profile.failure_code == ProviderHeld.code:
         return (
             "Its provider may not be called now: esimctl providers says why. It tries again by"
             f" itself. At once, if ops have paused it: esimctl resume NAME; else {retry}"
         )
     return f"Nothing: it tries again by itself. At once: {retry}"
+
+
+def _is_refused(profile: Profile) -> bool:
+    """Whether an order waits for better credentials, by its own call's answer or by the gate's."""
+    held = profile.failure_code == ProviderHeld.code
+    return profile.failure_code == CredentialsRefused.code or (
+        held and HoldReason.CREDENTIALS in (profile.failure_reason or "")
+    )

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db import provider_controls, provider_views
 from db.engine import transaction
 from db.provider_views import ProviderView
-from domain.errors import UnknownProvider
+from domain.errors import StorageUnavailable, UnknownProvider
 from domain.provider import chosen_seller, provider_name
 from operations.attribution import attributed
 from operations.counting import counted
@@ -82,8 +82,9 @@ async def resume(
 ) -> Resumed:
     """Let a provider be called again, forget its failures, and wake the orders that wait for it.
 
-    A wait that the provider itself asked for (`blocked_until`) is still kept. The provider is
-    resumed even if Temporal is away: then orders try again by themselves.
+    Credentials that it has refused are tried again. A wait that the provider itself asked for
+    (`blocked_until`) is still kept. The provider is resumed even if Temporal is away: then orders
+    try again by themselves.
 
     Raises:
         InvalidInput: a blank actor or reason.
@@ -98,6 +99,24 @@ async def resume(
     log.warning("provider_resumed", provider=name, actor=by, reason=why)
     said = Intervention(by, f"{name} is resumed: {why}")
     return Resumed(view, len(waiting), await wake(activations, waiting, said))
+
+
+async def wake_waiting(engine: AsyncEngine, activations: Activations, provider: str) -> None:
+    """Ask the orders that wait for a provider to try again: it accepts our credentials again.
+
+    Raises nothing: orders that are not asked try again by themselves.
+    """
+    try:
+        async with transaction(engine) as connection:
+            waiting = await provider_controls.waiting_for(
+                connection, provider, limit=WAITING_AT_MOST
+            )
+    except StorageUnavailable:
+        log.warning("waiting_orders_not_woken", provider=provider)
+        return
+    said = Intervention("worker", f"{provider} accepts our credentials again")
+    woken = await wake(activations, waiting, said)
+    log.info("waiting_orders_woken", provider=provider, waiting=len(waiting), woken=woken)
 
 
 async def check_offered(connection: AsyncConnection, provider: str) -> str:

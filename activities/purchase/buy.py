@@ -14,7 +14,7 @@ from temporalio import activity
 
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
-from activities.purchase.gate import Clock, ProviderGate, wait_for_turn
+from activities.purchase.gate import Clock, ProviderGate, Wake, wait_for_turn
 from activities.purchase.give_back import Returns
 from activities.purchase.keep import BoughtItems
 from activities.purchase.long_steps import heartbeats, to_the_end
@@ -81,12 +81,13 @@ class ProviderActivities:
         pause: PausePoints,
         providers: Mapping[str, EsimProvider],
         rules: PurchaseRules,
+        wake: Wake | None = None,
     ) -> None:
         self._engine = engine
         self._pause = pause
         self._providers = providers
         self._lock = PurchaseLock(engine)
-        self._gate = ProviderGate(engine, rules.allowance, rules.clock)
+        self._gate = ProviderGate(engine, rules.allowance, rules.clock, wake)
         items = BoughtItems(engine, resellable(providers), promising_unique_iccids(providers))
         self._record = PurchaseRecord(engine, pause, self._gate, items)
         self._preparation = Preparation(

@@ -12,13 +12,16 @@ from db import gates
 from db.engine import transaction
 from db.spend_guard import Spending
 from domain.errors import ProviderError, ProviderHeld, StorageUnavailable
-from domain.gate import Hold, HoldReason, SpendLimits
+from domain.gate import Change, Health, Hold, HoldReason, SpendLimits, next_step
 from domain.provider import EsimProvider
 
 ResultT = TypeVar("ResultT")
 
 Clock = Callable[[], Awaitable[datetime]]
 """The present time, for tests that skip it; the database's clock is used without one."""
+
+Wake = Callable[[str], Awaitable[None]]
+"""Wakes whoever waits for a provider, by its name. It raises nothing."""
 
 RATE_PATIENCE_SECONDS = 30.0
 """How long a call waits for its turn before it gives its place up to a later attempt."""
@@ -30,11 +33,16 @@ class ProviderGate:
     """The gates of every provider of this process. Their state is the whole fleet's."""
 
     def __init__(
-        self, engine: AsyncEngine, allowance: SpendLimits, clock: Clock | None = None
+        self,
+        engine: AsyncEngine,
+        allowance: SpendLimits,
+        clock: Clock | None = None,
+        wake: Wake | None = None,
     ) -> None:
         self._engine = engine
         self._allowance = allowance
         self._clock = clock
+        self._wake = wake
 
     async def now(self) -> datetime | None:
         """Read the test's clock; None stands for the database's."""
@@ -110,14 +118,26 @@ class ProviderGate:
         """
         try:
             async with transaction(self._engine) as connection:
-                opened = await gates.report(
+                change = await gates.report(
                     connection, provider.name, provider.traits.limits, error, now=await self.now()
                 )
         except StorageUnavailable:
             log.warning("provider_report_lost", provider=provider.name)
             return
-        if opened:
-            log.error("provider_breaker_opened", provider=provider.name)
+        if change is not None:
+            await self._say(provider.name, change)
+
+    async def _say(self, provider: str, change: Change) -> None:
+        """Tell people, and the orders that wait, what has changed."""
+        if change is Change.OPENED:
+            log.error("provider_breaker_opened", provider=provider)
+        elif change is Change.CREDENTIALS_REFUSED:
+            advice = next_step(Health.CREDENTIALS_REFUSED, provider)
+            log.error("provider_credentials_refused", provider=provider, next_step=advice)
+        else:
+            log.warning("provider_credentials_accepted", provider=provider)
+            if self._wake is not None:
+                await self._wake(provider)
 
 
 def held(provider: EsimProvider, hold: Hold) -> ProviderHeld:

@@ -120,6 +120,8 @@ provider_gates = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("opened_at", DateTime(timezone=True)),
     Column("probe_at", DateTime(timezone=True)),
+    # It is open because the provider refuses our credentials, as it would for any order.
+    Column("credentials_refused", Boolean, nullable=False, server_default="false"),
     Column("last_success_at", DateTime(timezone=True)),
     Column("last_failure_at", DateTime(timezone=True)),
     Column("last_failure_code", Text),

@@ -5,7 +5,13 @@ from http import HTTPStatus
 
 import httpx
 
-from domain.errors import InvalidInput, ProviderOrderFailed, ProviderRefused, ProviderUnavailable
+from domain.errors import (
+    CredentialsRefused,
+    InvalidInput,
+    ProviderOrderFailed,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from domain.provider import AcceptedOrder, Answer, Balance, ProvisionRequest
 from providers.airalo.config import AiraloConfig
 from providers.airalo.mapping import (
@@ -150,7 +156,7 @@ class Airalo(Seller):
         token = await self._tokens.current()
         try:
             return await call({"authorization": f"Bearer {token}"}, self._secrets(token))
-        except ProviderRefused as error:
+        except CredentialsRefused as error:
             if error.reply is None or error.reply["status"] != HTTPStatus.UNAUTHORIZED:
                 raise
         self._tokens.forget(token)

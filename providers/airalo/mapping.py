@@ -3,11 +3,13 @@
 import html
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import httpx
 
 from domain.codes import ActivationCode, install_codes, parse_activation_code
 from domain.errors import (
+    CredentialsRefused,
     InvalidInput,
     ProviderError,
     ProviderOutcomeUnknown,
@@ -42,8 +44,9 @@ _MEANINGS: Mapping[int, type[ProviderError]] = {
     43: ProviderRefused,  # bad request
     53: ProviderOutcomeUnknown,  # "something unexpected happened"
     73: ProviderRefused,  # recycled
-    89: ProviderRefused,  # our address is not on the allow list
+    89: CredentialsRefused,  # our address is not on the allow list
 }
+_NOT_ADMITTED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _SOLD_OUT = "available quantity"
 
 _MAX_HTML = 20_000
@@ -66,17 +69,18 @@ def judged(status: int, body: object) -> type[ProviderError] | None:
     """Judge a failed reply by its code; None means "by its status".
 
     A code that the reference does not list comes with 422 just as "something unexpected
-    happened" does, so it settles nothing either.
+    happened" does, so it settles nothing either; with 401 and 403 the status says enough.
     """
     if not httpx.codes.is_client_error(status) or not isinstance(body, dict):
         return None
+    unlisted = None if status in _NOT_ADMITTED else ProviderOutcomeUnknown
     data = body.get("data")
     for fields in (body, data if isinstance(data, dict) else {}):
         if _SOLD_OUT in str(fields.get("quantity", "")).lower():
             return ProviderOutOfStock
         code = _number(fields.get("code"))
         if code is not None and code != status:
-            return _MEANINGS.get(code, ProviderOutcomeUnknown)
+            return _MEANINGS.get(code, unlisted)
     return None
 
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from domain.errors import ProviderHeld, ProviderUnavailable
+from domain.errors import CredentialsRefused, ProviderHeld, ProviderRefused, ProviderUnavailable
 from providers.kit.http import ProviderHttp
 from providers.kit.reply import HttpReply
 
@@ -63,7 +63,7 @@ class Tokens:
         Raises:
             ProviderHeld: Airalo must not be asked for one yet.
             ProviderUnavailable: it gave none.
-            ProviderRefused: it does not accept our credentials.
+            CredentialsRefused: it does not accept our credentials.
         """
         async with self._lock:
             token, now = self._token, self._clock()
@@ -100,6 +100,8 @@ class Tokens:
         except ProviderUnavailable as error:
             self._not_before = asked + (error.retry_after_seconds or 0)
             raise
+        except ProviderRefused as error:  # there is nothing else in the request to refuse
+            raise CredentialsRefused(error.message, reply=error.reply) from None
         return self._read(reply, asked)
 
     def _hold_back(self) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from domain.errors import (
+    CredentialsRefused,
     InvalidInput,
     ProviderError,
     ProviderOutOfStock,
@@ -22,12 +23,13 @@ _MEANINGS: Mapping[str, type[ProviderError]] = {
     **dict.fromkeys(
         (
             *("000101", "000102", "000103", "000104", "000105", "000106", "000107"),  # malformed
-            *("101001", "101002", "101003"),  # timestamp, address, signature
             *("200005", "200006", "200007", "200008"),  # price, amount, balance, parameter
             *("310201", "310211", "310221", "310231", "310241", "310243", "310251"),  # unknown plan
         ),
         ProviderRefused,
     ),
+    # Timestamp, address, signature or access code: refused before it is known what is asked.
+    **dict.fromkeys(("101001", "101002", "101003"), CredentialsRefused),
     "200011": ProviderOutOfStock,
     "900001": ProviderUnavailable,
 }

@@ -6,6 +6,7 @@ The question behind every line is whether a purchase may have been booked:
 |-----------------------------------------------------------|--------------------------|
 | no connection was made                                    | `ProviderUnavailable`    |
 | 429, 503: the server says that it did not take it on      | `ProviderUnavailable`    |
+| 401, 403: nobody gets past the door                       | `CredentialsRefused`     |
 | any other 4xx but 408 and 409                             | `ProviderRefused`        |
 | 408, 409, 3xx, any other 5xx                              | `ProviderOutcomeUnknown` |
 | the connection or the time ended after it was made        | `ProviderOutcomeUnknown` |
@@ -32,6 +33,7 @@ import httpx
 
 from domain import foreign_json
 from domain.errors import (
+    CredentialsRefused,
     InvalidInput,
     Misconfigured,
     ProviderError,
@@ -73,6 +75,7 @@ MAYBE_SENT: frozenset[type[Exception]] = frozenset(
 
 _MAX_PORT = 65535
 _NOT_TAKEN_ON = frozenset({429, 503})
+_NOT_ADMITTED = frozenset({401, 403})
 # 408: parts may have arrived. 409: our reference may exist already, bought by an earlier attempt.
 UNSURE_4XX = frozenset({408, 409})
 
@@ -82,6 +85,7 @@ _Headers: TypeAlias = Mapping[str, str] | None
 _Secrets: TypeAlias = Collection[str]
 _Unsure: TypeAlias = type[ProviderOutcomeUnknown] | type[ProviderUnavailable]
 _MEANINGS: Mapping[type[ProviderError], str] = {
+    CredentialsRefused: "does not admit us: it refuses our credentials or our address.",
     ProviderOutOfStock: "has sold out this plan.",
     ProviderUnavailable: "cannot take this on now: try again later.",
     ProviderOutcomeUnknown: "does not say what became of it: the outcome is not known.",
@@ -283,6 +287,8 @@ class ProviderHttp:
                 in_doubt=False,
             )
         judged = self._judge(raw.status, body)  # before redaction, which may cut words
+        if judged is None and raw.status in _NOT_ADMITTED:
+            judged = CredentialsRefused
         if judged is not None:
             kind = unsure if judged is ProviderOutcomeUnknown else judged
             meaning = _MEANINGS.get(judged, "refuses this request.")
