@@ -13,6 +13,7 @@ from db.rows import added, changed_one, one
 from db.tables import provider_intents as table
 from domain.errors import ActivationCancelled, IllegalTransition, ProviderError
 from domain.purchase import OPEN, TRANSITIONS, PurchaseState, Resolution
+from domain.review import says_more
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Purchase:
     provider_order_id: str | None
     inventory_item_id: int | None
     released_at: datetime | None
+    error_code: str | None
 
     @property
     def has_left(self) -> bool:
@@ -142,10 +144,11 @@ async def accept(
         "accepted_at": func.coalesce(table.c.accepted_at, func.now()),
         "reply": dict(reply),
     }
-    if error is not None:
+    if error is not None and not says_more(purchase.error_code, error):
         columns |= {"error_code": error.code, "error": error.message}
     await move(connection, purchase, state, **columns)
-    return replace(purchase, state=state, provider_order_id=provider_order_id)
+    told = columns.get("error_code", purchase.error_code)
+    return replace(purchase, state=state, provider_order_id=provider_order_id, error_code=told)
 
 
 async def note_absent(
@@ -183,24 +186,30 @@ async def close(
 ) -> Purchase:
     """Record what became of a purchase, UNKNOWN included. `reply` holds no secret.
 
-    What came back before stays where this time nothing did.
+    What came back before stays where this time nothing did; of a purchase in doubt the weightiest
+    finding stays, with its reply.
 
     Raises:
         IllegalTransition: the state machine has no such edge.
         StaleWrite: the purchase is not in the state it was read in (someone else settled it).
     """
+    in_doubt = state is PurchaseState.UNKNOWN
     columns: PurchaseColumns = {
         "inventory_item_id": inventory_item_id,
-        "error_code": error.code if error else None,
-        "error": error.message if error else None,
-        "closed_at": None if state is PurchaseState.UNKNOWN else func.now(),
+        "closed_at": None if in_doubt else func.now(),
     }
     if state is PurchaseState.CONFIRMED:
         columns["unheard_since"] = None  # of the call that brought it; the next ones are others
-    if reply is not None:
-        columns["reply"] = dict(reply)
+    if not (in_doubt and error and says_more(purchase.error_code, error)):
+        columns |= {
+            "error_code": error.code if error else None,
+            "error": error.message if error else None,
+        }
+        if reply is not None:
+            columns["reply"] = dict(reply)
     await move(connection, purchase, state, **columns)
-    return replace(purchase, state=state, inventory_item_id=inventory_item_id)
+    told = columns.get("error_code", purchase.error_code)
+    return replace(purchase, state=state, inventory_item_id=inventory_item_id, error_code=told)
 
 
 async def mark_enabled(connection: AsyncConnection, purchase: Purchase) -> None:

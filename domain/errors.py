@@ -316,6 +316,8 @@ class ProviderError(EsimError):
     heard: ClassVar[Heard] = Heard.NOTHING
     """The call in one word, for the table of `domain/purchase.py`."""
     _in_doubt: ClassVar[bool] = True
+    weight: ClassVar[int] = 0
+    """How likely it means that money was spent; see `domain/review.py`."""
 
     def __init__(
         self,
@@ -338,6 +340,7 @@ class ProviderUnavailable(ProviderError):
 
     code = "provider-unavailable"
     heard = Heard.UNAVAILABLE
+    weight = 1
     retry = Retry.BRIEFLY
     benign = True
     on_failure = OnFailure.NEXT_ROUND
@@ -394,6 +397,7 @@ class ProviderOutcomeUnknown(ProviderError):
     """It may have been booked: look it up before anything else."""
 
     code = "provider-outcome-unknown"
+    weight = 2
     retry = Retry.BRIEFLY
     on_failure = OnFailure.NEXT_ROUND
     parks_as = ParkedAs.NEEDS_REVIEW
@@ -408,6 +412,7 @@ class ProviderReplyUnusable(ProviderOutcomeUnknown):
     """
 
     code = "provider-reply-unusable"
+    weight = 3
     heard = Heard.UNUSABLE
     on_failure = OnFailure.PARK
     is_outage = False  # it answered

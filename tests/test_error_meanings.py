@@ -100,6 +100,10 @@ MEANINGS = {
     "provider-error": Meaning(""),
     "provider-unavailable": Meaning("retried benign waits fails_over outage"),
     "provider-held": Meaning("benign waits fails_over outage"),
+    "credentials-refused": Meaning(
+        "benign waits fails_over outage",
+        hint="Mend the provider's key or our address there, then: esimctl resume PROVIDER",
+    ),
     "provider-refused": Meaning("fails_over drops_seller"),
     "provider-out-of-stock": Meaning("fails_over", parked=EXHAUSTED),
     "provider-order-failed": Meaning("fails_over drops_seller"),

@@ -55,7 +55,7 @@ class ParkedWorker:
 async def refusing_provider() -> AsyncIterator[str]:
     """A ConnectedYou that does not know our key; gives its address."""
     provider = PartnerServer()
-    provider.answer = answering(401, {"error": "unknown key"})
+    provider.answer = answering(400, {"error": "no such plan"})
     await provider.start()
     yield provider.base_url
     await provider.stop()

@@ -12,13 +12,14 @@ from db import gates
 from db.engine import transaction
 from db.spend_guard import Spending, spend
 from domain.errors import (
+    CredentialsRefused,
     ProviderError,
     ProviderOutcomeUnknown,
     ProviderRefused,
     ProviderUnavailable,
     StaleWrite,
 )
-from domain.gate import Hold, HoldReason, ProviderLimits, SpendLimits
+from domain.gate import Change, Hold, HoldReason, ProviderLimits, SpendLimits
 from domain.provider import Balance
 from tests.rows import paid_order, rows, run, value
 
@@ -46,7 +47,7 @@ async def peek(engine: AsyncEngine, provider: str = A, now: datetime | None = No
 
 async def report(
     engine: AsyncEngine, error: ProviderError | None, now: datetime | None = NOW
-) -> bool:
+) -> Change | None:
     """Say how a call ended, in a transaction of its own."""
     async with transaction(engine) as connection:
         return await gates.report(connection, A, ProviderLimits(), error, now=now)
@@ -122,23 +123,38 @@ async def test_a_look_says_why_a_call_would_be_held(engine: AsyncEngine) -> None
 
 
 async def test_the_opening_of_the_breaker_is_told_once(engine: AsyncEngine) -> None:
-    """True for the failure that opens it, False before and after: one alarm an outage."""
+    """For the failure that opens it, not before and not after: one alarm an outage."""
     limits = ProviderLimits()
     told = [
         await report(engine, ProviderOutcomeUnknown("no answer"))
         for _ in range(limits.failures_to_open + 2)
     ]
-    assert told == [False] * (limits.failures_to_open - 1) + [True, False, False]
+    assert told == [None] * (limits.failures_to_open - 1) + [Change.OPENED, None, None]
     gate = await gate_of(engine)
     assert gate["last_failure_code"] == ProviderOutcomeUnknown.code
     assert (gate["opened_at"], gate["last_failure_at"]) == (NOW, NOW)
+
+
+async def test_refused_credentials_are_told_each_time_and_their_end_once(
+    engine: AsyncEngine,
+) -> None:
+    """Loudly, for as long as it lasts; a plain refusal is an answer, and ends it as a sale does."""
+    refused = CredentialsRefused("401")
+    assert [await report(engine, refused) for _ in range(2)] == [Change.CREDENTIALS_REFUSED] * 2
+    held = await peek(engine, now=NOW)
+    assert held is not None
+    assert held.reason is HoldReason.CREDENTIALS
+    assert (await gate_of(engine))["last_failure_code"] == CredentialsRefused.code
+    assert await report(engine, ProviderRefused("no such plan")) is Change.CREDENTIALS_ACCEPTED
+    assert await report(engine, None) is None
+    assert await peek(engine, now=NOW) is None
 
 
 async def test_failures_that_are_reported_at_once_are_all_counted(engine: AsyncEngine) -> None:
     """Exactly one of the concurrent reports opens the breaker."""
     count = ProviderLimits().failures_to_open
     told = await asyncio.gather(*(report(engine, ProviderUnavailable("503")) for _ in range(count)))
-    assert told.count(True) == 1
+    assert told.count(Change.OPENED) == 1
     assert (await gate_of(engine))["failures"] == count
 
 
@@ -149,7 +165,7 @@ async def test_an_answer_closes_the_breaker(
     """A refusal is an answer too; a later outage is told again."""
     for _ in range(ProviderLimits().failures_to_open):
         await report(engine, ProviderUnavailable("503"))
-    assert await report(engine, error) is False
+    assert await report(engine, error) is None
     gate = await gate_of(engine)
     assert (gate["failures"], gate["opened_at"], gate["probe_at"]) == (0, None, None)
     assert gate["last_success_at"] == NOW

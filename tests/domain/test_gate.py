@@ -20,11 +20,14 @@ from domain.errors import (
 from domain.gate import (
     PAUSED_RECHECK_SECONDS,
     Gate,
+    Health,
     Hold,
     HoldReason,
     ProviderLimits,
     after_failure,
+    after_refused_credentials,
     after_success,
+    health,
     pass_through,
 )
 
@@ -142,6 +145,19 @@ def test_the_breaker_opens_after_so_many_failures_in_a_row(count: int) -> None:
         assert isinstance(pass_through(gate, limits, NOW), Gate)
     gate = after_failure(gate, limits, NOW, None)
     assert held(gate, limits, NOW) == Hold(HoldReason.COOLING_DOWN, limits.probe_seconds)
+
+
+def test_refused_credentials_hold_the_provider_at_once_with_a_reason_of_their_own() -> None:
+    """One refusal is enough; one probe in the usual time; another failure keeps the reason."""
+    gate = after_refused_credentials(Gate(), FREE, NOW)
+    assert held(gate, FREE, NOW) == Hold(HoldReason.CREDENTIALS, FREE.probe_seconds)
+    probing = pass_through(gate, FREE, later(FREE.probe_seconds))
+    assert isinstance(probing, Gate)
+    assert held(probing, FREE, later(FREE.probe_seconds)).reason is HoldReason.CREDENTIALS
+    failed = after_failure(probing, FREE, later(FREE.probe_seconds), None)
+    assert held(failed, FREE, later(FREE.probe_seconds)).reason is HoldReason.CREDENTIALS
+    assert health(failed, NOW, NOW, NOW) is Health.CREDENTIALS_REFUSED
+    assert pass_through(after_success(failed), FREE, NOW) == Gate()
 
 
 def test_a_success_in_between_starts_the_count_afresh() -> None:

@@ -154,7 +154,7 @@ async def test_a_refund_of_a_waiting_order_cancels_it(
     stack: Stack, customer: Customer, partner: PartnerServer
 ) -> None:
     """The payment provider's refund ends the activation; both are in the timeline."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order = await customer.post("/api/orders", {"plan_id": await _bare_plan(stack)})
     order_id = order.json()["id"]
     payment = await customer.post("/api/payments/create", {"order_id": order_id})

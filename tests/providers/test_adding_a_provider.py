@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 from domain.errors import (
+    CredentialsRefused,
     ProviderError,
     ProviderOutcomeUnknown,
     ProviderOutOfStock,
@@ -141,7 +142,7 @@ async def test_example_sells_and_finds_again(
     [
         (answering(422, {"error": {"code": "SOLD_OUT"}}), ProviderOutOfStock),
         (answering(422, {"error": {"code": "NO_SUCH_PLAN"}}), ProviderRefused),
-        (answering(401, {}), ProviderRefused),
+        (answering(401, {}), CredentialsRefused),
         (answering(503, {}), ProviderUnavailable),
         (answering(500, {}), ProviderOutcomeUnknown),
         (reset_after_reading, ProviderOutcomeUnknown),

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import (
+    CredentialsRefused,
     ProviderError,
     ProviderOutcomeUnknown,
     ProviderOutOfStock,
@@ -47,8 +48,9 @@ TABLE: list[tuple[int, object, type[ProviderError]]] = [
     (422, {"reason": "User is not opted in and no webhook URL provided."}, ProviderRefused),
     (422, [TALKATIVE], ProviderRefused),
     (400, {"data": [], "meta": {"message": TALKATIVE}}, ProviderRefused),
-    (403, {"code": 89, "reason": TALKATIVE}, ProviderRefused),
-    (403, {"data": [], "meta": {"message": TALKATIVE}}, ProviderRefused),
+    (403, {"code": 89, "reason": TALKATIVE}, CredentialsRefused),
+    (403, {"code": 99, "reason": TALKATIVE}, CredentialsRefused),
+    (403, {"data": [], "meta": {"message": TALKATIVE}}, CredentialsRefused),
     (404, {}, ProviderRefused),
     (408, {}, ProviderOutcomeUnknown),
     (409, {}, ProviderOutcomeUnknown),

@@ -18,7 +18,6 @@ from tests.partners.airalo import (
     ORDER,
     SECRETS,
     SIM,
-    TALKATIVE,
     after_token,
     airalo_at,
     listing,
@@ -236,7 +235,6 @@ PUZZLES = [
     answering(200, {"data": ["order-42"]}),
     answering(200, {"data": [OTHER] * 100}),
     answering(200, {"data": [OTHER], "meta": {"last_page": 99}}),
-    answering(403, {"code": 89, "reason": TALKATIVE}),
     answering(404, {}),
 ]
 

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from domain.errors import ProviderError, ProviderHeld, ProviderRefused, ProviderUnavailable
+from domain.errors import (
+    CredentialsRefused,
+    ProviderError,
+    ProviderHeld,
+    ProviderUnavailable,
+)
 from domain.provider import ProvisionedEsim, ProvisionRequest
 from providers.airalo.tokens import Tokens
 from providers.kit.http import ProviderHttp
@@ -180,7 +185,7 @@ async def test_second_refusal_is_final(
     """A new token that is refused as well ends the purchase: nothing was booked."""
     partner.answer = after_token(answering(401, {"meta": {"message": TALKATIVE}}))
     async with airalo_at(partner) as airalo:
-        with pytest.raises(ProviderRefused) as raised:
+        with pytest.raises(CredentialsRefused) as raised:
             await airalo.provision(request_42)
     assert len(partner.requests) == 4
     assert_clean(raised.value, *SECRETS)
@@ -211,13 +216,13 @@ async def test_forgetting_an_old_token_keeps_the_new_one(
 
 
 FAILURES: list[tuple[Answer, type[ProviderError]]] = [
-    (answering(401, {"meta": {"message": TALKATIVE}}), ProviderRefused),
-    (answering(403, {"code": 89, "reason": TALKATIVE}), ProviderRefused),
+    (answering(401, {"meta": {"message": TALKATIVE}}), CredentialsRefused),
+    (answering(403, {"code": 89, "reason": TALKATIVE}), CredentialsRefused),
     (
         answering(422, {"data": {"client_id": "The selected client id is invalid."}}),
-        ProviderRefused,
+        CredentialsRefused,
     ),
-    (answering(400, {}), ProviderRefused),
+    (answering(400, {}), CredentialsRefused),
     (answering(422, {"code": 53}), ProviderUnavailable),
     (answering(408, {}), ProviderUnavailable),
     (answering(429, {}), ProviderUnavailable),

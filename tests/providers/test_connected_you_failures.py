@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from domain.errors import (
+    CredentialsRefused,
     ProviderError,
     ProviderOutcomeUnknown,
     ProviderOutOfStock,
@@ -60,9 +61,9 @@ def assert_clean(error: ProviderError) -> None:
     ("status", "expected"),
     [
         (400, ProviderRefused),
-        (401, ProviderRefused),
+        (401, CredentialsRefused),
         (402, ProviderRefused),
-        (403, ProviderRefused),
+        (403, CredentialsRefused),
         (404, ProviderRefused),
         (405, ProviderRefused),
         (410, ProviderRefused),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.errors import (
+    CredentialsRefused,
     ProviderOrderFailed,
     ProviderRefused,
     ProviderReplyUnusable,
@@ -232,9 +233,7 @@ async def test_abnormal_order_is_a_persons_matter(
         succeeding(None),
         succeeding({"esimList": None}),
         succeeding({"esimList": ["order-42"]}),
-        failing("101003"),
         failing("000105"),
-        failing("x", 403),
     ],
 )
 async def test_puzzling_answer_is_not_an_absence(
@@ -252,6 +251,22 @@ async def test_puzzling_answer_is_not_an_absence(
             await provider.advance(accepted)
     assert_clean(raised.value, *SECRETS, OTHER_CODE)
     assert_clean(waiting.value, *SECRETS, OTHER_CODE)
+
+
+@pytest.mark.parametrize("answer", [failing("101003"), failing("x", 403)])
+async def test_a_look_up_that_is_not_admitted_says_nothing_of_the_order(
+    partner: ScriptedServer,
+    request_42: ProvisionRequest,
+    accepted: ProvisionRequest,
+    answer: Answer,
+) -> None:
+    """Neither absent nor refused, accepted or not: it was not asked."""
+    partner.answer = answer
+    async with esim_access_at(partner) as provider:
+        for asked in (request_42, accepted):
+            with pytest.raises(CredentialsRefused) as raised:
+                await provider.advance(asked)
+            assert_clean(raised.value, *SECRETS)
 
 
 async def test_code_about_a_profile_is_no_absence(

@@ -7,6 +7,7 @@ import pytest
 import structlog
 
 from domain.errors import (
+    CredentialsRefused,
     Misconfigured,
     ProviderError,
     ProviderOutcomeUnknown,
@@ -42,12 +43,13 @@ from tests.providers.secrecy import assert_clean
 
 REFUSED_CODES = [
     *("000101", "000102", "000103", "000104", "000105", "000106", "000107"),
-    *("101001", "101002", "101003", "200005", "200006", "200007", "200008"),
+    *("200005", "200006", "200007", "200008"),
     *("310201", "310211", "310221", "310231", "310241", "310243", "310251"),
 ]
 UNKNOWN_CODES = ["000001", "200002", "200009", "200010", "310272", "310403", "999999", "", None]
 TABLE: list[tuple[object, type[ProviderError]]] = [
     *[(code, ProviderRefused) for code in REFUSED_CODES],
+    *[(code, CredentialsRefused) for code in ("101001", "101002", "101003")],
     *[(code, ProviderOutcomeUnknown) for code in UNKNOWN_CODES],
     ("200011", ProviderOutOfStock),
     ("900001", ProviderUnavailable),
@@ -151,8 +153,8 @@ async def test_error_code_of_a_question_never_means_booked(
     [
         (400, "200011", ProviderOutOfStock),
         (400, "999999", ProviderRefused),
-        (401, "101003", ProviderRefused),
-        (403, None, ProviderRefused),
+        (401, "101003", CredentialsRefused),
+        (403, None, CredentialsRefused),
         (422, "900001", ProviderUnavailable),
         (408, "999999", ProviderOutcomeUnknown),
         (409, None, ProviderOutcomeUnknown),

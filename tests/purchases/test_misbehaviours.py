@@ -34,7 +34,7 @@ _NOT_BOOKED_FOR_CERTAIN = {
     _M.OUT_OF_STOCK: _REFUSED,
     _M.UNKNOWN_PLAN: _REFUSED,
     _M.NO_CREDIT: _REFUSED,
-    _M.BAD_CREDENTIALS: _REFUSED | _SOLD,  # a token that is refused is fetched once more
+    _M.BAD_CREDENTIALS: _SOLD,  # the provider's trouble, and mended by then
     _M.RATE_LIMITED: _SOLD,
     _M.LATENCY: _SOLD,
     _M.ALLOCATION_DELAY: _SOLD,

@@ -132,7 +132,7 @@ async def test_what_was_bought_for_a_cancelled_order_is_kept_and_held_for_nobody
     ("status", "step"),
     [
         pytest.param(503, Step.WAITING, marks=pytest.mark.history("cancelled-while-waiting")),
-        pytest.param(401, Step.PARKED, marks=pytest.mark.history("cancelled-while-parked")),
+        pytest.param(400, Step.PARKED, marks=pytest.mark.history("cancelled-while-parked")),
     ],
 )
 async def test_a_cancel_ends_a_waiting_activation(
@@ -261,7 +261,7 @@ async def test_a_cancel_of_a_parked_order_retires_what_was_bought_for_it(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
     """A purchase that turned up while the order was parked is not left reserved."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.step(order_id, Step.PARKED)
@@ -285,7 +285,7 @@ async def test_a_cancel_in_temporal_is_heard_although_the_purchase_fails(
     partner: PartnerServer,
 ) -> None:
     """The refusal that comes back does not park what was cancelled meanwhile."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await paid_order(engine)
     hold = Hold(pause_points_dir, PausePoint.BEFORE_SEND, order_id)
     await activations.start(order_id, 123)

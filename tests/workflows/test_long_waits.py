@@ -121,7 +121,7 @@ async def test_a_wait_of_half_a_year_stays_short_and_still_hears_a_retry(
     environment: WorkflowEnvironment,
 ) -> None:
     """New runs keep the history short; a retry after months completes the order."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.until(order_id, "status = 'PROVISIONING_FAILED'")

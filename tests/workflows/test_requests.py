@@ -86,7 +86,7 @@ async def test_a_signal_with_a_provider_that_somebody_serves_is_a_retry(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
     """It is looked up and then heard as any other; blanks and case do not matter."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.step(order_id, Step.PARKED)
@@ -99,7 +99,7 @@ async def test_a_terminated_activation_can_be_restarted(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
     """Retry starts a new run where none is left, and the database tells it where to go on."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.until(order_id, "status = 'PROVISIONING_FAILED'")
@@ -132,7 +132,7 @@ async def test_a_reason_that_postgres_cannot_store_does_not_end_the_wait(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
     """NUL and half a surrogate pair come by Temporal's CLI; the order completes all the same."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.step(order_id, Step.PARKED)

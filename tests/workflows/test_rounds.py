@@ -49,7 +49,7 @@ async def test_a_definite_refusal_parks_at_once(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
     """One attempt, then provisioning_failed; a retry by a person goes on from there."""
-    partner.answer = answering(401, {"error": "bad key"})
+    partner.answer = answering(400, {"error": "no such plan"})
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.until(order_id, "status = 'PROVISIONING_FAILED'")

@@ -36,7 +36,7 @@ async def parked(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> int:
     """An order that the partner refused; it sells again now."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
     await watch.step(order_id, Step.PARKED)

@@ -14,6 +14,13 @@ from activities.purchase.question import Outcome, Question, Reply
 from activities.purchase.record import PurchaseRecord
 from db import purchases
 from db.engine import transaction
+from db.purchases import Purchase
+from domain.errors import (
+    ProviderError,
+    ProviderOutcomeUnknown,
+    ProviderRefused,
+    ProviderReplyUnusable,
+)
 from domain.gate import SpendLimits
 from domain.profile import ProfileStatus
 from domain.provider import ProvisionedEsim
@@ -29,9 +36,7 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 async def _keep(engine: AsyncEngine, order_id: int, **changes: Any) -> Outcome:
     """A purchase of the order that has left and is answered now."""
     await in_doubt(engine, order_id, state=PurchaseState.SENT)
-    async with transaction(engine) as connection:
-        purchase = await purchases.open_for(connection, order_id)
-    assert purchase is not None
+    purchase = await _open(engine, order_id)
     sold: dict[str, Any] = {
         "reference": purchase.reference,
         "iccid": ICCID,
@@ -40,11 +45,21 @@ async def _keep(engine: AsyncEngine, order_id: int, **changes: Any) -> Outcome:
         "reply": {"status": 200},
         "raw": RAW,
     }
+    reply = Reply(ProvisionedEsim(**(sold | changes)))
+    return await _conclude(engine, Question(purchase, Asked.SENT), reply)
+
+
+async def _open(engine: AsyncEngine, order_id: int) -> Purchase:
+    async with transaction(engine) as connection:
+        purchase = await purchases.open_for(connection, order_id)
+    assert purchase is not None
+    return purchase
+
+
+async def _conclude(engine: AsyncEngine, question: Question, reply: Reply) -> Outcome:
     gate = ProviderGate(engine, SpendLimits())
     items = BoughtItems(engine, frozenset({PROVIDER}))
     record = PurchaseRecord(engine, PausePoints(), gate, items)
-    reply = Reply(ProvisionedEsim(**(sold | changes)))
-    question = Question(purchase, Asked.SENT)
     outcome: Outcome = await ActivityEnvironment().run(
         record.conclude, question, LocalProvider(), reply
     )
@@ -113,3 +128,32 @@ async def test_a_late_purchase_is_kept_beside_an_item_that_was_retired_by_hand(
     assert item["metadata"] == {"bought_for_order": order_id}
     intent = await _intent(engine, order_id)
     assert (intent["state"], intent["inventory_item_id"]) == ("CONFIRMED", item["id"])
+
+
+SOLD = ProviderReplyUnusable("It sold none that can be used.", raw=RAW, reply={"status": 200})
+LOST = ProviderOutcomeUnknown("It did not answer.", reply={"status": 500})
+NO = ProviderRefused("It refuses the look-up.", reply={"status": 404})
+
+
+@pytest.mark.parametrize(
+    ("found", "headline"),
+    [((SOLD, NO), SOLD), ((SOLD, LOST, NO), SOLD), ((LOST, NO), LOST), ((NO, SOLD), SOLD)],
+    ids=["sold, refused", "sold, lost, refused", "lost, refused", "refused, sold"],
+)
+async def test_a_review_s_headline_is_its_weightiest_finding(
+    engine: AsyncEngine, found: tuple[ProviderError, ...], headline: ProviderError
+) -> None:
+    """With its reply, whatever a look-up says later: that stands in the trail."""
+    order_id = await order_in(engine, ProfileStatus.PENDING_ACTIVATION)
+    await in_doubt(engine, order_id, state=PurchaseState.SENT)
+    await run(engine, "UPDATE provider_intents SET error_code = NULL, error = NULL, reply = NULL")
+    asked = Asked.SENT
+    for error in found:
+        question = Question(await _open(engine, order_id), asked, again=True)
+        await _conclude(engine, question, Reply(error=error))
+        asked = Asked.LOOKED_UP
+    intent = await _intent(engine, order_id)
+    shown = (intent["state"], intent["error_code"], intent["error"], intent["reply"])
+    assert shown == ("UNKNOWN", headline.code, headline.message, headline.reply)
+    told = await rows(engine, "SELECT error FROM esim_provisioning_events WHERE error IS NOT NULL")
+    assert [event["error"] for event in told] == [error.message for error in found]
