@@ -29,6 +29,7 @@ from providers.airalo.mapping import (
     request_id,
     without_earlier_failures,
 )
+from providers.airalo.signature import HEADER, signature
 from providers.airalo.tokens import Tokens
 from providers.kit.base import Seller
 from providers.kit.http import ProviderHttp, checked_base_url
@@ -97,8 +98,9 @@ class Airalo(Seller):
         if later and self._config.webhook_url:
             body["webhook_url"] = self._config.webhook_url
         path = _ORDERS_ASYNC if later else _ORDERS
+        signed = {HEADER: signature(body, self._config.secret)}
         reply = await self._send(
-            lambda headers, secrets: self._http.post(path, body, secrets, headers)
+            lambda headers, secrets: self._http.post(path, body, secrets, {**headers, **signed})
         )
         with reply.read_as_sale():
             if later:

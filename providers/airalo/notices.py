@@ -1,21 +1,21 @@
 """Notifications of Airalo: an asynchronous order is delivered, or never will be."""
 
-import hashlib
-import hmac
+import re
 from collections.abc import Mapping
 
 from domain.errors import NoticeRefused
 from domain.notice import Notice, NoticeKind, Receipt
 from providers.airalo.config import AiraloConfig
+from providers.airalo.signature import HEADER, canonical, is_signed
 from providers.kit.fields import identifier
 from providers.kit.notices import digest, iccid, json_object
 from providers.kit.redaction import masked
 
-_SIGNATURE = "airalo-signature"
+_SIGNATURE = re.compile("[0-9a-f]{128}")
 
 
 class AiraloNotices:
-    """Reads what is signed with the client secret (HMAC-SHA512 of the raw body, in hex)."""
+    """Reads what is signed with the client secret (`providers/airalo/signature.py`)."""
 
     name = "AIRALO"
 
@@ -28,8 +28,7 @@ class AiraloNotices:
         Raises:
             NoticeRefused: no signature, a wrong one, or no JSON object.
         """
-        self._check(headers.get(_SIGNATURE, ""), body)
-        fields = json_object(self.name, body)
+        fields = self._signed_fields(headers.get(HEADER, "").strip().lower(), body)
         data = fields.get("data")  # the order's fields, or one of them ("1 GB")
         order = data if isinstance(data, dict) else fields
         reason = order.get("reason", fields.get("reason"))
@@ -37,7 +36,7 @@ class AiraloNotices:
         return Receipt(
             notices=(
                 Notice(
-                    event_id=digest(body),
+                    event_id=digest(canonical(fields)),
                     kind=kind,
                     trusted=True,
                     reference=identifier(order.get("description")),
@@ -48,11 +47,13 @@ class AiraloNotices:
             )
         )
 
-    def _check(self, signature: str, body: bytes) -> None:
-        wanted = hmac.new(self._secret.encode(), body, hashlib.sha512).hexdigest()
-        given = signature.strip().lower().encode(errors="replace")
-        if not hmac.compare_digest(wanted.encode(), given):
-            raise NoticeRefused(f"{self.name} has not signed this.")
+    def _signed_fields(self, given: str, body: bytes) -> Mapping[str, object]:
+        """Parse what is signed. It is parsed first: SDKs sign what a body says, not its bytes."""
+        if _SIGNATURE.fullmatch(given):
+            fields = json_object(self.name, body)
+            if is_signed(given, body, fields, self._secret):
+                return fields
+        raise NoticeRefused(f"{self.name} has not signed this.")
 
     def _reason(self, reason: object) -> str:
         return masked(str(reason), [self._secret])

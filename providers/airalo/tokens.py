@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from domain.errors import CredentialsRefused, ProviderHeld, ProviderRefused, ProviderUnavailable
+from providers.airalo.signature import HEADER, signature
 from providers.kit.http import ProviderHttp
 from providers.kit.reply import HttpReply
 
@@ -96,7 +97,8 @@ class Tokens:
             "grant_type": "client_credentials",
         }
         try:
-            reply = await self._http.ask_form("/token", form, [self._client_secret])
+            signed = {HEADER: signature(form, self._client_secret)}
+            reply = await self._http.ask_form("/token", form, [self._client_secret], signed)
         except ProviderUnavailable as error:
             self._not_before = asked + (error.retry_after_seconds or 0)
             raise

@@ -183,13 +183,15 @@ class ProviderHttp:
         request = self._json_post(path, body, headers)
         return await self._exchange(request, ProviderUnavailable, secrets, identifiers(body))
 
-    async def ask_form(self, path: str, form: _Fields, secrets: _Secrets = ()) -> HttpReply:
+    async def ask_form(
+        self, path: str, form: _Fields, secrets: _Secrets = (), headers: _Headers = None
+    ) -> HttpReply:
         """Send a form in place of JSON. It books nothing and is safe to repeat.
 
         Raises:
             ProviderUnavailable, ProviderRefused.
         """
-        request = self._request("POST", path, data=dict(form))
+        request = self._request("POST", path, data=dict(form), headers=headers)
         return await self._exchange(request, ProviderUnavailable, secrets, frozenset())
 
     async def get(

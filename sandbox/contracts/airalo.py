@@ -5,8 +5,6 @@ There is no idempotency: the same request again is a second purchase. The look-u
 are there only with `include=sims`.
 """
 
-import hashlib
-import hmac
 import json
 import secrets
 import time
@@ -16,9 +14,9 @@ from typing import Any, ClassVar
 
 from sandbox.contracts.airalo_auth import Tokens
 from sandbox.contracts.airalo_order import full_order, listed_order
+from sandbox.contracts.airalo_signature import HEADER, is_forged, signature
 from sandbox.contracts.contract import Answer, Asked, Contract, Webhook, text
 from sandbox.contracts.forms import form_fields
-from sandbox.credentials import AIRALO_CLIENT_SECRET
 from sandbox.http import Reply, Request, json_reply
 from sandbox.ledger import Order
 from sandbox.misbehaviours import Trait
@@ -26,7 +24,6 @@ from sandbox.shop import Purchase, Shop, Terms, Trouble
 
 TOKEN, ORDER, ORDER_ASYNC = "token", "order", "order_async"
 LOOKUP, BALANCE = "lookup", "balance"
-SIGNATURE_HEADER = "airalo-signature"
 
 _TOLD = Trait.CALL | Trait.ECHO | Trait.ICCID | Trait.CODE
 _LATER = Trait.DELIVERED_LATER | Trait.ANNOUNCED | Trait.SIGNED
@@ -119,14 +116,15 @@ class Airalo(Contract):
         return self.wrapped(_encoded(_data(data)), url)
 
     def wrapped(self, body: bytes, url: str) -> Webhook:
-        """Sign with HMAC-SHA512 of the raw body, keyed with the client secret."""
+        """Sign in the SDKs' form, which is not the body's own: it has blanks."""
+        fields = json.loads(body)
         return Webhook(
             url=url,
             body=body,
             headers={"content-type": "application/json"},
-            signature_header=SIGNATURE_HEADER,
-            signature=signature(body, AIRALO_CLIENT_SECRET),
-            wrong_signature=signature(body, "not the client secret"),
+            signature_header=HEADER,
+            signature=signature(fields),
+            wrong_signature=signature(fields, "not the client secret"),
         )
 
     def _buy_later(self, fields: Mapping[str, Any], terms: Terms) -> Answer:
@@ -155,14 +153,10 @@ class Airalo(Contract):
     def _fault(self, request: Request, operation: str, fields: Mapping[str, Any]) -> Reply | None:
         if operation == TOKEN:
             return None
-        if not self._tokens.accepts(request.headers.get("authorization", "")):
+        accepted = self._tokens.accepts(request.headers.get("authorization", ""))
+        if not accepted or is_forged(request):
             return self.refusal(Trouble.BAD_CREDENTIALS)
         return _order_fault(fields) if operation in (ORDER, ORDER_ASYNC) else None
-
-
-def signature(body: bytes, secret: str) -> str:
-    """Compute the value of the signature header."""
-    return hmac.new(secret.encode(), body, hashlib.sha512).hexdigest()
 
 
 def _order_fault(fields: Mapping[str, Any]) -> Reply | None:

@@ -32,7 +32,7 @@ async def test_a_retry_completes_a_parked_activation(
     watch: Watch,
 ) -> None:
     """202, then the eSIM; the audit trail names who asked and why."""
-    partner.answer = answering(401, {"error": "bad key"})
+    partner.answer = answering(400, {"error": "no such plan"})
     order_id = await paid_order(engine)
     refused = await activate(customer, order_id)
     assert refused.json()["esim_status"] == "provisioning_failed"

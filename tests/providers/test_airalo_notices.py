@@ -50,7 +50,7 @@ def test_delivered_order_is_ready(reader: AiraloNotices) -> None:
     """It names the order by our reference and by Airalo's, and nothing of the eSIM."""
     notice = read(reader, DELIVERED)
     assert notice == Notice(
-        event_id=hashlib.sha256(DELIVERED).hexdigest(),
+        event_id=notice.event_id,
         kind=NoticeKind.ORDER_READY,
         trusted=True,
         reference="order-42",
@@ -168,9 +168,37 @@ def test_signature_may_be_in_capitals(reader: AiraloNotices) -> None:
     assert reader.read(headers, DELIVERED).notices
 
 
-def test_official_client_signs_the_same(reader: AiraloNotices) -> None:
-    """PyPI `airalo-sdk` is an independent witness of how a body is signed."""
-    body = json.dumps({**ORDER, "request_id": REQUEST_ID}, separators=(",", ":"))
-    signature = Signature(CLIENT_SECRET).get_signature(body)
-    receipt = reader.read({"airalo-signature": str(signature)}, body.encode())
+# An independent text of the form, as the SDKs document it; the hash is PHP's own.
+PHP_FORM = (
+    rb'{"data":{"description":"order-42","price":4.5,"url":"https:\/\/qr.example\/1"'
+    rb',"package":"Espa\u00f1a","sims":[{"iccid":"891000000000009125"}]}}'
+)
+AS_PUSHED = json.dumps(json.loads(PHP_FORM), indent=2, ensure_ascii=False).encode()
+FORMS = {
+    "as pushed": AS_PUSHED,
+    "PHP": PHP_FORM,
+    "Python, from fields": PHP_FORM.replace(rb"\u00f1", "ñ".encode()),
+    "Python, from a text": PHP_FORM.replace(rb"\u00f1", "ñ".encode()).replace(rb"\/", b"/"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_signature_counts_in_each_form_that_its_sender_may_have_signed(
+    reader: AiraloNotices, form: bytes
+) -> None:
+    """The page hashes the body as pushed, the SDKs what it says; either way it is one event."""
+    receipt = reader.read(signed(form), AS_PUSHED)
     assert receipt.notices[0].kind is NoticeKind.ORDER_READY
+    assert receipt.notices[0].event_id == hashlib.sha256(PHP_FORM).hexdigest()
+    for other in (AS_PUSHED.replace(b"order-42", b"order-43"), AS_PUSHED.replace(b"4.5", b"4.6")):
+        with pytest.raises(NoticeRefused):
+            reader.read(signed(form), other)
+
+
+@pytest.mark.parametrize(
+    "given", [json.loads(AS_PUSHED), AS_PUSHED.decode()], ids=["fields", "text"]
+)
+def test_official_client_signs_the_same(reader: AiraloNotices, given: object) -> None:
+    """PyPI `airalo-sdk` is an independent witness; its text form loses the escaped slashes."""
+    signature = Signature(CLIENT_SECRET).get_signature(given)
+    assert reader.read({"airalo-signature": str(signature)}, AS_PUSHED).notices

@@ -3,9 +3,11 @@
 import json
 import logging
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import pytest
 import structlog
+from airalo.helpers.signature import Signature  # type: ignore[import-untyped]
 
 from domain.errors import Misconfigured, ProviderRefused, ProviderReplyUnusable, ProviderUnavailable
 from domain.provider import AcceptedOrder, Bought, ProvisionedEsim, ProvisionRequest
@@ -68,6 +70,20 @@ async def test_order_is_the_contract_to_the_letter(
         "type": "sim",
         "description": "order-42",
     }
+
+
+async def test_every_post_is_signed_as_the_official_client_signs(
+    partner: ScriptedServer, request_42: ProvisionRequest
+) -> None:
+    """PyPI `airalo-sdk` finds the signatures of token and order right, over their fields."""
+    partner.answer = after_token(answering(202, ACCEPTED))
+    async with airalo_at(partner, asynchronous=True, webhook_url=WEBHOOK) as airalo:
+        await airalo.provision(request_42)
+    token, order = partner.requests
+    sdk = Signature(CLIENT_SECRET)
+    form = dict(parse_qsl(token.body.decode()))
+    assert sdk.check_signature(token.headers["airalo-signature"], form)
+    assert sdk.check_signature(order.headers["airalo-signature"], order.json)
 
 
 async def test_sold_profile_is_read(partner: ScriptedServer, request_42: ProvisionRequest) -> None:

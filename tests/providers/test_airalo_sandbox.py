@@ -215,8 +215,9 @@ async def test_notification_of_an_order_is_read(
     assert notice.provider_order_id == accepted.provider_order_id
     for code in sandbox.codes("AIRALO"):
         assert code not in repr(notice)
+    another = json.loads(received.body) | {"request_id": "another"}
     with pytest.raises(NoticeRefused):
-        reader.read(received.headers, received.body + b" ")
+        reader.read(received.headers, json.dumps(another).encode())
 
 
 async def test_balance_falls_with_each_order(airalo: Airalo, request_42: ProvisionRequest) -> None:

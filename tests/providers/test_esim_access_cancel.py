@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import (
+    CredentialsRefused,
     ProviderError,
     ProviderOutcomeUnknown,
-    ProviderRefused,
     ProviderUnavailable,
 )
 from domain.provider import Balance, Bought
@@ -103,7 +103,7 @@ async def test_nothing_to_cancel_is_no_success(partner: ScriptedServer, query: A
     ("answer", "expected"),
     [
         (failing("900001"), ProviderUnavailable),
-        (failing("101003"), ProviderRefused),
+        (failing("101003"), CredentialsRefused),
         (failing("000001"), ProviderOutcomeUnknown),
         (failing("999999"), ProviderOutcomeUnknown),
         (answering(200, {}), ProviderOutcomeUnknown),

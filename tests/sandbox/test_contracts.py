@@ -275,13 +275,16 @@ async def test_a_plans_name_says_why_it_is_not_sold(
 async def test_wrong_credentials_are_refused_in_each_contracts_words(
     buyer: Buyer, client: httpx.AsyncClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """401, 401, a code in HTTP 200, a failure in HTTP 200; and nothing is booked."""
+    """401, 401 (a forged signature too), a code or a failure in HTTP 200; and nothing is booked."""
     key = "wrong"
     assert (await buyer.connected_you("order-1", "PLAN-1", key=key)).status_code == 401
     base = sandbox.base_url("AIRALO")
     headers = {"authorization": "Bearer wrong"}
     assert (await client.post(f"{base}/orders", json={}, headers=headers)).status_code == 401
     assert (await client.post(f"{base}/token", json={"client_id": "x"})).status_code == 401
+    forged = {**await buyer.airalo_headers(), "airalo-signature": "0" * 128}
+    body = {"package_id": "PLAN-1", "quantity": 1}
+    assert (await client.post(f"{base}/orders", json=body, headers=forged)).status_code == 401
     for name in ("ESIM_ACCESS_ACCESS_CODE", "ES2PLUS_REQUESTER"):
         monkeypatch.setattr(credentials, name, "wrong")
     assert (await buyer.buy("ESIM_ACCESS")).json()["errorCode"] == "101003"

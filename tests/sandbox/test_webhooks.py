@@ -1,13 +1,12 @@
 """What the sandbox tells the operator by itself."""
 
-import hashlib
-import hmac
 import json
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from airalo.helpers.signature import Signature  # type: ignore[import-untyped]
 
 from sandbox import credentials
 from sandbox.faults import SandboxFault
@@ -28,9 +27,8 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def _signed(request: Request) -> bool:
-    key = credentials.AIRALO_CLIENT_SECRET.encode()
-    right = hmac.new(key, request.body, hashlib.sha512).hexdigest()
-    return request.headers[_SIGNATURE] == right
+    sdk = Signature(credentials.AIRALO_CLIENT_SECRET)
+    return bool(sdk.check_signature(request.headers[_SIGNATURE], json.loads(request.body)))
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +40,7 @@ def _addressed(sandbox: Sandbox, listener: Listener) -> None:
 async def test_airalo_announces_an_async_order_signed(
     buyer: Buyer, sandbox: Sandbox, listener: Listener
 ) -> None:
-    """The sims, with the request id, signed over the raw body with the client secret."""
+    """The sims, with the request id, signed so that PyPI `airalo-sdk` takes it."""
     accepted = (await buyer.airalo("orders-async")).json()["data"]
     await sandbox.wait_for_webhooks()
     (heard,) = listener.heard
