@@ -55,6 +55,8 @@ class ProvisionRequest:
             before that, and at providers that answer at once.
         repeated: an earlier `advance` of the accepted order may have reached the provider unheard,
             so what says "done already" says that it did.
+        since: when the order's activation began: nothing was bought for it earlier. None in tests
+            of adapters, for which a few days are enough.
     """
 
     order_id: int
@@ -66,6 +68,7 @@ class ProvisionRequest:
     customer_name: str | None = field(default=None, repr=False)
     provider_order_id: str | None = None
     repeated: bool = False
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ class Traits:
         unique_iccids: the provider promises never to sell an ICCID again, so a second sale of one
             is a mistake. Without the promise a profile that came back to it, or ran out, is the
             next customer's with a new code.
+        finds: `advance` finds a purchase by our reference, whatever the mode.
     """
 
     ambiguity: Ambiguity
@@ -167,6 +171,7 @@ class Traits:
     enables: bool = False
     returnable: bool = False
     unique_iccids: bool = False
+    finds: bool = False
 
 
 class EsimProvider(Protocol):

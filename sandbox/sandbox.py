@@ -64,7 +64,7 @@ class Sandbox:
         self.settings = settings
         self.port = 0
         self.tls_port: int | None = None
-        self.deduplicates = dict.fromkeys(PROVIDERS, False)
+        self.deduplicates = {name: name == EsimAccess.provider for name in PROVIDERS}
         self.webhook_url: dict[str, str | None] = dict.fromkeys(PROVIDERS)
         self._news = asyncio.Event()
         self.ledger = Ledger(folder, self._tell_news)

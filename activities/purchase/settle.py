@@ -48,7 +48,7 @@ class Settlement:
             reason = "The activation ended before anything was sent."
             await self._record.withdraw(purchase, reason)
             return True
-        if not can_be_asked(purchase, provider):
+        if not (can_be_asked(purchase, provider) or provider.traits.finds):
             # Sending again to find out could be the purchase that nobody wants any more.
             await self.give_to_a_person(purchase, provider)
             return True

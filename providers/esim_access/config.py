@@ -14,8 +14,9 @@ from providers.kit.config import HEADER_VALUE, ProviderConfig
 class EsimAccessConfig(ProviderConfig):
     """Where eSIM Access is, and who we are there.
 
-    `settle_gap_seconds` is a multiple of the 30 seconds that an order may take to be allocated:
-    until then a look-up by our reference may find nothing.
+    A repeated transactionId is the same request, so what is in doubt is sent again. Who looks it up
+    instead waits `settle_gap_seconds`, a multiple of the 30 seconds of an allocation, in which the
+    list does not show an order.
 
     Raises:
         Misconfigured: an access code that no header can carry.
@@ -23,7 +24,7 @@ class EsimAccessConfig(ProviderConfig):
 
     base_url: str = "https://api.esimaccess.com/api/v1/open"
     access_code: str = field(default="", repr=False)
-    ambiguity: Ambiguity = Ambiguity.LOOKUP
+    ambiguity: Ambiguity = Ambiguity.IDEMPOTENT
     settle_gap_seconds: Annotated[float, Field(gt=0)] = 120
     rate_per_second: Annotated[float, Field(gt=0)] = 8
 

@@ -7,6 +7,7 @@ from domain.errors import (
     CredentialsRefused,
     InvalidInput,
     ProviderError,
+    ProviderOutcomeUnknown,
     ProviderOutOfStock,
     ProviderRefused,
     ProviderUnavailable,
@@ -16,6 +17,8 @@ from providers.kit.fields import mapping
 NOT_IN_THIS_STATE = frozenset({"200002", "200009"})
 NOT_ALLOCATED = "200010"
 NO_SUCH_ORDER = "310272"
+KNOWN_REFERENCE = "310402"
+"""The transactionId exists already: whatever it bought is booked."""
 NO_SUCH_PROFILE = frozenset({NO_SUCH_ORDER, "310403"})
 
 # What is not here settles nothing: of an order nobody knows whether it was booked.
@@ -32,6 +35,7 @@ _MEANINGS: Mapping[str, type[ProviderError]] = {
     **dict.fromkeys(("101001", "101002", "101003"), CredentialsRefused),
     "200011": ProviderOutOfStock,
     "900001": ProviderUnavailable,
+    KNOWN_REFERENCE: ProviderOutcomeUnknown,
 }
 _CODE = re.compile(r"[0-9]{1,8}")
 
@@ -59,7 +63,8 @@ def failure(
     reply: Mapping[str, object],
 ) -> ProviderError:
     """Make the error that a code stands for. A code that settles nothing becomes `unsure`."""
-    kind = _MEANINGS.get(code, unsure)
+    known = _MEANINGS.get(code, unsure)
+    kind = unsure if known is ProviderOutcomeUnknown else known
     return kind(f"{provider} answered with error code {code}.", reply=reply)
 
 

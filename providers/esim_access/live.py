@@ -1,13 +1,21 @@
 """eSIM Access over HTTP: an order is accepted at once and delivered by look-up."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import httpx
 
-from domain.errors import InvalidInput, ProviderOutcomeUnknown, ProviderRefused, ProviderUnavailable
+from domain.errors import (
+    InvalidInput,
+    ProviderError,
+    ProviderOutcomeUnknown,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from domain.provider import AcceptedOrder, Answer, Balance, Bought, ProvisionRequest
 from providers.esim_access.config import EsimAccessConfig
 from providers.esim_access.errors import (
+    KNOWN_REFERENCE,
     NO_SUCH_ORDER,
     NO_SUCH_PROFILE,
     NOT_ALLOCATED,
@@ -20,18 +28,23 @@ from providers.esim_access.mapping import (
     CANCELLED,
     MAX_REFERENCE,
     balance_of,
+    is_last_page,
     is_ours,
+    list_body,
     listed_profiles,
-    named_order,
     order_body,
     order_no,
+    order_of,
     profile_of,
     query_body,
+    sale_of,
 )
 from providers.kit.base import Seller
+from providers.kit.fields import identifier
 from providers.kit.http import ProviderHttp, checked_base_url
 from providers.kit.reply import HttpReply
 
+_MAX_PAGES = 25
 _SAYING_OF_AN_ORDER = NOT_IN_THIS_STATE | NO_SUCH_PROFILE | {NOT_ALLOCATED}
 _ORDER, _QUERY, _CANCEL, _BALANCE = "/esim/order", "/esim/query", "/esim/cancel", "/balance/query"
 
@@ -48,6 +61,7 @@ class EsimAccess(Seller):
 
     name = "ESIM_ACCESS"
     returnable = True
+    finds = True
 
     def __init__(
         self, config: EsimAccessConfig, transport: httpx.AsyncBaseTransport | None = None
@@ -70,12 +84,14 @@ class EsimAccess(Seller):
     async def provision(self, request: ProvisionRequest) -> Answer:
         """Order: `POST esim/order`, once. The profile is allocated later.
 
-        Costs money; whether a repeated transactionId is a second purchase is not documented.
+        Costs money, once: a repeated transactionId is the same request (their reference), or is
+        said to exist already. Then the order is looked for, and is never taken for a new one.
 
         Raises:
             ProviderUnavailable, ProviderRefused, ProviderOutOfStock: nothing was bought; without
                 a plan code nothing is even sent.
-            ProviderOutcomeUnknown: no answer, or a code that does not say.
+            ProviderOutcomeUnknown: no answer, a code that does not say, or an order that exists
+                and is not listed yet.
             ProviderReplyUnusable: an answer that cannot be used.
         """
         self._plan_code(request)
@@ -83,12 +99,15 @@ class EsimAccess(Seller):
             raise ProviderRefused(f"{self.name} takes references of {MAX_REFERENCE} characters.")
         reply = await self._http.post(_ORDER, order_body(request))
         with reply.read_as_sale():
-            if code := error_code(reply.body):
-                raise failure(self.name, code, ProviderOutcomeUnknown, reply.kept)
-            return AcceptedOrder(order_no(reply.body), reply.kept)
+            code = error_code(reply.body)
+            if code is None:
+                return AcceptedOrder(order_no(reply.body), reply.kept)
+        if code == KNOWN_REFERENCE:
+            return await self._booked_before(request, reply)
+        raise failure(self.name, code, ProviderOutcomeUnknown, reply.kept)
 
     async def advance(self, request: ProvisionRequest) -> Answer | None:
-        """Collect an accepted order, or find one by our reference: `POST esim/query`.
+        """Collect an accepted order by its name, or find its name: `POST esim/query`.
 
         Raises:
             ProviderUnavailable: no answer, or none that settles anything yet.
@@ -96,39 +115,28 @@ class EsimAccess(Seller):
                 order also an answer that settles nothing.
             ProviderReplyUnusable: our order is there, and cannot be delivered as it is.
         """
-        accepted_id = request.provider_order_id
-        key = ("orderNo", accepted_id) if accepted_id else ("transactionId", request.reference)
-        with self._asking_for(request):
-            reply = await self._http.ask(_QUERY, query_body(*key))
-            code = self._query_code(reply)
-            profiles = [] if code else _listed(reply)
-            ours = [each for each in profiles if is_ours(each, request)]
-            if profiles and not ours:
-                raise reply.unsettling("It holds other orders only.")
-        if code in NOT_IN_THIS_STATE:
-            raise ProviderRefused(
-                f"{self.name} calls the state of the order abnormal: error code {code}.",
-                reply=reply.kept,
-            )
-        if not ours:
-            return self._not_delivered(code, accepted_id, reply)
-        only_ours = reply.holding(
-            {"success": True, "obj": {"esimList": ours}}, [self._config.access_code]
-        )
-        with only_ours.read_as_sale():
-            return self._esim(profile_of(ours, request), request, only_ours)
+        if request.provider_order_id is None:
+            return await self._found(request)
+        return await self._collected(request, request.provider_order_id)
 
     async def cancel(self, bought: Bought) -> bool:
         """Give an unused profile back, which refunds it: `POST esim/cancel`. Idempotent.
+
+        It is named by its esimTranNo, since an ICCID may be another customer's by now.
 
         Raises:
             ProviderUnavailable, ProviderRefused: nothing was changed.
             ProviderOutcomeUnknown: no answer, or a code that does not say.
         """
-        iccid = bought.iccid or await self._iccid(bought)
-        if iccid is None:
+        sale = await self._sale(bought)
+        if sale is None:
             return False
-        reply = await self._http.post(_CANCEL, {"iccid": iccid})
+        if sale.get("esimStatus") == CANCELLED:
+            return True
+        sale_no = identifier(sale.get("esimTranNo"))
+        if sale_no is None:
+            raise ProviderRefused(f"{self.name} does not name the profile by an esimTranNo.")
+        reply = await self._http.post(_CANCEL, {"esimTranNo": sale_no})
         try:
             code = error_code(reply.body)
         except InvalidInput as fault:
@@ -138,7 +146,7 @@ class EsimAccess(Seller):
         if code is None:
             return True
         if code in NOT_IN_THIS_STATE or code in NO_SUCH_PROFILE:
-            return await self._is_cancelled(iccid)
+            return await self._is_cancelled(sale_no)
         raise failure(self.name, code, ProviderOutcomeUnknown, reply.kept)
 
     async def balance(self) -> Balance | None:
@@ -155,6 +163,82 @@ class EsimAccess(Seller):
         except InvalidInput:
             raise ProviderUnavailable(f"{self.name} answered without a balance.") from None
 
+    async def _collected(self, request: ProvisionRequest, accepted_id: str) -> Answer:
+        """Collect what was allocated for an accepted order.
+
+        "No such order" is not believed of an order that they have named.
+        """
+        with self._asking_for(request):
+            reply = await self._http.ask(_QUERY, query_body("orderNo", accepted_id))
+            code = self._query_code(reply)
+            profiles = [] if code else _listed(reply)
+            ours = [each for each in profiles if is_ours(each, request)]
+            if profiles and not ours:
+                raise reply.unsettling("It holds other orders only.")
+        if code in NOT_IN_THIS_STATE:
+            raise ProviderRefused(
+                f"{self.name} calls the state of the order abnormal: error code {code}.",
+                reply=reply.kept,
+            )
+        if not ours:
+            return AcceptedOrder(accepted_id, reply.kept)
+        only_ours = self._only(ours, reply)
+        with only_ours.read_as_sale():
+            return self._esim(profile_of(ours, request), request, only_ours)
+
+    async def _booked_before(self, request: ProvisionRequest, told: HttpReply) -> AcceptedOrder:
+        """Find the order that a known transactionId has made: booked, whatever the list says."""
+        try:
+            found = await self._found(request)
+        except ProviderError:  # also "nothing was booked" would be of the question alone
+            found = None
+        if found is None:
+            raise ProviderOutcomeUnknown(
+                f"{self.name} has an order with our reference already, and does not name it yet.",
+                reply=told.kept,
+            )
+        return found
+
+    async def _found(self, request: ProvisionRequest) -> AcceptedOrder | None:
+        """Find an order by our reference in the list of all since it was begun; None if absent.
+
+        No filter of theirs takes a transactionId, but each profile on the list carries it. The
+        list shows what is allocated. Codes are read once the order is collected by its name.
+
+        Raises:
+            ProviderUnavailable, ProviderRefused: the question settles nothing.
+            ProviderReplyUnusable: several orders have our reference, or one without a name.
+        """
+        ours: list[Mapping[str, object]] = []
+        seen, now = 0, datetime.now(UTC)
+        for page in range(1, _MAX_PAGES + 1):
+            reply = await self._http.ask(_QUERY, list_body(request, now, page))
+            code = self._query_code(reply)
+            if code == NO_SUCH_ORDER:
+                return self._named(ours, request, reply)
+            if code is not None:
+                raise reply.unsettling(f"It holds error code {code}.")
+            with reply.read_as_look_up():
+                listed = listed_profiles(reply.body)
+                seen += len(listed)
+                is_last = is_last_page(reply.body, seen)
+            ours += [each for each in listed if each.get("transactionId") == request.reference]
+            if is_last:
+                return self._named(ours, request, reply)
+        raise ProviderRefused(f"{self.name} lists too many profiles to find ours among them.")
+
+    def _named(
+        self, ours: list[Mapping[str, object]], request: ProvisionRequest, reply: HttpReply
+    ) -> AcceptedOrder | None:
+        only_ours = self._only(ours, reply)
+        with only_ours.read_as_sale():
+            order_id = order_of(ours, request.reference)
+        return AcceptedOrder(order_id, only_ours.kept) if order_id else None
+
+    def _only(self, ours: list[Mapping[str, object]], reply: HttpReply) -> HttpReply:
+        body = {"success": True, "obj": {"esimList": ours}}
+        return reply.holding(body, [self._config.access_code])
+
     def _query_code(self, reply: HttpReply) -> str | None:
         """Read the code with which a query says something of our order without listing it."""
         with reply.read_as_look_up():
@@ -163,39 +247,18 @@ class EsimAccess(Seller):
             return code
         raise failure(self.name, code, ProviderUnavailable, reply.kept)
 
-    def _not_delivered(
-        self, code: str | None, accepted_id: str | None, reply: HttpReply
-    ) -> AcceptedOrder | None:
-        """Say what a query without a profile of ours means; None if there is no order.
-
-        Of an order that eSIM Access has accepted, "no such order" is not believed.
-        """
-        order_id = accepted_id or named_order(reply.body)
-        if order_id:
-            return AcceptedOrder(order_id, reply.kept)
-        if code == NOT_ALLOCATED:
-            raise ProviderUnavailable(
-                f"{self.name} is still allocating the order, and does not name it yet.",
-                reply=reply.kept,
-            )
-        if code not in (None, NO_SUCH_ORDER):
-            raise reply.unsettling(f"It holds error code {code}.")
+    async def _sale(self, bought: Bought) -> Mapping[str, object] | None:
+        """Find the profile of a purchase, by their name of its order if we know it."""
+        if bought.provider_order_id is not None:
+            return sale_of(await self._profiles("orderNo", bought.provider_order_id), bought)
+        if bought.iccid is not None:
+            return sale_of(await self._profiles("iccid", bought.iccid), bought)
         return None
 
-    async def _iccid(self, bought: Bought) -> str | None:
-        """Find the ICCID of a purchase that we know by its names only; None if there is none."""
-        order_id = bought.provider_order_id
-        key = ("orderNo", order_id) if order_id else ("transactionId", bought.reference)
-        for profile in await self._profiles(*key):
-            iccid = profile.get("iccid")
-            if profile.get("transactionId") == bought.reference and isinstance(iccid, str):
-                return iccid
-        return None
-
-    async def _is_cancelled(self, iccid: str) -> bool:
+    async def _is_cancelled(self, sale_no: str) -> bool:
         """Ask whether a profile that cannot be cancelled was cancelled before."""
-        profiles = await self._profiles("iccid", iccid)
-        statuses = {each.get("esimStatus") for each in profiles if each.get("iccid") == iccid}
+        profiles = await self._profiles("esimTranNo", sale_no)
+        statuses = {e.get("esimStatus") for e in profiles if e.get("esimTranNo") == sale_no}
         return statuses == {CANCELLED}
 
     async def _profiles(self, key: str, value: str) -> list[Mapping[str, object]]:

@@ -1,17 +1,24 @@
 """Translates our words into eSIM Access's fields and back (docs/providers/esim-access.md)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from domain.codes import install_codes, parse_activation_code
 from domain.errors import InvalidInput
-from domain.provider import Balance, ProvisionRequest
+from domain.provider import Balance, Bought, ProvisionRequest
 from providers.kit.base import SoldProfile
 from providers.kit.fields import decimal_of, identifier, mapping, mappings, text
 
 MAX_REFERENCE = 50
 """How many characters a transactionId may have."""
+
+PAGE_SIZE = 200
+"""Profiles on a page of a list: far below their 500, so that it stays below our 1 MiB."""
+
+_SKEW = timedelta(hours=1)
+_LATEST = timedelta(days=1)
+_USUAL = timedelta(days=7)
 
 CANCELLED = "CANCEL"
 _ENDED = frozenset({CANCELLED, "REVOKED", "DELETED", "USED_UP", "USED_EXPIRED", "UNUSED_EXPIRED"})
@@ -27,8 +34,49 @@ def order_body(request: ProvisionRequest) -> dict[str, object]:
 
 
 def query_body(key: str, value: str) -> dict[str, object]:
-    """Make the body of `POST esim/query`, whose pager is mandatory."""
+    """Make the body of `POST esim/query` for one order or profile. The pager is mandatory."""
     return {key: value, "pager": {"pageNum": 1, "pageSize": 20}}
+
+
+def list_body(request: ProvisionRequest, now: datetime, page: int) -> dict[str, object]:
+    """Make the body of `POST esim/query` for all that was ordered since a purchase was begun.
+
+    Their clock may be an hour off, and is never asked for: the range ends tomorrow.
+    """
+    since = (request.since or now - _USUAL) - _SKEW
+    return {
+        "startTime": _minute(since),
+        "endTime": _minute(now + _LATEST),
+        "pager": {"pageNum": page, "pageSize": PAGE_SIZE},
+    }
+
+
+def order_of(profiles: Sequence[Mapping[str, object]], reference: str) -> str | None:
+    """Read which order of those listed has our transactionId; None if none has.
+
+    Raises:
+        InvalidInput: several have, or one that is not named.
+    """
+    ours = [each.get("orderNo") for each in profiles if each.get("transactionId") == reference]
+    if not ours:
+        return None
+    named = {identifier(order_no) for order_no in ours}
+    if len(named) > 1 or None in named:
+        raise InvalidInput(f"{len(named)} orders have our reference.")
+    return named.pop()
+
+
+def is_last_page(body: object, seen: int) -> bool:
+    """Tell whether a page of a list is the last one, after so many profiles on all of them.
+
+    Raises:
+        InvalidInput: it is no such page.
+    """
+    pager, listed = mapping(mapping(body).get("obj")).get("pager"), listed_profiles(body)
+    total = pager.get("total") if isinstance(pager, dict) else None
+    if type(total) is int:
+        return seen >= total or not listed
+    return len(listed) < PAGE_SIZE
 
 
 def order_no(body: object) -> str:
@@ -97,6 +145,25 @@ def balance_of(body: object) -> Balance:
     """
     units = decimal_of(mapping(mapping(body).get("obj")).get("balance"))
     return Balance(units / _UNITS_PER_DOLLAR, "USD")
+
+
+def sale_of(
+    profiles: Sequence[Mapping[str, object]], bought: Bought
+) -> Mapping[str, object] | None:
+    """Find the profile of a purchase among those of its order; None if it is not there.
+
+    An ICCID alone does not name a sale: they sell it again once it was given back.
+    """
+    for profile in profiles:
+        is_its_own = profile.get("transactionId") == bought.reference
+        if is_its_own and bought.iccid in (None, profile.get("iccid")):
+            return profile
+    return None
+
+
+def _minute(moment: datetime) -> str:
+    """Write a moment as their reference does: `2010-06-30T01:20+00:00`."""
+    return moment.astimezone(UTC).isoformat(timespec="minutes")
 
 
 def _check_echo(profile: Mapping[str, object], request: ProvisionRequest) -> None:

@@ -51,6 +51,8 @@ class Seller(ABC):
     """What was bought is not taken back."""
     unique_iccids = False
     """Nobody promises that an ICCID is sold once."""
+    finds = False
+    """A look-up by our reference is there in the mode `lookup` alone."""
 
     def __init__(self, config: ProviderConfig, http: ProviderHttp) -> None:
         self.traits = Traits(
@@ -61,6 +63,7 @@ class Seller(ABC):
             enables=self.enables,
             returnable=self.returnable,
             unique_iccids=self.unique_iccids,
+            finds=self.finds,
         )
         self._http = http
         self._strict_luhn = config.iccid_luhn_strict

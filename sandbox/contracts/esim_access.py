@@ -2,16 +2,29 @@
 
 Every call is a POST that answers HTTP 200; `success` and `errorCode` say how it went. An order's
 profiles are handed out later: a query before that says 200010. Prices are USD times 10,000.
+
+A repeated transactionId is the same request, or (told not to deduplicate) is said to exist. A
+query filters by orderNo, iccid, esimTranNo and a time range, and by nothing else. An ICCID that was
+given back may be sold again: a sale is known by its esimTranNo.
 """
 
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, TypeGuard
 
 from sandbox.contracts.contract import Answer, Asked, Contract, Webhook, text
-from sandbox.contracts.esim_access_list import CANCELLED, PRICE, esim, package
+from sandbox.contracts.esim_access_list import (
+    CANCELLED,
+    NEW,
+    PRICE,
+    esim,
+    package,
+    place_of,
+    sale_numbers,
+    time_range,
+)
 from sandbox.credentials import ESIM_ACCESS_ACCESS_CODE
 from sandbox.http import Reply, Request, json_object, json_reply
 from sandbox.ledger import Order, ProfileState
@@ -24,6 +37,8 @@ BALANCE, PACKAGES = "balance", "packages"
 _ALL_PACKAGES = ("SANDBOX-1GB", "SANDBOX-5GB", "SOLDOUT-1GB", "NOCREDIT-1GB")
 _MAX_TRANSACTION_ID = 50
 _MAX_COUNT = 30
+_PAGE_SIZES = range(5, 501)
+_PAGES = range(1, 10_001)
 _UNITS_PER_CENT = 100
 
 _MISSING = ("000105", "The request is missing mandatory parameters")
@@ -34,6 +49,8 @@ _WRONG_AMOUNT = ("200006", "The total amount is not right")
 _NOT_IN_THIS_STATE = ("200009", "The state of the order does not allow this")
 _NOT_YET = ("200010", "The profiles of the order are being allocated")
 _NO_SUCH_ORDER = ("310272", "The order does not exist")
+_KNOWN = ("310402", "The transactionId exists already")
+_OUT_OF_RANGE = ("000106", "A parameter is out of its range")
 
 _ERRORS = {
     Trouble.OUT_OF_STOCK: ("200011", "Not enough profiles in stock"),
@@ -129,70 +146,72 @@ class EsimAccess(Contract):
             reference=fields["transactionId"],
             plan_code=_plan_code(line),
             quantity=line.get("count", 1),
+            state=ProfileState(NEW),
             later=True,
             webhook_url=self.webhook_url(),
         )
         earlier = self.shop.earlier(purchase.reference)
+        if earlier is None and self.ledger.orders(self.provider, purchase.reference):
+            return Answer(_failure(*_KNOWN))
         order = earlier or self.shop.sell(purchase, terms)
         reply = _success({"orderNo": _order_no(terms.told(order))})
         return Answer(reply, announces=None if earlier else order)
 
     def _query(self, fields: Mapping[str, Any], terms: Terms) -> Reply:
         orders = [order for order in self._orders(fields) if order.is_shown]
-        order_no = text(fields, "orderNo")
-        if order_no and not orders:
-            return _failure(*_NO_SUCH_ORDER)
-        if orders and all(order.failed for order in orders):
-            return _failure(*_NOT_IN_THIS_STATE)
         ready = [order for order in orders if order.is_ready]
-        if orders and not ready:
-            return _failure(*_NOT_YET)
-        wanted = text(fields, "iccid")
-        return _success(_page(self._esims(ready, wanted, terms), fields["pager"]))
+        if text(fields, "orderNo") and not ready:
+            return _failure(*_why_not(orders))
+        wanted = {name: text(fields, name) for name in ("iccid", "esimTranNo")}
+        listed = [entry for entry in self._esims(ready, terms) if _is_wanted(entry, wanted)]
+        return _success(_page(listed, fields["pager"]))
 
-    def _esims(self, orders: Iterable[Order], wanted: str, terms: Terms) -> list[dict[str, Any]]:
-        return [
-            esim(told, profile, self.ledger.state(profile.iccid), _order_no(told))
-            for order in orders
-            for told in [terms.told(order)]
-            for profile in told.profiles
-            if not wanted or profile.iccid == wanted or told is not order
-        ]
+    def _esims(self, orders: Iterable[Order], terms: Terms) -> Iterator[dict[str, Any]]:
+        for order in orders:
+            told = terms.told(order)
+            for place, profile in enumerate(told.profiles):
+                state = self._state(told, profile.iccid)
+                yield esim(told, place, state, _order_no(told))
 
     def _cancel(self, fields: Mapping[str, Any]) -> Reply:
-        named = text(fields, "iccid") or text(fields, "esimTranNo")
-        iccid = named.removeprefix("T")  # our esimTranNo is `T` and the ICCID
-        order = self.ledger.order_of(iccid)
-        if order is None or order.provider != self.provider:
+        found = self._orders(fields)
+        if not found:
             return _failure(*_NO_SUCH_ORDER)
-        if not order.is_ready or self._is_cancelled(iccid):
+        (order,) = found
+        iccid = text(fields, "iccid") or order.profiles[place_of(text(fields, "esimTranNo"))].iccid
+        if not order.is_ready or self._state(order, iccid) == CANCELLED:
             return _failure(*_NOT_IN_THIS_STATE)
         self.ledger.set_state(iccid, ProfileState(CANCELLED))
-        if all(self._is_cancelled(profile.iccid) for profile in order.profiles):
+        if all(self._state(order, profile.iccid) == CANCELLED for profile in order.profiles):
             self.ledger.void(order)
         return _success({})
 
-    def _is_cancelled(self, iccid: str) -> bool:
-        state = self.ledger.state(iccid)
-        return state is not None and state.state == CANCELLED
+    def _state(self, order: Order, iccid: str) -> str:
+        """What became of a profile of this order: one that was sold again had been given back."""
+        holder, state = self.ledger.order_of(iccid), self.ledger.state(iccid)
+        if holder is not None and holder.number > order.number:
+            return CANCELLED
+        return state.state if state else NEW
 
     def _orders(self, fields: Mapping[str, Any]) -> list[Order]:
-        """Find what a call is about: by order, by profile, by reference, or all."""
+        """What a query or a cancellation is about: one order or profile, a time range, or all."""
+        orders = self.ledger.orders(self.provider)
         if order_no := text(fields, "orderNo"):
-            orders = self.ledger.orders(self.provider)
             return [order for order in orders if _order_no(order) == order_no]
+        if sale_no := text(fields, "esimTranNo"):
+            return [order for order in orders if sale_no in sale_numbers(order)]
         if iccid := text(fields, "iccid"):
             order = self.ledger.order_of(iccid)
             return [order] if order and order.provider == self.provider else []
-        return self.ledger.orders(self.provider, text(fields, "transactionId") or None)
+        if span := time_range(fields):
+            return [order for order in orders if span[0] <= order.booked_at <= span[1]]
+        return orders
 
     def _reference(self, fields: Mapping[str, Any]) -> str | None:
         if transaction_id := text(fields, "transactionId"):
             return transaction_id
-        named = {name: text(fields, name) for name in ("orderNo", "iccid") if text(fields, name)}
-        if tran_no := text(fields, "esimTranNo"):
-            named = {"iccid": tran_no.removeprefix("T")}
-        orders = self._orders(named) if named else []
+        names_one = any(text(fields, name) for name in ("orderNo", "iccid", "esimTranNo"))
+        orders = self._orders(fields) if names_one else []
         return orders[0].reference if orders else None
 
 
@@ -203,11 +222,35 @@ def _fault(request: Request, operation: str, fields: Mapping[str, Any] | None) -
         return None
     if fields is None:
         return _failure(*_BAD_JSON)
-    if operation == LOOKUP and not _is_pager(fields.get("pager")):
-        return _failure(*_MISSING)
+    if operation == LOOKUP:
+        return _query_fault(fields)
     if operation == CANCEL and not (text(fields, "iccid") or text(fields, "esimTranNo")):
         return _failure(*_MISSING)
     return _order_fault(fields) if operation == ORDER else None
+
+
+def _query_fault(fields: Mapping[str, Any]) -> Reply | None:
+    pager = fields.get("pager")
+    if not _is_pager(pager):
+        return _failure(*_MISSING)
+    is_right = pager["pageSize"] in _PAGE_SIZES and pager["pageNum"] in _PAGES
+    try:
+        time_range(fields)
+    except ValueError:
+        is_right = False
+    return None if is_right else _failure(*_OUT_OF_RANGE)
+
+
+def _why_not(orders: list[Order]) -> tuple[str, str]:
+    """Why a query by orderNo has nothing to list."""
+    if not orders:
+        return _NO_SUCH_ORDER
+    return _NOT_IN_THIS_STATE if all(order.failed for order in orders) else _NOT_YET
+
+
+def _is_wanted(entry: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
+    """Whether an entry is what was asked for, or told in its place."""
+    return all(not value or entry[name] == value for name, value in wanted.items())
 
 
 def _order_fault(fields: Mapping[str, Any]) -> Reply | None:
@@ -234,9 +277,9 @@ def _packages(fields: Mapping[str, Any]) -> Reply:
     return _success({"packageList": listed})
 
 
-def _is_pager(pager: object) -> bool:
+def _is_pager(pager: object) -> TypeGuard[dict[str, int]]:
     return isinstance(pager, dict) and all(
-        type(pager.get(name)) is int and pager[name] > 0 for name in ("pageNum", "pageSize")
+        type(pager.get(name)) is int for name in ("pageNum", "pageSize")
     )
 
 

@@ -1,25 +1,52 @@
 """Profiles and packages as eSIM Access lists them."""
 
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from sandbox.ledger import Order, ProfileState
-from sandbox.profiles import Profile
+from sandbox.contracts.contract import text
+from sandbox.ledger import Order
 from sandbox.shop import PRICE_CENTS
 
+NEW: Final = "GOT_RESOURCE"
 CANCELLED: Final = "CANCEL"
 PRICE: Final = PRICE_CENTS * 100  # USD times 10,000
+_MOMENT = "%Y-%m-%dT%H:%M%z"
 _GIGABYTE = 1024**3
 _DAYS = 30
 _UNUSED_FOR_SECONDS = 180 * 24 * 3600
 
 
-def esim(
-    order: Order, profile: Profile, state: ProfileState | None, order_no: str
-) -> dict[str, Any]:
-    """Write one entry of `esimList`."""
+def sale_numbers(order: Order) -> list[str]:
+    """The esimTranNo of each profile of an order: unlike an ICCID, never used again."""
+    day = time.strftime("%y%m%d", time.gmtime(order.booked_at))
+    return [f"{day}{order.number:06d}{place:02d}" for place in range(len(order.profiles))]
+
+
+def place_of(sale_no: str) -> int:
+    """Which profile of its order an esimTranNo names."""
+    return int(sale_no[-2:])
+
+
+def time_range(fields: Mapping[str, Any]) -> tuple[float, float] | None:
+    """From when to when a query asks (wall time), None if it does not.
+
+    Raises:
+        ValueError: half a range, or no time as the reference writes it (UTC, to the minute).
+    """
+    times = [text(fields, name) for name in ("startTime", "endTime")]
+    if not any(times):
+        return None
+    start, end = (datetime.strptime(each, _MOMENT).astimezone(UTC).timestamp() for each in times)
+    return start, end
+
+
+def esim(order: Order, place: int, state: str, order_no: str) -> dict[str, Any]:
+    """One entry of `esimList`."""
+    profile = order.profiles[place]
     return {
-        "esimTranNo": f"T{profile.iccid}",
+        "esimTranNo": sale_numbers(order)[place],
         "orderNo": order_no,
         "transactionId": order.reference,
         "imsi": None,
@@ -39,7 +66,7 @@ def esim(
         "totalDuration": _DAYS,
         "durationUnit": "DAY",
         "orderUsage": 0,
-        "esimStatus": state.state if state else "GOT_RESOURCE",
+        "esimStatus": state,
         "packageList": [
             {**_named(order.plan_code), "createTime": _moment(order.booked_at)},
         ],

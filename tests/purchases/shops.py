@@ -47,7 +47,7 @@ class Shop:
     def build(self, sandbox: Sandbox, folder: Path, **changes: Any) -> EsimProvider:
         """The adapter, with a breaker that stays out of the way of tests of single purchases.
 
-        One that is open for refused credentials lets every call through, as its probe.
+        One that is open for refused credentials lets every call through: a probe was due before.
         """
         adapter = next(each for each in ADAPTERS if each.name == self.provider)
         config = adapter.config(
@@ -60,7 +60,7 @@ class Shop:
             **(self.variables(sandbox, folder) | changes),
         )
         provider: Any = adapter.build(config)
-        patient = replace(provider.traits.limits, failures_to_open=1_000_000, probe_seconds=0)
+        patient = replace(provider.traits.limits, failures_to_open=1_000_000, probe_seconds=-1)
         provider.traits = replace(provider.traits, limits=patient)
         return provider  # type: ignore[no-any-return]
 

@@ -34,7 +34,8 @@ _NOT_BOOKED_FOR_CERTAIN = {
     _M.OUT_OF_STOCK: _REFUSED,
     _M.UNKNOWN_PLAN: _REFUSED,
     _M.NO_CREDIT: _REFUSED,
-    _M.BAD_CREDENTIALS: _SOLD,  # the provider's trouble, and mended by then
+    # The provider's trouble, and mended by then; ES2+ says it as any other refusal.
+    _M.BAD_CREDENTIALS: _SOLD | _REFUSED,
     _M.RATE_LIMITED: _SOLD,
     _M.LATENCY: _SOLD,
     _M.ALLOCATION_DELAY: _SOLD,

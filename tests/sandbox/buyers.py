@@ -1,6 +1,7 @@
 """The least that a client of each contract sends, written from the contracts alone."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ class Buyer:
     client: httpx.AsyncClient
     sandbox: Sandbox
     _airalo_token: str = ""
+    _order_numbers: dict[str, str] = field(default_factory=dict)
 
     async def buy(
         self, provider: str, reference: str = "order-1", plan: str = "PLAN-1", quantity: int = 1
@@ -36,11 +38,13 @@ class Buyer:
             case "AIRALO":
                 return await self.airalo("orders", reference, plan, quantity)
             case "ESIM_ACCESS":
-                return await self.esim_access(
+                bought = await self.esim_access(
                     "esim/order",
                     transactionId=reference,
                     packageInfoList=[{"packageCode": plan, "count": quantity}],
                 )
+                self._note_order_number(reference, bought)
+                return bought
             case _:
                 return await self.es2plus("downloadOrder", reference, profileType=plan)
 
@@ -56,7 +60,15 @@ class Buyer:
             return await self.client.get(
                 f"{base}/orders", params=wanted, headers=await self.airalo_headers()
             )
-        return await self.esim_access("esim/query", transactionId=reference, pager=PAGER)
+        order_no = self._order_numbers.get(reference, "B0")
+        return await self.esim_access("esim/query", orderNo=order_no, pager=PAGER)
+
+    def _note_order_number(self, reference: str, bought: httpx.Response) -> None:
+        """Keep what eSIM Access calls an order: it finds one by nothing else of its own."""
+        with suppress(ValueError):  # a reply that is no JSON names none
+            self._order_numbers |= {
+                reference: (bought.json().get("obj") or {}).get("orderNo", "B0")
+            }
 
     async def connected_you(
         self,

@@ -292,17 +292,70 @@ async def test_wrong_credentials_are_refused_in_each_contracts_words(
     assert sandbox.charges() == []
 
 
-@pytest.mark.parametrize("provider", ["CONNECTED_YOU", "ESIM_ACCESS"])
 async def test_a_repeated_reference_is_charged_again_unless_told_otherwise(
-    buyer: Buyer, sandbox: Sandbox, provider: str
+    buyer: Buyer, sandbox: Sandbox
 ) -> None:
-    """The contracts promise nothing, so the default is the worst case."""
+    """The contract promises nothing, so the default is the worst case."""
+    provider = "CONNECTED_YOU"
     first, second = await buyer.buy(provider), await buyer.buy(provider)
     assert first.json() != second.json()
     assert len(sandbox.charges(provider, "order-1")) == 2
     sandbox.deduplicates[provider] = True
     assert (await buyer.buy(provider)).json() == first.json()
     assert len(sandbox.charges(provider, "order-1")) == 2
+
+
+async def test_a_repeated_transaction_id_is_the_same_request_or_said_to_exist(
+    buyer: Buyer, sandbox: Sandbox
+) -> None:
+    """The reference says the first, and lists a code for the second; neither is a charge."""
+    first, second = [(await buyer.buy("ESIM_ACCESS")).json() for _ in range(2)]
+    assert first == second
+    sandbox.deduplicates["ESIM_ACCESS"] = False
+    assert (await buyer.buy("ESIM_ACCESS")).json()["errorCode"] == "310402"
+    assert len(sandbox.charges("ESIM_ACCESS", "order-1")) == 1
+
+
+async def test_an_esim_access_query_filters_by_what_its_reference_names_alone(
+    buyer: Buyer,
+) -> None:
+    """Order, ICCID, esimTranNo, a time range; a transactionId is no filter; pages have bounds."""
+    for reference in ("first", "second"):
+        await buyer.buy("ESIM_ACCESS", reference)
+    [wanted] = (await buyer.look_up("ESIM_ACCESS", "second")).json()["obj"]["esimList"]
+
+    async def query(pager: dict[str, int] = PAGER, **fields: str) -> Any:
+        return (await buyer.esim_access("esim/query", **fields, pager=pager)).json()
+
+    for name in ("orderNo", "iccid", "esimTranNo"):
+        assert (await query(**{name: wanted[name]}))["obj"]["esimList"] == [wanted]
+    today = {"startTime": "2020-01-01T00:00+00:00", "endTime": "2100-01-01T00:00+00:00"}
+    past = {"startTime": "2020-01-01T00:00+00:00", "endTime": "2020-01-02T00:00+00:00"}
+    listed = [len((await query(**span))["obj"]["esimList"]) for span in (today, past)]
+    assert listed == [2, 0]
+    assert len((await query(transactionId="second"))["obj"]["esimList"]) == 2
+    for wrong in ({"startTime": "2020-01-01T00:00+00:00"}, {**past, "endTime": "2020-19-01"}):
+        assert (await query(**wrong))["errorCode"] == "000106"
+    assert (await query({"pageNum": 1, "pageSize": 4}, **today))["errorCode"] == "000106"
+
+
+async def test_esim_access_may_sell_an_iccid_again(buyer: Buyer, sandbox: Sandbox) -> None:
+    """Under a new code and esimTranNo; the first sale stays cancelled, and is refunded once."""
+    await buyer.buy("ESIM_ACCESS", "first")
+    [first] = (await buyer.look_up("ESIM_ACCESS", "first")).json()["obj"]["esimList"]
+    sandbox.rule("ESIM_ACCESS", "reused_iccid", times=None)
+    await buyer.buy("ESIM_ACCESS", "unrelated")
+    await buyer.esim_access("esim/cancel", esimTranNo=first["esimTranNo"])
+    await buyer.buy("ESIM_ACCESS", "second")
+    [second] = (await buyer.look_up("ESIM_ACCESS", "second")).json()["obj"]["esimList"]
+    assert second["iccid"] == first["iccid"]
+    assert second["ac"] != first["ac"]
+    assert second["esimStatus"] == "GOT_RESOURCE"
+    again = await buyer.esim_access("esim/cancel", esimTranNo=first["esimTranNo"])
+    assert again.json()["errorCode"] == "200009"
+    [told] = (await buyer.look_up("ESIM_ACCESS", "first")).json()["obj"]["esimList"]
+    assert told["esimStatus"] == "CANCEL"
+    assert len(sandbox.net_charges("ESIM_ACCESS", "second")) == 1
 
 
 async def test_airalo_never_deduplicates(buyer: Buyer, sandbox: Sandbox) -> None:

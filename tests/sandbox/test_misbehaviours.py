@@ -54,7 +54,8 @@ async def test_a_purchase_without_a_whole_reply(
     assert call.ended in (Ended.RESET, Ended.HUNG, Ended.CUT_OFF)
     assert len(sandbox.charges(provider, "order-1")) == charges
     assert (await buyer.buy(provider)).status_code == 200
-    assert len(sandbox.charges(provider, "order-1")) == charges + 1
+    is_the_same = provider == "ESIM_ACCESS"  # a repeated transactionId
+    assert len(sandbox.charges(provider, "order-1")) == (1 if is_the_same else charges + 1)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -140,7 +141,7 @@ async def test_a_lookup_lags_behind_the_booking(
     await buyer.buy(provider, "plain")
     late, plain = [(await buyer.look_up(provider, name)).json() for name in ("late", "plain")]
     assert told_iccid(provider, plain)
-    with pytest.raises((KeyError, IndexError)):
+    with pytest.raises((KeyError, IndexError, TypeError)):
         told_iccid(provider, late)
     assert len(sandbox.charges(provider, "late")) == 1
 
@@ -181,8 +182,9 @@ async def test_esim_access_may_tell_anothers_order(buyer: Buyer, sandbox: Sandbo
     first = (await buyer.buy("ESIM_ACCESS", "first")).json()
     sandbox.rule("ESIM_ACCESS", "other_reply")
     assert (await buyer.buy("ESIM_ACCESS", "second")).json() == first
-    sandbox.rule("ESIM_ACCESS", "duplicate_iccid")
-    told = (await buyer.look_up("ESIM_ACCESS", "second")).json()
+    await buyer.buy("ESIM_ACCESS", "third")
+    sandbox.rule("ESIM_ACCESS", "duplicate_iccid", reference="third")
+    told = (await buyer.look_up("ESIM_ACCESS", "third")).json()
     honest = (await buyer.look_up("ESIM_ACCESS", "first")).json()
     assert told_iccid("ESIM_ACCESS", told) == told_iccid("ESIM_ACCESS", honest)
 
