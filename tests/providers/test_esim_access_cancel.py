@@ -1,6 +1,7 @@
 """Giving a profile back to eSIM Access, and what is left to spend there."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,6 +10,7 @@ from domain.errors import (
     CredentialsRefused,
     ProviderError,
     ProviderOutcomeUnknown,
+    ProviderRefused,
     ProviderUnavailable,
 )
 from domain.provider import Balance, Bought
@@ -28,25 +30,63 @@ from tests.partners.esim_access import (
 from tests.partners.scripted import Answer, Received, ScriptedServer, answering, reset_after_reading
 from tests.providers.secrecy import assert_clean
 
+TRAN_NO = str(PROFILE["esimTranNo"])
 
-def cancelling(cancel: Answer, query: Answer) -> Answer:
-    """Answer cancellations and queries differently."""
+
+def cancelling(cancel: Answer, afterwards: Answer | None = None) -> Answer:
+    """List the order's profile, answer a cancellation, and what is asked after that."""
 
     async def dispatch(received: Received, writer: asyncio.StreamWriter) -> None:
-        chosen = cancel if received.path.endswith("/cancel") else query
+        if received.path.endswith("/cancel"):
+            chosen = cancel
+        elif "orderNo" in received.json or afterwards is None:
+            chosen = listing(OTHER, PROFILE)
+        else:
+            chosen = afterwards
         await chosen(received, writer)
 
     return dispatch
 
 
-async def test_cancellation_names_the_profile(partner: ScriptedServer) -> None:
-    """One POST with the ICCID; success is a refund."""
-    partner.answer = succeeding({})
+@pytest.mark.parametrize("bought", [BOUGHT, replace(BOUGHT, iccid=None)])
+async def test_cancellation_names_the_sale(partner: ScriptedServer, bought: Bought) -> None:
+    """By its esimTranNo, found by their name of its order; success is a refund."""
+    partner.answer = cancelling(succeeding({}))
+    async with esim_access_at(partner) as provider:
+        assert await provider.cancel(bought) is True
+    asked, cancelled = partner.requests
+    assert asked.json["orderNo"] == ORDER_NO
+    assert (cancelled.method, cancelled.path) == ("POST", "/open/esim/cancel")
+    assert cancelled.json == {"esimTranNo": TRAN_NO}
+
+
+async def test_a_purchase_without_their_name_of_its_order_is_found_by_its_iccid(
+    partner: ScriptedServer,
+) -> None:
+    """But only if the ICCID is still that purchase's."""
+    partner.answer = cancelling(succeeding({}))
+    async with esim_access_at(partner) as provider:
+        assert await provider.cancel(Bought("order-42", None, ICCID)) is True
+        assert await provider.cancel(Bought("order-41", None, ICCID)) is False
+        assert await provider.cancel(Bought("order-42", None, None)) is False
+    assert [each.path.rsplit("/")[-1] for each in partner.requests] == ["query", "cancel", "query"]
+
+
+async def test_what_is_cancelled_already_is_not_cancelled_again(partner: ScriptedServer) -> None:
+    """Its ICCID may be another customer's by now."""
+    partner.answer = listing({**PROFILE, "esimStatus": "CANCEL"})
     async with esim_access_at(partner) as provider:
         assert await provider.cancel(BOUGHT) is True
-    (received,) = partner.requests
-    assert (received.method, received.path) == ("POST", "/open/esim/cancel")
-    assert received.json == {"iccid": ICCID}
+    assert len(partner.requests) == 1
+
+
+async def test_a_sale_without_a_name_is_not_cancelled(partner: ScriptedServer) -> None:
+    """Nothing is sent that could change another sale."""
+    partner.answer = listing({**PROFILE, "esimTranNo": None})
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderRefused, match="esimTranNo"):
+            await provider.cancel(BOUGHT)
+    assert len(partner.requests) == 1
 
 
 @pytest.mark.parametrize("code", ["200002", "200009", "310272", "310403"])
@@ -56,7 +96,7 @@ async def test_cancellation_names_the_profile(partner: ScriptedServer) -> None:
         (listing({**PROFILE, "esimStatus": "CANCEL"}), True),
         (listing({**PROFILE, "esimStatus": "IN_USE"}), False),
         (listing({**PROFILE, "esimStatus": "REVOKED"}), False),
-        (listing({**OTHER, "iccid": "89852245280000942228", "esimStatus": "CANCEL"}), False),
+        (listing({**OTHER, "esimTranNo": "22102706381999", "esimStatus": "CANCEL"}), False),
         (listing(), False),
         (failing("310272"), False),
     ],
@@ -68,26 +108,7 @@ async def test_refused_cancellation_may_have_happened_before(
     partner.answer = cancelling(failing(code), query)
     async with esim_access_at(partner) as provider:
         assert await provider.cancel(BOUGHT) is undone
-    assert partner.requests[1].json["iccid"] == ICCID
-
-
-@pytest.mark.parametrize(
-    ("bought", "asked"),
-    [
-        (Bought("order-42", ORDER_NO, None), ("orderNo", ORDER_NO)),
-        (Bought("order-42", None, None), ("transactionId", "order-42")),
-    ],
-)
-async def test_profile_is_looked_up_if_we_do_not_know_its_iccid(
-    partner: ScriptedServer, bought: Bought, asked: tuple[str, str]
-) -> None:
-    """By either name of the order; another order's profile is never cancelled."""
-    partner.answer = cancelling(succeeding({}), listing(OTHER, PROFILE))
-    async with esim_access_at(partner) as provider:
-        assert await provider.cancel(bought) is True
-    key, name = asked
-    assert partner.requests[0].json[key] == name
-    assert partner.requests[1].json == {"iccid": ICCID}
+    assert partner.requests[2].json["esimTranNo"] == TRAN_NO
 
 
 @pytest.mark.parametrize("query", [listing(), listing(OTHER), failing("310272"), failing("200010")])
@@ -95,7 +116,7 @@ async def test_nothing_to_cancel_is_no_success(partner: ScriptedServer, query: A
     """Nothing came back to us; nothing is sent that could change anything."""
     partner.answer = query
     async with esim_access_at(partner) as provider:
-        assert await provider.cancel(Bought("order-42", None, None)) is False
+        assert await provider.cancel(BOUGHT) is False
     assert len(partner.requests) == 1
 
 
@@ -116,7 +137,7 @@ async def test_failed_cancellation_says_whether_it_may_have_happened(
     partner: ScriptedServer, answer: Answer, expected: type[ProviderError]
 ) -> None:
     """It can be repeated, but nobody is told that the money is back before it is."""
-    partner.answer = answer
+    partner.answer = cancelling(answer)
     async with esim_access_at(partner) as provider:
         with pytest.raises(expected) as raised:
             await provider.cancel(BOUGHT)

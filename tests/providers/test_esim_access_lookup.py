@@ -1,9 +1,9 @@
 """The queries of eSIM Access: collecting an order, finding a lost one."""
 
+import asyncio
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -28,7 +28,7 @@ from tests.partners.esim_access import (
     listing,
     succeeding,
 )
-from tests.partners.scripted import Answer, ScriptedServer, answering, reset_after_reading
+from tests.partners.scripted import Answer, Received, ScriptedServer, answering, reset_after_reading
 from tests.providers.secrecy import assert_clean
 
 
@@ -38,35 +38,78 @@ def accepted(request_42: ProvisionRequest) -> ProvisionRequest:
     return replace(request_42, provider_order_id=ORDER_NO)
 
 
-@pytest.mark.parametrize(
-    ("provider_order_id", "key"),
-    [(None, {"transactionId": "order-42"}), (ORDER_NO, {"orderNo": ORDER_NO})],
-)
 async def test_query_is_the_contract_to_the_letter(
-    partner: ScriptedServer,
-    request_42: ProvisionRequest,
-    provider_order_id: str | None,
-    key: Mapping[str, str],
+    partner: ScriptedServer, accepted: ProvisionRequest
 ) -> None:
-    """By their name of the order where we know it, else by ours; the pager is mandatory."""
+    """By their name of the order; the pager is mandatory."""
     partner.answer = listing(PROFILE)
     async with esim_access_at(partner) as provider:
-        await provider.advance(replace(request_42, provider_order_id=provider_order_id))
+        await provider.advance(accepted)
     (received,) = partner.requests
     assert (received.method, received.path) == ("POST", "/open/esim/query")
-    assert received.json == {**key, "pager": {"pageNum": 1, "pageSize": 20}}
+    assert received.json == {"orderNo": ORDER_NO, "pager": {"pageNum": 1, "pageSize": 20}}
 
 
-@pytest.mark.parametrize("provider_order_id", [None, ORDER_NO])
-async def test_profile_is_read(
-    partner: ScriptedServer, request_42: ProvisionRequest, provider_order_id: str | None
+async def test_an_order_without_their_name_is_found_in_the_list_since_it_was_begun(
+    partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
+    """No filter takes our reference: the list is read to its end, and only the name is taken."""
+    page = [{**OTHER, "transactionId": f"order-{number}"} for number in range(200)]
+    begun = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+
+    async def two_pages(received: Received, writer: asyncio.StreamWriter) -> None:
+        number = received.json["pager"]["pageNum"]
+        listed = page[:42] + page[43:] if number == 1 else [PROFILE]
+        pager = {"pageNum": number, "pageSize": 200, "total": 200}
+        await succeeding({"esimList": listed, "pager": pager})(received, writer)
+
+    partner.answer = two_pages
+    async with esim_access_at(partner) as provider:
+        found = await provider.advance(replace(request_42, since=begun))
+    assert isinstance(found, AcceptedOrder)
+    assert found.provider_order_id == ORDER_NO
+    assert OTHER_CODE not in str(found.reply)
+    assert MATCHING_ID not in str(found.reply)
+    first, second = [received.json for received in partner.requests]
+    assert first["startTime"] == second["startTime"] == "2026-03-01T11:00+00:00"
+    assert datetime.fromisoformat(first["endTime"]) > datetime.now(UTC) + timedelta(hours=23)
+    assert [each["pager"] for each in (first, second)] == [
+        {"pageNum": number, "pageSize": 200} for number in (1, 2)
+    ]
+    assert set(first) == {"startTime", "endTime", "pager"}
+
+
+@pytest.mark.parametrize("faulty", [{"orderNo": "B1"}, {"orderNo": None}])
+async def test_several_orders_of_one_reference_are_a_persons_matter(
+    partner: ScriptedServer, request_42: ProvisionRequest, faulty: dict[str, object]
+) -> None:
+    """They say that there is one; of the list only ours is kept."""
+    partner.answer = listing(OTHER, PROFILE, {**PROFILE, **faulty})
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderReplyUnusable, match="our reference") as raised:
+            await provider.advance(request_42)
+    assert_clean(raised.value, *SECRETS, OTHER_CODE)
+    assert OTHER_CODE not in str(raised.value.raw)
+
+
+async def test_a_list_without_end_is_no_absence(
+    partner: ScriptedServer, request_42: ProvisionRequest
+) -> None:
+    """After so many pages a person must look."""
+    partner.answer = succeeding({"esimList": [OTHER] * 200})
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderRefused, match="too many"):
+            await provider.advance(request_42)
+    assert len(partner.requests) == 25
+
+
+async def test_profile_is_read(partner: ScriptedServer, accepted: ProvisionRequest) -> None:
     """Every field arrives; nothing secret and no other order is kept."""
     partner.answer = listing(OTHER, PROFILE)
     async with esim_access_at(partner) as provider:
-        esim = await provider.advance(replace(request_42, provider_order_id=provider_order_id))
+        esim = await provider.advance(accepted)
         assert isinstance(esim, ProvisionedEsim)
-        assert esim.request == provider.describe_request(request_42)
+        assert esim.request == provider.describe_request(accepted)
     assert (esim.reference, esim.iccid) == ("order-42", ICCID)
     assert esim.activation_code == esim.qr_payload == PROFILE["ac"]
     assert esim.expires_at == datetime(2025, 3, 19, 18, tzinfo=UTC)
@@ -182,29 +225,14 @@ async def test_accepted_order_without_a_profile_is_under_way(
     assert waiting.provider_order_id == ORDER_NO
 
 
-@pytest.mark.parametrize("answer", [failing("310272"), listing()])
+@pytest.mark.parametrize("answer", [failing("310272"), listing(), listing(OTHER)])
 async def test_reference_that_is_not_there_is_absent(
     partner: ScriptedServer, request_42: ProvisionRequest, answer: Answer
 ) -> None:
-    """Asked by our own reference, they positively know of nothing."""
+    """Asked for all of that time, they positively know of nothing of ours."""
     partner.answer = answer
     async with esim_access_at(partner) as provider:
         assert await provider.advance(request_42) is None
-
-
-async def test_order_that_is_being_allocated_is_not_absent(
-    partner: ScriptedServer, request_42: ProvisionRequest
-) -> None:
-    """It exists; unless they name it, it must be asked for again by our reference."""
-    async with esim_access_at(partner) as provider:
-        partner.answer = failing("200010")
-        with pytest.raises(ProviderUnavailable):
-            await provider.advance(request_42)
-        body = {"success": False, "errorCode": "200010", "obj": {"orderNo": ORDER_NO}}
-        partner.answer = answering(200, body)
-        named = await provider.advance(request_42)
-    assert isinstance(named, AcceptedOrder)
-    assert named.provider_order_id == ORDER_NO
 
 
 @pytest.mark.parametrize("code", ["200009", "200002"])
@@ -227,7 +255,6 @@ async def test_abnormal_order_is_a_persons_matter(
 @pytest.mark.parametrize(
     "answer",
     [
-        listing(OTHER),
         answering(200, []),
         answering(200, {}),
         succeeding(None),
@@ -267,6 +294,16 @@ async def test_a_look_up_that_is_not_admitted_says_nothing_of_the_order(
             with pytest.raises(CredentialsRefused) as raised:
                 await provider.advance(asked)
             assert_clean(raised.value, *SECRETS)
+
+
+async def test_other_orders_only_say_nothing_of_an_accepted_one(
+    partner: ScriptedServer, accepted: ProvisionRequest
+) -> None:
+    """They ignored the filter: it is asked again."""
+    partner.answer = listing(OTHER)
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderUnavailable):
+            await provider.advance(accepted)
 
 
 async def test_code_about_a_profile_is_no_absence(

@@ -1,5 +1,6 @@
 """The orders of eSIM Access: what is sent, and what each answer means for money."""
 
+import asyncio
 import logging
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from providers.esim_access import ESIM_ACCESS, EsimAccess, EsimAccessConfig
 from tests.partners.esim_access import (
     ACCESS_CODE,
     ORDER_NO,
+    OTHER,
     PROFILE,
     SECRETS,
     TALKATIVE,
@@ -33,6 +35,7 @@ from tests.partners.esim_access import (
 )
 from tests.partners.scripted import (
     Answer,
+    Received,
     ScriptedServer,
     answering,
     close_without_a_word,
@@ -269,10 +272,11 @@ def test_wrong_setting_is_named_and_not_quoted(changes: dict[str, object], named
 
 
 async def test_defaults_are_careful(partner: ScriptedServer) -> None:
-    """A look-up settles what is unknown, after longer than an allocation; no secret shows."""
+    """What is unknown is sent again, or found after longer than an allocation; no secret shows."""
     config = config_for(partner)
     provider = EsimAccess(config)
-    assert provider.traits.ambiguity is Ambiguity.LOOKUP
+    assert provider.traits.ambiguity is Ambiguity.IDEMPOTENT
+    assert provider.traits.finds
     assert provider.traits.settle_gap_seconds == 120
     assert provider.traits.limits.rate_per_second == 8
     assert provider.traits.returnable
@@ -280,3 +284,41 @@ async def test_defaults_are_careful(partner: ScriptedServer) -> None:
     assert not provider.traits.resellable
     assert ACCESS_CODE not in repr(config)
     await provider.aclose()
+
+
+def known(query: Answer, status: int = 200) -> Answer:
+    """Say that the transactionId exists, and answer questions so."""
+
+    async def dispatch(received: Received, writer: asyncio.StreamWriter) -> None:
+        is_order = received.path.endswith("/order")
+        await (failing("310402", status) if is_order else query)(received, writer)
+
+    return dispatch
+
+
+async def test_a_known_transaction_id_is_the_order_that_it_made(
+    partner: ScriptedServer, request_42: ProvisionRequest
+) -> None:
+    """An earlier send has arrived: it is found in the list, and nothing is bought again."""
+    partner.answer = known(listing(OTHER, PROFILE))
+    async with esim_access_at(partner) as provider:
+        accepted = await provider.provision(request_42)
+    assert isinstance(accepted, AcceptedOrder)
+    assert accepted.provider_order_id == ORDER_NO
+    assert [each.path for each in partner.requests] == ["/open/esim/order", "/open/esim/query"]
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    "query", [listing(), listing(OTHER), failing("900001"), failing("101003"), answering(500, {})]
+)
+async def test_a_known_transaction_id_that_is_not_listed_is_booked_all_the_same(
+    partner: ScriptedServer, request_42: ProvisionRequest, query: Answer, status: int
+) -> None:
+    """Neither refused nor absent, whatever becomes of the question: it is asked later."""
+    partner.answer = known(query, status)
+    async with esim_access_at(partner) as provider:
+        with pytest.raises(ProviderOutcomeUnknown) as raised:
+            await provider.provision(request_42)
+    assert type(raised.value) is ProviderOutcomeUnknown
+    assert_clean(raised.value, *SECRETS)

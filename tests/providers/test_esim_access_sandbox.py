@@ -16,7 +16,6 @@ from domain.errors import (
     ProviderOutOfStock,
     ProviderRefused,
     ProviderReplyUnusable,
-    ProviderUnavailable,
 )
 from domain.notice import NoticeKind
 from domain.provider import AcceptedOrder, Bought, ProvisionedEsim, ProvisionRequest
@@ -90,9 +89,7 @@ async def test_we_read_an_order_of_the_official_client(
     reply = await asyncio.to_thread(official.order, "order-42", packages)
     request = replace(request_42, provider_order_id=reply["obj"]["orderNo"])
     esim = await collected(esim_access, request)
-    found = await esim_access.advance(request_42)
-    assert isinstance(found, ProvisionedEsim)
-    assert replace(found, reply=esim.reply) == esim
+    assert (await accepted_by_look_up(esim_access, request_42)) == request.provider_order_id
     assert await esim_access.cancel(Bought("order-42", request.provider_order_id, esim.iccid))
 
 
@@ -112,23 +109,45 @@ async def collected(provider: EsimAccess, request: ProvisionRequest) -> Provisio
     return found
 
 
+async def accepted_by_look_up(provider: EsimAccess, request: ProvisionRequest) -> str:
+    """Their name of the order that has our reference, once it is allocated; buys nothing."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (found := await provider.advance(request)) is None:
+            await asyncio.sleep(0.02)
+    assert isinstance(found, AcceptedOrder)
+    return found.provider_order_id
+
+
+@pytest.mark.parametrize("deduplicates", [True, False])
 async def test_lost_order_is_found_by_our_reference(
-    sandbox: Sandbox, esim_access: EsimAccess, request_42: ProvisionRequest
+    sandbox: Sandbox, esim_access: EsimAccess, request_42: ProvisionRequest, deduplicates: bool
 ) -> None:
-    """After a reset the look-up waits for the allocation, then gives what was charged, once."""
+    """After a reset the list shows it once it is allocated; sent again it is the same, once."""
+    sandbox.deduplicates["ESIM_ACCESS"] = deduplicates
     sandbox.rule("ESIM_ACCESS", "reset_after_booking")
     with pytest.raises(ProviderOutcomeUnknown):
         await esim_access.provision(request_42)
-    found = None
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while found is None:
-            try:
-                found = await esim_access.advance(request_42)
-                assert found is not None, "it was booked, so it is never absent"
-            except ProviderUnavailable:
-                continue
-    assert isinstance(found, ProvisionedEsim)
+    order_no = await accepted_by_look_up(esim_access, request_42)
+    again = await accepted(esim_access, request_42)
+    assert again.provider_order_id == order_no
+    assert isinstance(await collected(esim_access, again), ProvisionedEsim)
     assert len(sandbox.charges("ESIM_ACCESS", "order-42")) == 1
+
+
+async def test_an_iccid_that_is_sold_again_is_another_sale(
+    sandbox: Sandbox, esim_access: EsimAccess, request_42: ProvisionRequest
+) -> None:
+    """The next customer has a code of their own, and a late return of the first is not theirs."""
+    first = await accepted(esim_access, request_42)
+    sold = await collected(esim_access, first)
+    bought = Bought("order-42", first.provider_order_id, sold.iccid)
+    assert await esim_access.cancel(bought)
+    sandbox.rule("ESIM_ACCESS", "reused_iccid")
+    esim = await buy(esim_access, replace(request_42, reference="order-43"))
+    assert esim.iccid == sold.iccid
+    assert esim.activation_code != sold.activation_code
+    assert await esim_access.cancel(bought) is True
+    assert len(sandbox.net_charges("ESIM_ACCESS", "order-43")) == 1
 
 
 async def test_order_that_was_never_made_is_absent(

@@ -128,12 +128,13 @@ SHOPS = (
         delivers_later=True,
     ),
     Shop(
-        "ESIM_ACCESS review",
+        "ESIM_ACCESS idempotent",
         "ESIM_ACCESS",
-        _REVIEW,
+        _IDEMPOTENT,
         _EA_BUYS,
         _EA_TELLS,
         _esim_access,
+        deduplicates=True,
         delivers_later=True,
     ),
     Shop(
