@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import case, func, or_, select, text
+from sqlalchemy import ColumnElement, case, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,7 +10,13 @@ from db.columns import GateColumns
 from db.tables import esim_profiles as profiles
 from db.tables import provider_gates as gates
 from db.tables import provider_intents as intents
-from domain.errors import ProviderOutcomeUnknown, ProviderUnavailable, StaleWrite
+from domain.errors import (
+    CredentialsRefused,
+    ProviderOutcomeUnknown,
+    ProviderUnavailable,
+    StaleWrite,
+)
+from domain.gate import HoldReason
 from domain.profile import ProfileStatus
 
 # Postgres does not skip through an index for DISTINCT: this asks it for one name after another.
@@ -107,6 +113,24 @@ async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int)
     They wait for their next round, or have parked after an outage or a pause of days. A round is
     spent by asking, so orders that wait for another provider are left alone.
     """
+    for_it = profiles.c.failure_code.in_(_WAITS_FOR_A_PROVIDER)
+    return await _waiting(connection, provider, for_it, limit)
+
+
+async def waiting_for_credentials(
+    connection: AsyncConnection, provider: str, *, limit: int
+) -> list[int]:
+    """Of the orders that wait for this provider those that it, or its gate, refused for our key."""
+    refused = or_(
+        profiles.c.failure_code == CredentialsRefused.code,
+        func.strpos(profiles.c.failure_reason, HoldReason.CREDENTIALS) > 0,
+    )
+    return await _waiting(connection, provider, refused, limit)
+
+
+async def _waiting(
+    connection: AsyncConnection, provider: str, why: ColumnElement[bool], limit: int
+) -> list[int]:
     last_asked = (
         select(intents.c.provider)
         .where(intents.c.order_id == profiles.c.order_id)
@@ -118,7 +142,7 @@ async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int)
         select(profiles.c.order_id)
         .where(
             profiles.c.status.in_(_WAITING),
-            profiles.c.failure_code.in_(_WAITS_FOR_A_PROVIDER),
+            why,
             or_(func.strpos(profiles.c.failure_reason, provider) > 0, last_asked == provider),
         )
         .order_by(profiles.c.updated_at)

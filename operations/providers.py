@@ -102,13 +102,13 @@ async def resume(
 
 
 async def wake_waiting(engine: AsyncEngine, activations: Activations, provider: str) -> None:
-    """Ask the orders that wait for a provider to try again: it accepts our credentials again.
+    """Ask those whom a provider has refused for our credentials to try again: it accepts them now.
 
     Raises nothing: orders that are not asked try again by themselves.
     """
     try:
         async with transaction(engine) as connection:
-            waiting = await provider_controls.waiting_for(
+            waiting = await provider_controls.waiting_for_credentials(
                 connection, provider, limit=WAITING_AT_MOST
             )
     except StorageUnavailable:

@@ -42,7 +42,11 @@ async def test_the_list_shows_how_each_provider_is_doing(
     assert (airalo["health"], airalo["balance"]) == ("unknown", None)
     assert (partner["name"], partner["paused"]) == (PROVIDER, False)
     assert (partner["balance"]["amount"], partner["balance"]["currency"]) == ("40", "USD")
-    assert partner["breaker"]["state"] == "closed"
+    assert (partner["breaker"]["state"], partner["next_step"]) == ("closed", "Nothing.")
+    await run(engine, "UPDATE provider_gates SET credentials_refused = true, opened_at = now()")
+    refused = (await ops.get(PATH)).json()[1]
+    assert refused["health"] == "credentials_refused"
+    assert f"esimctl resume {PROVIDER}" in refused["next_step"]
 
 
 async def test_pausing_is_idempotent_and_logged(

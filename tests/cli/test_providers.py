@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.announcing import announce
+from domain.gate import HoldReason
 from domain.profile import ProfileStatus
 from local.temporal import TemporalServer
 from providers.local import LocalProvider
@@ -63,6 +64,31 @@ async def test_the_table_shows_how_each_provider_is_doing(
     airalo, partner = json.loads(esimctl("providers", "--json").out)
     assert (airalo["name"], airalo["health"], airalo["failures"]) == ("AIRALO", "cooling_down", 5)
     assert (partner["name"], partner["open_purchases"]) == (PROVIDER, {"unknown": 1})
+
+
+async def test_refused_credentials_show_with_what_to_do_about_them(
+    esimctl: Esimctl, engine: AsyncEngine
+) -> None:
+    """In the table, below it, as JSON, and in the status of an order that the gate holds."""
+    await run(
+        engine,
+        "INSERT INTO provider_gates (provider, failures, opened_at, probe_at, credentials_refused)"
+        " VALUES ('AIRALO', 1, now(), now() + interval '1 minute', true)",
+    )
+    shown = esimctl("providers", COLUMNS="250")
+    assert "credentials_refused" in shown.out
+    assert "esimctl resume AIRALO" in shown.err
+    [airalo] = json.loads(esimctl("providers", "--json").out)
+    assert "key" in airalo["next_step"]
+    order_id = await paid_order(engine)
+    await run(
+        engine,
+        "UPDATE esim_profiles SET started_at = now(), failure_code = 'provider-held',"
+        " failure_reason = :why WHERE order_id = :id",
+        why=f"AIRALO was not called: {HoldReason.CREDENTIALS}.",
+        id=order_id,
+    )
+    assert "refuses our credentials: esimctl providers" in esimctl("status", order_id).out
 
 
 async def test_a_pause_shows_and_is_logged(esimctl: Esimctl, engine: AsyncEngine) -> None:

@@ -180,6 +180,7 @@ async def test_an_order_that_its_provider_calls_failed_is_bought_elsewhere(scene
     assert await broken(scene.engine) == []
 
 
+@pytest.mark.parametrize("shop", ["AIRALO async"], indirect=True)
 async def test_an_order_that_failed_is_bought_anew_by_a_retry(
     scene: Scene, activations: Activations
 ) -> None:

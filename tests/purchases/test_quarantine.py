@@ -220,3 +220,40 @@ class TestCollected:
         assert len(await _quarantined(engine, order_id)) == 1
         assert len(sandbox.charges()) == 1
         assert await broken(engine) == []
+
+
+class TestAskedInVain:
+    """A shop whose look-up is no help."""
+
+    @pytest.fixture
+    def shop(self) -> Shop:
+        """What is in doubt is looked up."""
+        return _shop("AIRALO lookup")
+
+    @pytest.mark.parametrize(
+        ("code", "status"), [(403, "PENDING_ACTIVATION"), (404, "NEEDS_REVIEW")]
+    )
+    async def test_what_was_sold_and_is_unusable_heads_the_review(
+        self,
+        engine: AsyncEngine,
+        sandbox: Sandbox,
+        shop: Shop,
+        driver: Driver,
+        code: int,
+        status: str,
+    ) -> None:
+        """Not "it refuses this request", which reads as if nothing had been sold."""
+        sandbox.rule(shop.provider, M.EMPTY_REPLY, operation=shop.purchase)
+        sandbox.rule(shop.provider, M.STATUS, operation=shop.lookup, times=None, code=code)
+        order_id = await paid_order(engine)
+        await driver.start(order_id)
+        await until(lambda: _has_failed(driver, order_id))
+        assert (await driver.profile(order_id))["status"] == status
+        [intent] = await driver.intents(order_id)
+        assert (intent["state"], intent["error_code"]) == ("UNKNOWN", "provider-reply-unusable")
+        assert "took the order" in intent["error"]
+        assert len(sandbox.charges()) == 1
+
+
+async def _has_failed(driver: Driver, order_id: int) -> bool:
+    return bool((await driver.profile(order_id))["failure_code"])

@@ -89,7 +89,7 @@ async def test_what_one_does_not_sell_the_next_one_does(
 @pytest.mark.parametrize(
     ("misbehaviour", "event"),
     [
-        (Misbehaviour.BAD_CREDENTIALS, "purchase_refused"),
+        (Misbehaviour.BAD_CREDENTIALS, "purchase_unavailable"),
         (Misbehaviour.STATUS, "purchase_unavailable"),
     ],
 )
