@@ -120,7 +120,7 @@ async def waiting_for(connection: AsyncConnection, provider: str, *, limit: int)
 async def waiting_for_credentials(
     connection: AsyncConnection, provider: str, *, limit: int
 ) -> list[int]:
-    """Of the orders that wait for this provider those that it, or its gate, refused for our key."""
+    """List those of them that the provider, or its gate, refused for our credentials."""
     refused = or_(
         profiles.c.failure_code == CredentialsRefused.code,
         func.strpos(profiles.c.failure_reason, HoldReason.CREDENTIALS) > 0,

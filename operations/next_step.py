@@ -78,7 +78,7 @@ def _of_pending(profile: Profile, purchase: PurchaseState | None, retry: str) ->
 
 
 def _is_refused(profile: Profile) -> bool:
-    """Whether an order waits for better credentials, by its own call's answer or by the gate's."""
+    """Tell whether an order waits for better credentials, by its call's answer or by the gate's."""
     held = profile.failure_code == ProviderHeld.code
     return profile.failure_code == CredentialsRefused.code or (
         held and HoldReason.CREDENTIALS in (profile.failure_reason or "")

@@ -17,12 +17,12 @@ HEADER: Final = "airalo-signature"
 
 
 def signature(fields: Mapping[str, Any], secret: str = AIRALO_CLIENT_SECRET) -> str:
-    """The value of the header that goes with these fields."""
+    """Compute the value of the header that goes with these fields."""
     text = json.dumps(fields, separators=(",", ":")).replace("/", r"\/")
     return hmac.new(secret.encode(), text.encode(), hashlib.sha512).hexdigest()
 
 
 def is_forged(request: Request) -> bool:
-    """Whether a JSON request has a signature, and not that of its fields."""
+    """Tell whether a JSON request has a signature, and not that of its fields."""
     given, fields = request.headers.get(HEADER), json_object(request.body)
     return given is not None and fields is not None and given != signature(fields)

@@ -187,14 +187,14 @@ class EsimAccess(Contract):
         return _success({})
 
     def _state(self, order: Order, iccid: str) -> str:
-        """What became of a profile of this order: one that was sold again had been given back."""
+        """Read what became of a profile of this order: what was sold again had been given back."""
         holder, state = self.ledger.order_of(iccid), self.ledger.state(iccid)
         if holder is not None and holder.number > order.number:
             return CANCELLED
         return state.state if state else NEW
 
     def _orders(self, fields: Mapping[str, Any]) -> list[Order]:
-        """What a query or a cancellation is about: one order or profile, a time range, or all."""
+        """Find what a call is about: one order or profile, a time range, or all."""
         orders = self.ledger.orders(self.provider)
         if order_no := text(fields, "orderNo"):
             return [order for order in orders if _order_no(order) == order_no]
@@ -242,14 +242,14 @@ def _query_fault(fields: Mapping[str, Any]) -> Reply | None:
 
 
 def _why_not(orders: list[Order]) -> tuple[str, str]:
-    """Why a query by orderNo has nothing to list."""
+    """Say why a query by orderNo has nothing to list."""
     if not orders:
         return _NO_SUCH_ORDER
     return _NOT_IN_THIS_STATE if all(order.failed for order in orders) else _NOT_YET
 
 
 def _is_wanted(entry: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
-    """Whether an entry is what was asked for, or told in its place."""
+    """Tell whether an entry is what was asked for."""
     return all(not value or entry[name] == value for name, value in wanted.items())
 
 

@@ -19,18 +19,18 @@ _UNUSED_FOR_SECONDS = 180 * 24 * 3600
 
 
 def sale_numbers(order: Order) -> list[str]:
-    """The esimTranNo of each profile of an order: unlike an ICCID, never used again."""
+    """Make the esimTranNo of each profile of an order: unlike an ICCID, never used again."""
     day = time.strftime("%y%m%d", time.gmtime(order.booked_at))
     return [f"{day}{order.number:06d}{place:02d}" for place in range(len(order.profiles))]
 
 
 def place_of(sale_no: str) -> int:
-    """Which profile of its order an esimTranNo names."""
+    """Read which profile of its order an esimTranNo names."""
     return int(sale_no[-2:])
 
 
 def time_range(fields: Mapping[str, Any]) -> tuple[float, float] | None:
-    """From when to when a query asks (wall time), None if it does not.
+    """Read from when to when a query asks (wall time), None if it does not.
 
     Raises:
         ValueError: half a range, or no time as the reference writes it (UTC, to the minute).
@@ -43,7 +43,7 @@ def time_range(fields: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def esim(order: Order, place: int, state: str, order_no: str) -> dict[str, Any]:
-    """One entry of `esimList`."""
+    """Write one entry of `esimList`."""
     profile = order.profiles[place]
     return {
         "esimTranNo": sale_numbers(order)[place],
