@@ -84,6 +84,7 @@ class ErrorCode(StrEnum):
     ORDER_NOT_YET_PAID = "order-not-yet-paid", 502, "The payment has not arrived."
     PROVIDER_ERROR = "provider-error", 502, "The provider gave no eSIM."
     PROVIDER_HELD = "provider-held", 502, "The provider is not called at present."
+    CREDENTIALS_REFUSED = "credentials-refused", 502, "The provider does not admit the service."
     PROVIDER_ORDER_FAILED = "provider-order-failed", 502, "The provider will not deliver."
     PROVIDER_OUT_OF_STOCK = "provider-out-of-stock", 502, "The plan is out of stock."
     PROVIDER_OUTCOME_UNKNOWN = "provider-outcome-unknown", 502, "We check whether it sold."

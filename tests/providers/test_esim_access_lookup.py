@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,10 @@ async def test_query_is_the_contract_to_the_letter(
     assert received.json == {"orderNo": ORDER_NO, "pager": {"pageNum": 1, "pageSize": 20}}
 
 
+def _json(received: Received) -> dict[str, Any]:
+    return received.json
+
+
 async def test_an_order_without_their_name_is_found_in_the_list_since_it_was_begun(
     partner: ScriptedServer, request_42: ProvisionRequest
 ) -> None:
@@ -58,7 +63,7 @@ async def test_an_order_without_their_name_is_found_in_the_list_since_it_was_beg
     begun = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 
     async def two_pages(received: Received, writer: asyncio.StreamWriter) -> None:
-        number = received.json["pager"]["pageNum"]
+        number = _json(received)["pager"]["pageNum"]
         listed = page[:42] + page[43:] if number == 1 else [PROFILE]
         pager = {"pageNum": number, "pageSize": 200, "total": 200}
         await succeeding({"esimList": listed, "pager": pager})(received, writer)
@@ -70,7 +75,7 @@ async def test_an_order_without_their_name_is_found_in_the_list_since_it_was_beg
     assert found.provider_order_id == ORDER_NO
     assert OTHER_CODE not in str(found.reply)
     assert MATCHING_ID not in str(found.reply)
-    first, second = [received.json for received in partner.requests]
+    first, second = map(_json, partner.requests)
     assert first["startTime"] == second["startTime"] == "2026-03-01T11:00+00:00"
     assert datetime.fromisoformat(first["endTime"]) > datetime.now(UTC) + timedelta(hours=23)
     assert [each["pager"] for each in (first, second)] == [

@@ -324,7 +324,7 @@ async def test_an_esim_access_query_filters_by_what_its_reference_names_alone(
         await buyer.buy("ESIM_ACCESS", reference)
     [wanted] = (await buyer.look_up("ESIM_ACCESS", "second")).json()["obj"]["esimList"]
 
-    async def query(pager: dict[str, int] = PAGER, **fields: str) -> Any:
+    async def query(pager: Any = PAGER, **fields: str) -> Any:
         return (await buyer.esim_access("esim/query", **fields, pager=pager)).json()
 
     for name in ("orderNo", "iccid", "esimTranNo"):
