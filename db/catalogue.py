@@ -109,7 +109,7 @@ async def provision_request(
         country_iso2=row.iso2,
         customer_email=row.email,
         customer_name=row.name,
-        since=profile.started_at,
+        since=profile.created_at,
     )
 
 

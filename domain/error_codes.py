@@ -77,6 +77,7 @@ class ErrorCode(StrEnum):
 
     # Why there is no eSIM yet
     ACTIVATION_ENDED = "activation-ended", 502, "The run has ended; our team looks into it."
+    CREDENTIALS_REFUSED = "credentials-refused", 502, "The provider does not admit the service."
     ESIM_ERROR = "esim-error", 502, "The activation failed."
     FAULTY_STOCK = "faulty-stock", 502, "A stocked eSIM was unusable; another is tried."
     MISCONFIGURED = "misconfigured", 502, "We have set something wrong."
@@ -84,7 +85,6 @@ class ErrorCode(StrEnum):
     ORDER_NOT_YET_PAID = "order-not-yet-paid", 502, "The payment has not arrived."
     PROVIDER_ERROR = "provider-error", 502, "The provider gave no eSIM."
     PROVIDER_HELD = "provider-held", 502, "The provider is not called at present."
-    CREDENTIALS_REFUSED = "credentials-refused", 502, "The provider does not admit the service."
     PROVIDER_ORDER_FAILED = "provider-order-failed", 502, "The provider will not deliver."
     PROVIDER_OUT_OF_STOCK = "provider-out-of-stock", 502, "The plan is out of stock."
     PROVIDER_OUTCOME_UNKNOWN = "provider-outcome-unknown", 502, "We check whether it sold."

@@ -364,6 +364,7 @@ class CredentialsRefused(ProviderUnavailable):
     """
 
     code = "credentials-refused"
+    _in_doubt = False
     retry = Retry.NEVER
     next_step = "Mend the provider's key or our address there, then: esimctl resume PROVIDER"
 

@@ -55,8 +55,8 @@ class ProvisionRequest:
             before that, and at providers that answer at once.
         repeated: an earlier `advance` of the accepted order may have reached the provider unheard,
             so what says "done already" says that it did.
-        since: when the order's activation began: nothing was bought for it earlier. None in tests
-            of adapters, for which a few days are enough.
+        since: since when we know the order: nothing was bought for it earlier. None in tests of
+            adapters, for which a few days are enough.
     """
 
     order_id: int

@@ -200,7 +200,7 @@ class EsimAccess(Seller):
         return found
 
     async def _found(self, request: ProvisionRequest) -> AcceptedOrder | None:
-        """Find an order by our reference in the list of all since it was begun; None if absent.
+        """Find an order by our reference in the list of all since we know it; None if absent.
 
         No filter of theirs takes a transactionId, but each profile on the list carries it. The
         list shows what is allocated. Codes are read once the order is collected by its name.

@@ -39,7 +39,7 @@ def query_body(key: str, value: str) -> dict[str, object]:
 
 
 def list_body(request: ProvisionRequest, now: datetime, page: int) -> dict[str, object]:
-    """Make the body of `POST esim/query` for all that was ordered since a purchase was begun.
+    """Make the body of `POST esim/query` for all that was bought since we know an order.
 
     Their clock may be an hour off, and is never asked for: the range ends tomorrow.
     """

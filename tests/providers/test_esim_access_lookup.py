@@ -122,8 +122,7 @@ async def test_profile_is_read(partner: ScriptedServer, accepted: ProvisionReque
     kept = json.dumps(esim.reply)
     for secret in (*SECRETS, OTHER_CODE, "454006109846571"):
         assert secret not in f"{kept} {esim!r}"
-    assert (ORDER_NO in kept) is (provider_order_id is not None)
-    assert f'"orderNo": "{ORDER_NO[:7]}' in kept
+    assert ORDER_NO in kept
     assert MATCHING_ID in str(esim.raw)
     assert OTHER_CODE not in str(esim.raw)
 
