@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.pause_points import PausePoint
 from domain.provider import EsimProvider
+from sandbox.ledger import ProfileState
 from sandbox.misbehaviours import Misbehaviour
 from sandbox.sandbox import Sandbox
 from tests.e2e.invariants import broken
 from tests.purchases.bought import Scene
 from tests.purchases.conftest import Driver
-from tests.purchases.scenes import open_shop, trail
+from tests.purchases.scenes import open_shop, trail, until
 from tests.rows import paid_order, rows
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
@@ -128,6 +129,24 @@ async def test_a_profile_that_was_given_back_is_the_next_customers(
     assert await broken(scene.engine) == []
 
 
+@pytest.mark.parametrize("name", [SMDP, "ESIM_ACCESS lookup"])
+async def test_a_profile_that_ran_out_is_the_next_customers(
+    scene: Scene, driver: Driver, sandbox: Sandbox
+) -> None:
+    """Its first customer has it on our books still; each has a code of his own."""
+    provider = scene.provider.name
+    sandbox.rule(provider, Misbehaviour.REUSED_ICCID, times=None)
+    profiles = []
+    for _ in range(2):
+        profiles.append(await _served(driver, await paid_order(scene.engine)))
+        sandbox.ledger.void(sandbox.ledger.orders(provider)[-1])
+        sandbox.ledger.set_state(profiles[-1]["iccid"], ProfileState("Available"))
+    first, second = profiles
+    assert first["iccid"] == second["iccid"]
+    assert first["qr_payload"] != second["qr_payload"]
+    assert await broken(scene.engine) == []
+
+
 async def test_an_iccid_of_a_profile_in_use_is_nobody_elses_on_the_word_of_a_state(
     driver: Driver, sandbox: Sandbox, engine: AsyncEngine
 ) -> None:
@@ -154,11 +173,17 @@ async def test_an_iccid_of_a_profile_in_use_is_nobody_elses_on_the_word_of_a_sta
 async def test_what_the_smdp_answers_never_opens_the_breaker(
     driver: Driver, sandbox: Sandbox, engine: AsyncEngine
 ) -> None:
-    """Five orders that it cannot confirm, and a sixth that it can: it is in health all along."""
-    orders = [await paid_order(engine) for _ in range(6)]
-    sandbox.rule(SMDP, Misbehaviour.BAD_CREDENTIALS, operation="confirmOrder", times=5)
-    for order_id in orders:
-        await driver.start(order_id)
-    await driver.see_through(*orders)
-    assert {(await driver.profile(each))["status"] for each in orders} == {"ACTIVATED"}
+    """It fails one function after the other, more often than a breaker bears, and is in health."""
+    sandbox.rule(SMDP, Misbehaviour.BAD_CREDENTIALS, operation="confirmOrder", times=7)
+    order_id = await paid_order(engine)
+    await driver.start(order_id)
+
+    async def failed_often() -> bool:
+        """Whether it was asked seven times; each news makes the order ask again."""
+        await driver.activations.tell_of_purchase(order_id)
+        return len(sandbox.calls(SMDP, "confirmOrder")) >= 7
+
+    await until(failed_often)
     assert await _gate(engine) == (0, None)
+    await driver.see_through(order_id)
+    assert (await driver.profile(order_id))["status"] == "ACTIVATED"
