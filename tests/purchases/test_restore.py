@@ -28,6 +28,7 @@ from tests.cli.profile_states import order_in
 from tests.doubts import in_doubt
 from tests.e2e.invariants import broken
 from tests.purchases.conftest import IMPATIENT, Driver, sell
+from tests.purchases.scenes import open_shop
 from tests.purchases.shops import SHOPS, Shop
 from tests.rows import paid_order, rows, stock_item, value
 from worker import build_workers, running
@@ -36,7 +37,7 @@ from workflows.messages import Intervention
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
-A = "CONNECTED_YOU"
+A, B = "CONNECTED_YOU", "AIRALO"
 LOST = Intervention("ana", "the disk was lost")
 ORDERS_AT_WORK = 5
 MODES = ("review", "lookup", "idempotent")
@@ -53,6 +54,24 @@ def mode() -> str:
 def shop(mode: str) -> Shop:
     """A alone sells the plan."""
     return next(each for each in SHOPS if each.name == f"{A} {mode}")
+
+
+@pytest.fixture
+def also() -> str:
+    """Another shop that sells the plan; tests override it."""
+    return ""
+
+
+@pytest.fixture
+async def providers(
+    sandbox: Sandbox, shop: Shop, also: str, tmp_path: Path
+) -> AsyncIterator[dict[str, EsimProvider]]:
+    """The shop, and the other one if there is one."""
+    sandbox.deduplicates[shop.provider] = shop.deduplicates
+    built = [open_shop(name, sandbox, tmp_path) for name in (shop.name, also) if name]
+    yield {provider.name: provider for provider in built}
+    for provider in built:
+        await provider.aclose()
 
 
 @pytest.fixture
@@ -204,6 +223,36 @@ async def test_a_customer_who_asks_again_starts_what_the_restore_has_undone(
 
 async def _nobody(*_: object) -> None:
     """What is left of the guard."""
+
+
+@pytest.mark.parametrize("mode", ["lookup", "idempotent"])
+@pytest.mark.parametrize("also", [f"{B} lookup"])
+async def test_the_one_that_sold_is_found_whoever_comes_first_on_the_route(
+    engine: AsyncEngine,
+    sandbox: Sandbox,
+    driver: Driver,
+    activations: Activations,
+    workers: Workers,
+    backup: Backup,
+) -> None:
+    """A had sold out, so B sold. Now A has some again, and must not sell: B is asked before."""
+    await sell(engine, A, priority=1)
+    await sell(engine, B, priority=2)
+    order_id = await paid_order(engine)
+    await backup.take()
+    sandbox.rule(A, Misbehaviour.OUT_OF_STOCK, times=None)
+    async with workers():
+        await _start_and_see_through(driver, order_id)
+    iccid = (await driver.profile(order_id))["iccid"]
+    sandbox.clear_rules()
+    await backup.restore()
+    async with workers():
+        assert await begin_anew(engine, activations, order_id) is Started.RUNNING
+        await driver.see_through(order_id)
+    profile = await driver.profile(order_id)
+    assert (profile["status"], profile["iccid"]) == ("ACTIVATED", iccid)
+    assert [each.provider for each in sandbox.net_charges(reference=f"order-{order_id}")] == [B]
+    assert await broken(engine) == []
 
 
 async def test_ops_retry_starts_it_too_and_a_finished_order_is_left_alone(
