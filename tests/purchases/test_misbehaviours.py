@@ -5,7 +5,7 @@ One charge and an eSIM; or no charge; or one purchase that a person looks at.
 The sandbox's ledger is the witness. It shares no code with what it judges.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ from tests.rows import paid_order, rows
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("catalogue", "worker")]
 
 _STATUSES = (400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503, 504)
+# What is certain is settled before a mode matters: it is tried in a provider's first shop alone.
+_CERTAIN_STATUSES = frozenset({400, 401, 403, 404, 422, 429, 503})
 _SOLD = frozenset({"ACTIVATED"})
 _REFUSED = frozenset({"PROVISIONING_FAILED", "EXHAUSTED"})
 _REVIEW = frozenset({"NEEDS_REVIEW"})
@@ -40,6 +42,7 @@ _NOT_BOOKED_FOR_CERTAIN = {
     _M.LATENCY: _SOLD,
     _M.ALLOCATION_DELAY: _SOLD,
 }
+_CERTAIN = frozenset(_NOT_BOOKED_FOR_CERTAIN) - {_M.ALLOCATION_DELAY}
 _LIES = frozenset(
     {
         _M.DUPLICATE_ICCID,
@@ -75,7 +78,26 @@ class Cell:
 
 
 def cells_of(shop: Shop, sandbox: Sandbox) -> Iterator[Cell]:
-    """Everything that can go wrong in this shop."""
+    """Everything that can go wrong in this shop, and is not tried in another one as well."""
+    return (cell for cell in _all_cells_of(shop, sandbox) if not _is_tried_elsewhere(shop, cell))
+
+
+def _is_tried_elsewhere(shop: Shop, cell: Cell) -> bool:
+    """Another shop of the same provider makes the same call, and no mode matters to the answer."""
+    if cell.operation == shop.purchase:
+        certain = cell.misbehaviour in _CERTAIN or cell.options.get("code") in _CERTAIN_STATUSES
+        return certain and _is_sold_by(SHOPS[: SHOPS.index(shop)], shop)
+    return shop.ambiguity is not Ambiguity.LOOKUP and any(
+        each.lookup == shop.lookup and each.ambiguity is Ambiguity.LOOKUP for each in SHOPS
+    )
+
+
+def _is_sold_by(shops: Iterable[Shop], shop: Shop) -> bool:
+    """One of them buys by the same call as this shop."""
+    return any((each.provider, each.purchase) == (shop.provider, shop.purchase) for each in shops)
+
+
+def _all_cells_of(shop: Shop, sandbox: Sandbox) -> Iterator[Cell]:
     traits = sandbox.contract(shop.provider).operations
     operations = [shop.purchase, shop.lookup] if shop.looks_up else [shop.purchase]
     for operation in operations:
