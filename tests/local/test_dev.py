@@ -116,12 +116,9 @@ def test_a_command_takes_nothing_from_the_callers_folder(
         dev.esimctl("--data-dir", str(tmp_path), "--help")
 
 
-def test_esimctl_is_a_program(
-    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_esimctl_is_a_program(dev: ModuleType, tmp_path: Path) -> None:
     """It needs no PYTHONPATH, takes nothing from the caller's folder, and ends as `-m cli`."""
-    monkeypatch.setattr(dev, "SAFE_PYTHON", (sys.executable, "-P"))
-    dev.write_programs(tmp_path, ROOT)
+    dev.write_programs(tmp_path, ROOT, Path(sys.executable))
     (tmp_path / "json.py").write_text("raise SystemExit('hijacked')")
     for arguments, code, says in ((["--help"], 0, "Operate"), (["nothing"], 2, "No such command")):
         ended = subprocess.run(
