@@ -102,14 +102,13 @@ class Notifications:
         while True:
             try:
                 async with await self._connect() as connection:
-                    pause = _FIRST_PAUSE_SECONDS
                     await self._listen(connection)
             except Exception as error:  # noqa: BLE001 - if it ended, everybody would only poll
                 log.warning("notifications_lost", cause=type(error).__name__)
             finally:
-                self.listening = False
+                listened, self.listening = self.listening, False
+            pause = _FIRST_PAUSE_SECONDS if listened else min(pause * 2, _LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _connect(self) -> AsyncConnection:
         return await AsyncConnection.connect(

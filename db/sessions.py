@@ -65,7 +65,10 @@ def refuses_writes(connection: AsyncConnection[Any]) -> bool:
     Asks nobody: since version 14 Postgres reports both by itself, with its last answer.
     """
     reported = connection.info.parameter_status
-    return "on" in (reported("in_hot_standby"), reported("default_transaction_read_only"))
+    return not connection.closed and "on" in (
+        reported("in_hot_standby"),
+        reported("default_transaction_read_only"),
+    )
 
 
 def prepare_sessions(engine: AsyncEngine) -> AsyncEngine:
