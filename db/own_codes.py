@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.tables import esim_inventory as inventory
 from db.tables import esim_profiles as profiles
 from db.tables import provider_intents as intents
-from domain.redaction import as_note, without_these
+from domain.redaction import as_note
 
 _CODES = ("activation_code", "qr_payload", "confirmation_code")
 
@@ -20,8 +20,7 @@ async def as_note_of(connection: AsyncConnection, order_id: int, text: str) -> s
 
     Reads only.
     """
-    note = as_note(text)
-    return without_these(note, await _of(connection, order_id)) if note else note
+    return as_note(text, await _of(connection, order_id)) if text else text
 
 
 async def _of(connection: AsyncConnection, order_id: int) -> list[str]:

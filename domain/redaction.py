@@ -16,14 +16,18 @@ def without_codes(text: str) -> str:
     return _CODE.sub(_WITHHELD, text)
 
 
-def as_note(text: str) -> str:
+def as_note(text: str, codes: Iterable[str] = ()) -> str:
     """Make what a person wrote fit for the audit trail.
 
     Postgres refuses NUL and surrogates; a code that was pasted must not become evidence for ever.
     A novel is cut first, so that the work is bounded whatever comes.
+
+    Args:
+        text: as it came.
+        codes: of the order that it speaks of; a matching id alone is known by them only.
     """
     clean = text[:_READ_LENGTH].replace("\0", "").encode(errors="replace").decode()
-    return without_codes(clean)[:_NOTE_LENGTH]
+    return without_these(without_codes(clean), codes)[:_NOTE_LENGTH]
 
 
 def without_these(text: str, codes: Iterable[str]) -> str:
@@ -33,4 +37,4 @@ def without_these(text: str, codes: Iterable[str]) -> str:
         if len(secret) < _SHORTEST_CODE:  # the "1" of a fifth field would be every 1
             break
         text = re.sub(re.escape(secret), _WITHHELD, text, flags=re.IGNORECASE)
-    return text[:_NOTE_LENGTH]
+    return text

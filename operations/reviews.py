@@ -24,7 +24,7 @@ from domain.errors import (
 from domain.event import EventKind, Origin
 from domain.profile import ENDED
 from domain.purchase import PurchaseState, Resolution
-from domain.redaction import as_note, without_these
+from domain.redaction import as_note
 from domain.review import FollowUp, follow_up
 from domain.stock import StockStatus
 from operations.attribution import attributed
@@ -265,7 +265,7 @@ def _checked(decision: Decision) -> Decision:
     if decision.sold is not None:
         sold = decision.sold
         told = (sold.code.activation_code, sold.code.lpa_string, sold.confirmation_code or "")
-        reason = without_these(reason, told)
+        reason = as_note(decision.reason, told).strip()
     known_as = as_note(decision.provider_order_id or "").strip() or None
     return replace(decision, actor=actor, reason=reason, provider_order_id=known_as)
 
