@@ -248,7 +248,9 @@ class EsimAccess(Seller):
         raise failure(self.name, code, ProviderUnavailable, reply.kept)
 
     async def _sale(self, bought: Bought) -> Mapping[str, object] | None:
-        """Find the profile of a purchase, by their name of its order if we know it."""
+        """Find the profile of a purchase, by their name of the sale or its order if we know it."""
+        if bought.sale_id is not None:
+            return sale_of(await self._profiles("esimTranNo", bought.sale_id), bought)
         if bought.provider_order_id is not None:
             return sale_of(await self._profiles("orderNo", bought.provider_order_id), bought)
         if bought.iccid is not None:

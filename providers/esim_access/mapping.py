@@ -134,6 +134,7 @@ def profile_of(profiles: Sequence[Mapping[str, object]], request: ProvisionReque
         iccid=text(profile, "iccid"),
         codes=install_codes(text(profile, "ac"), lpa_string),
         expires_at=_moment(profile.get("expiredTime")),
+        sale_id=identifier(profile.get("esimTranNo")),
     )
 
 

@@ -60,6 +60,16 @@ async def test_cancellation_names_the_sale(partner: ScriptedServer, bought: Boug
     assert cancelled.json == {"esimTranNo": TRAN_NO}
 
 
+async def test_a_sale_that_we_know_by_name_is_found_by_that(partner: ScriptedServer) -> None:
+    """Neither its order nor an ICCID that may be another's is asked for."""
+    partner.answer = cancelling(succeeding({}))
+    async with esim_access_at(partner) as provider:
+        assert await provider.cancel(replace(BOUGHT, sale_id=TRAN_NO)) is True
+    asked, cancelled = partner.requests
+    assert {"orderNo", "iccid"}.isdisjoint(asked.json)
+    assert asked.json["esimTranNo"] == cancelled.json["esimTranNo"] == TRAN_NO
+
+
 async def test_a_purchase_without_their_name_of_its_order_is_found_by_its_iccid(
     partner: ScriptedServer,
 ) -> None:

@@ -20,7 +20,7 @@ from tests.e2e.invariants import broken
 from tests.purchases.bought import Scene
 from tests.purchases.conftest import Driver
 from tests.purchases.scenes import open_shop, trail, until
-from tests.rows import paid_order, rows
+from tests.rows import paid_order, rows, value
 from tests.workflows.conftest import Watch
 from workflows.client import Activations
 from workflows.messages import Intervention
@@ -144,6 +144,8 @@ async def test_a_profile_that_ran_out_is_the_next_customers(
     first, second = profiles
     assert first["iccid"] == second["iccid"]
     assert first["qr_payload"] != second["qr_payload"]
+    names = "SELECT count(DISTINCT sale_id) FROM esim_inventory"
+    assert await value(scene.engine, names) == (2 if provider == "ESIM_ACCESS" else 0)
     assert await broken(scene.engine) == []
 
 
