@@ -1,5 +1,6 @@
 """`python -m api`: the HTTP API behind a server with limits."""
 
+import resource
 import sys
 
 import uvicorn
@@ -10,6 +11,8 @@ from settings import ApiSettings, load
 
 # An open event stream would hold a process that is to end: it is closed after this.
 _LEAVING_SECONDS = 3
+# Connections to Postgres and Temporal, logs, libraries.
+_OTHER_FILES = 200
 
 
 def configuration(settings: ApiSettings, app: str) -> uvicorn.Config:
@@ -26,10 +29,21 @@ def configuration(settings: ApiSettings, app: str) -> uvicorn.Config:
     )
 
 
+def allow_open_files(connections: int) -> None:
+    """Raise this process's limit of open files to what so many connections need, if it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if resource.RLIM_INFINITY != soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
 def main(app: str = "api.app:create_app") -> int:
     """Serve until told to stop; `app` names what makes the application."""
     try:
-        server = uvicorn.Server(configuration(load(ApiSettings), app))
+        settings = load(ApiSettings)
+        allow_open_files(settings.api_max_connections)
+        server = uvicorn.Server(configuration(settings, app))
         server.run()
     except Misconfigured as fault:
         print(f"api: {fault.message}", file=sys.stderr)  # noqa: T201 - may precede logging

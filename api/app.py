@@ -169,16 +169,8 @@ async def _resources(
                     users=KnownUsers(reads, settings.auth.access_cache_seconds),
                     rate_limit=RateLimit(settings.api.rate_limit_per_minute),
                     order_limit=RateLimit(settings.api.orders_per_minute_per_user),
-                    waiting_room=Places(
-                        settings.api.activation_admission_limit,
-                        per_user=settings.api.activation_waits_per_user,
-                        per_order=settings.api.activation_waits_per_order,
-                    ),
-                    streams=Places(
-                        settings.api.event_streams_limit,
-                        per_user=settings.api.event_streams_per_user,
-                        per_order=settings.api.event_streams_per_order,
-                    ),
+                    waiting_room=_waiting_room(settings.api),
+                    streams=_streams(settings.api),
                     notice_readers=readers,
                     unsigned_limit=RateLimit(notices.UNSIGNED_PER_MINUTE),
                     enabling=ENABLING,
@@ -192,6 +184,22 @@ async def _resources(
 def _stop() -> None:
     """Ask the server to stop, as whoever runs it would."""
     signal.raise_signal(signal.SIGTERM)
+
+
+def _waiting_room(settings: ApiSettings) -> Places:
+    return Places(
+        settings.activation_admission_limit,
+        per_user=settings.activation_waits_per_user,
+        per_order=settings.activation_waits_per_order,
+    )
+
+
+def _streams(settings: ApiSettings) -> Places:
+    return Places(
+        settings.event_streams_limit,
+        per_user=settings.event_streams_per_user,
+        per_order=settings.event_streams_per_order,
+    )
 
 
 def _readiness(

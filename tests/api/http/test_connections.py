@@ -1,6 +1,8 @@
 """Connections that dawdle, and how many there may be."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -56,6 +58,18 @@ async def test_a_body_that_does_not_come_is_408(address: tuple[str, int]) -> Non
     answer = await _said(address, request)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b'"body-too-slow"' in answer
+
+
+@pytest.mark.parametrize(("soft", "becomes"), [(256, 300), (1000, 1000)])
+def test_a_server_may_open_as_many_files_as_it_takes_connections(soft: int, becomes: int) -> None:
+    """A shell's customary 1024 would end the connections before our limit does."""
+    program = (
+        f"import resource as r; from api.__main__ import allow_open_files;"
+        f" r.setrlimit(r.RLIMIT_NOFILE, ({soft}, 5000)); allow_open_files(100);"
+        f" print(r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    said = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert said == f"({becomes}, 5000)\n"
 
 
 def test_a_server_has_limits() -> None:
