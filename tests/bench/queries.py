@@ -188,7 +188,7 @@ async def _place(connection: AsyncConnection, at: Place) -> object:
 
 
 def _notice(kind: NoticeKind, number: int, **named: str) -> Notice:
-    return Notice(f"new-{number}", kind, number % 2 == 0, **named)
+    return Notice(f"new-{number}", kind, number % 2 == 1, **named)
 
 
 async def _told(connection: AsyncConnection, at: Place) -> object:

@@ -13,7 +13,7 @@ from tests.bench.queries import QUERIES, Place
 from tests.rows import rows, value
 
 ORDERS = 10_000
-SMALL = ("carriers", "countries", "plans", "plan_codes", "provider_gates")
+SMALL = ("carriers", "countries", "plans", "plan_codes", "provider_gates", "user_roles")
 
 # Nobody asks by these: they keep two orders from having one eSIM, or one sale, and one payment from
 # counting twice.
