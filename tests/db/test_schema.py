@@ -15,6 +15,8 @@ from domain.profile import ProfileStatus
 from domain.purchase import PurchaseState
 from domain.stock import StockStatus
 from tests.doubts import in_doubt
+from tests.notices import bought_item
+from tests.notices import purchase as bought
 from tests.rows import force, paid_order, rows, run, stock_item, value
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +75,26 @@ async def test_confirmation_codes_of_earlier_activations_reach_their_profiles(
     await asyncio.to_thread(command.upgrade, Config(ROOT / "alembic.ini"), "head")
     codes = await rows(engine, "SELECT status, confirmation_code FROM esim_profiles ORDER BY id")
     assert [tuple(row.values()) for row in codes] == [("ACTIVATED", "4711-1"), ("RESERVED", None)]
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_earlier_sales_let_their_iccids_come_back_and_earlier_calls_count_as_unheard(
+    engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0008 gives each sold item its purchase as scope, stock none; nobody knows what was heard."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    await asyncio.to_thread(command.downgrade, Config(ROOT / "alembic.ini"), "0007")
+    await stock_item(engine, 7)
+    sold, accepted = [await paid_order(engine) for _ in range(2)]
+    item_id = await bought_item(engine, sold, "8934000000000000001", "AIRALO")
+    intent_id = await bought(engine, sold, provider="AIRALO", state="CONFIRMED", item_id=item_id)
+    await bought(engine, accepted, provider="ES2PLUS")
+    await run(engine, "UPDATE provider_intents SET accepted_at = now()")
+    await asyncio.to_thread(command.upgrade, Config(ROOT / "alembic.ini"), "head")
+    scopes = await rows(engine, "SELECT iccid_scope FROM esim_inventory ORDER BY provider")
+    assert [row["iccid_scope"] for row in scopes] == [intent_id, 0]
+    unheard = "SELECT provider FROM provider_intents WHERE unheard_since IS NOT NULL"
+    assert await rows(engine, unheard) == [{"provider": "ES2PLUS"}]
 
 
 def test_every_migration_gives_up_early_on_locks() -> None:
