@@ -7,10 +7,22 @@ customers, ops and logs alike: they never hold a code, a credential or a provide
 What a running workflow does hangs on these columns: to change one is to change workflow code
 (`workflow.patched`, and a stored history that shows it).
 
+The root stands in `domain/esim_error.py` and the providers' branch in `domain/provider_errors.py`;
+everybody imports them from here.
+
 The columns are attributes of the classes; a dot is what holds for any error. A test compares them.
 
                                   retry     on_failure parks_as            fails_over is_outage http
 EsimError                         never     park       provisioning_failed no         no        500
+├── ProviderError                 .         .          .                   .          .         .
+│   ├── ProviderUnavailable       briefly   next round .                   yes        yes       .
+│   │   ├── ProviderHeld          .         next round .                   yes        yes       .
+│   │   └── CredentialsRefused    .         next round .                   yes        yes       .
+│   ├── ProviderRefused           .         .          .                   yes        .         .
+│   │   ├── ProviderOutOfStock    .         .          exhausted           yes        .         .
+│   │   └── ProviderOrderFailed   .         .          .                   yes        .         .
+│   └── ProviderOutcomeUnknown    briefly   next round needs_review        .          yes       .
+│       └── ProviderReplyUnusable briefly   .          needs_review        .          .         .
 ├── Misconfigured                 .         .          .                   .          .         .
 ├── InvalidInput                  .         .          .                   .          .         422
 │   ├── InvalidActivationCode     .         .          .                   .          .         422
@@ -36,63 +48,62 @@ EsimError                         never     park       provisioning_failed no   
 ├── StorageFault                  .         .          .                   .          .         .
 ├── StorageUnavailable            patiently next round .                   .          .         503
 ├── EngineUnavailable             .         .          .                   .          .         503
-├── StepTimedOut                  .         next round .                   .          yes       .
-└── ProviderError                 .         .          .                   .          .         .
-    ├── ProviderUnavailable       briefly   next round .                   yes        yes       .
-    │   ├── ProviderHeld          .         next round .                   yes        yes       .
-    │   └── CredentialsRefused    .         next round .                   yes        yes       .
-    ├── ProviderRefused           .         .          .                   yes        .         .
-    │   ├── ProviderOutOfStock    .         .          exhausted           yes        .         .
-    │   └── ProviderOrderFailed   .         .          .                   yes        .         .
-    └── ProviderOutcomeUnknown    briefly   next round needs_review        .          yes       .
-        └── ProviderReplyUnusable briefly   .          needs_review        .          .         .
+└── StepTimedOut                  .         next round .                   .          yes       .
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from domain.consequence import OnFailure, ParkedAs, Retry
-from domain.purchase import Heard
+from domain.esim_error import EsimError
+from domain.provider_errors import (
+    CredentialsRefused,
+    ProviderError,
+    ProviderHeld,
+    ProviderOrderFailed,
+    ProviderOutcomeUnknown,
+    ProviderOutOfStock,
+    ProviderRefused,
+    ProviderReplyUnusable,
+    ProviderUnavailable,
+)
 
-
-class EsimError(Exception):
-    """Anything this service raises on purpose. A class inherits what it does not say itself.
-
-    Attributes:
-        code: its name on the wire.
-        retry: how long the step is repeated.
-        benign: it is expected: Temporal counts and logs it as no defect.
-        on_failure: what the activation does then.
-        parks_as: how it waits, if it parks at once or after its rounds.
-        fails_over: nothing was booked, so another provider may be asked.
-        is_outage: it counts against the provider's health, and is worth waiting out for days.
-        drops_seller: the next round leaves a provider that a person named, for the plan's route.
-        http_status, http_detail: how the API answers, and what it says for `{message}`.
-        http_retry: whether the same request can succeed later by itself.
-        next_step: what a person at the command line does about it.
-    """
-
-    code: ClassVar[str] = "esim-error"
-    retry: ClassVar[Retry] = Retry.NEVER
-    benign: ClassVar[bool] = False
-    on_failure: ClassVar[OnFailure] = OnFailure.PARK
-    parks_as: ClassVar[ParkedAs] = ParkedAs.PROVISIONING_FAILED
-    fails_over: ClassVar[bool] = False
-    is_outage: ClassVar[bool] = False
-    drops_seller: ClassVar[bool] = False
-    http_status: ClassVar[int] = 500
-    http_detail: ClassVar[str] = "{message}"
-    http_retry: ClassVar[bool] = False
-    next_step: ClassVar[str] = ""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-    @classmethod
-    def kinds(cls) -> "list[type[EsimError]]":
-        """List this class and every one below it, in the order of the tree."""
-        return [cls, *(kind for child in cls.__subclasses__() for kind in child.kinds())]
+__all__ = [
+    "ActivationCancelled",
+    "AlreadyAssigned",
+    "CredentialsRefused",
+    "DuplicateStock",
+    "EngineUnavailable",
+    "EsimError",
+    "FaultyStock",
+    "IllegalTransition",
+    "InvalidActivationCode",
+    "InvalidIccid",
+    "InvalidInput",
+    "Misconfigured",
+    "NeedsReview",
+    "NotInReview",
+    "NotWaiting",
+    "NoticeRefused",
+    "OrderNotFound",
+    "OrderNotPaid",
+    "OrderNotYetPaid",
+    "ProviderError",
+    "ProviderHeld",
+    "ProviderOrderFailed",
+    "ProviderOutOfStock",
+    "ProviderOutcomeUnknown",
+    "ProviderRefused",
+    "ProviderReplyUnusable",
+    "ProviderUnavailable",
+    "PurchaseUnderWay",
+    "ReplyNotFound",
+    "ReviewNotFound",
+    "StaleWrite",
+    "StepTimedOut",
+    "StorageFault",
+    "StorageUnavailable",
+    "UnknownProvider",
+    "UserNotFound",
+    "by_code",
+]
 
 
 class Misconfigured(EsimError):
@@ -298,136 +309,6 @@ class StepTimedOut(EsimError):
     code = "step-timed-out"
     on_failure = OnFailure.NEXT_ROUND
     is_outage = True
-
-
-class ProviderError(EsimError):
-    """A provider was asked, and gave no eSIM.
-
-    Attributes:
-        reply: what came back, without secrets, kept for ops; None if nothing did.
-        retry_after_seconds: the wait that the provider, or its gate, asked for; None if none.
-        answered: the provider said so itself, in a message of its own protocol: whatever follows
-            for the order, the provider is in health.
-        in_doubt: the call may have done something that we did not hear of. Always so if nothing
-            was said; never of a refusal.
-    """
-
-    code = "provider-error"
-    heard: ClassVar[Heard] = Heard.NOTHING
-    """The call in one word, for the table of `domain/purchase.py`."""
-    _in_doubt: ClassVar[bool] = True
-    weight: ClassVar[int] = 0
-    """How likely it means that money was spent; see `domain/review.py`."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        reply: Mapping[str, object] | None = None,
-        retry_after_seconds: float | None = None,
-        answered: bool = False,
-        in_doubt: bool | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.reply = reply
-        self.retry_after_seconds = retry_after_seconds
-        self.answered = answered
-        self.in_doubt = self._in_doubt if in_doubt is None else in_doubt
-
-
-class ProviderUnavailable(ProviderError):
-    """Nothing was booked; the same call is safe later."""
-
-    code = "provider-unavailable"
-    heard = Heard.UNAVAILABLE
-    weight = 1
-    retry = Retry.BRIEFLY
-    benign = True
-    on_failure = OnFailure.NEXT_ROUND
-    fails_over = True
-    is_outage = True
-
-
-class ProviderHeld(ProviderUnavailable):
-    """The provider was not called: it is paused, cooling down after failures, or over a limit."""
-
-    code = "provider-held"
-    heard = Heard.HELD
-    retry = Retry.NEVER
-    _in_doubt = False
-
-
-class CredentialsRefused(ProviderUnavailable):
-    """The provider knows neither our key nor our address: nothing was booked, for any order.
-
-    It is the provider's trouble and not the order's: whoever gets it holds the provider.
-    """
-
-    code = "credentials-refused"
-    _in_doubt = False
-    retry = Retry.NEVER
-    next_step = "Mend the provider's key or our address there, then: esimctl resume PROVIDER"
-
-
-class ProviderRefused(ProviderError):
-    """A definite no: bad plan code, wrong package, no credit."""
-
-    code = "provider-refused"
-    heard = Heard.REFUSED
-    _in_doubt = False
-    fails_over = True
-    drops_seller = True
-
-
-class ProviderOutOfStock(ProviderRefused):
-    """A definite no that more stock would turn into a yes."""
-
-    code = "provider-out-of-stock"
-    parks_as = ParkedAs.EXHAUSTED
-    drops_seller = False  # the one that a person chose may get more stock
-
-
-class ProviderOrderFailed(ProviderRefused):
-    """The provider has said of an order it had accepted that it will never be delivered."""
-
-    code = "provider-order-failed"
-    heard = Heard.WILL_NOT_COME
-
-
-class ProviderOutcomeUnknown(ProviderError):
-    """It may have been booked: look it up before anything else."""
-
-    code = "provider-outcome-unknown"
-    weight = 2
-    retry = Retry.BRIEFLY
-    on_failure = OnFailure.NEXT_ROUND
-    parks_as = ParkedAs.NEEDS_REVIEW
-    is_outage = True
-
-
-class ProviderReplyUnusable(ProviderOutcomeUnknown):
-    """The provider answered, most likely sold, and nothing of the answer may be delivered.
-
-    Attributes:
-        raw: what came back, secrets included: for quarantine alone, never for a message.
-    """
-
-    code = "provider-reply-unusable"
-    weight = 3
-    heard = Heard.UNUSABLE
-    on_failure = OnFailure.PARK
-    is_outage = False  # it answered
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        raw: str | None = None,
-        reply: Mapping[str, object] | None = None,
-        in_doubt: bool | None = None,
-    ) -> None:
-        super().__init__(message, reply=reply, in_doubt=in_doubt)
-        self.raw = raw
 
 
 _BY_CODE = {kind.code: kind for kind in EsimError.kinds()}

@@ -16,6 +16,7 @@ from domain import errors
 from domain.consequence import OnFailure, Retry
 from domain.errors import EsimError, by_code
 from domain.profile import ProfileStatus
+from tests.domain.test_errors import OURS
 from workflows import policies
 from workflows.outcome import classify, kind_of, parked_state
 
@@ -118,7 +119,7 @@ def test_each_error_means_what_it_always_meant(
     kind: type[EsimError], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Retry, rounds, parked state, failover, outage, end, seller, HTTP answer and hint."""
-    meaning = MEANINGS[kind.code] if kind.__module__ == errors.__name__ else Meaning("")
+    meaning = MEANINGS[kind.code] if kind.__module__ in OURS else Meaning("")
     crossed = application_error(kind("M."))
     assert marks(crossed) == set(meaning.marks.split())
     assert parked_state(classify(crossed)) is meaning.parked
