@@ -187,9 +187,8 @@ async def stream_activation_events(
     stream = event_stream.follow(
         shared,
         profile.order_id,
+        caller,
         after_id=event_stream.position(last_event_id),
-        until=caller.token_expires_at,
-        for_ops=caller.may(Scope.OPS_READ),
     )
     return StreamingResponse(
         stream, media_type=event_stream.MEDIA_TYPE, headers={"X-Accel-Buffering": "no"}

@@ -7,11 +7,13 @@ from typing import Any
 from fastapi.sse import format_sse_event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.http.auth import Caller
 from api.http.scalars import AnswerBody, Instant
 from api.resources import Resources
 from db import events, profiles
 from db.events import Event
 from db.rows import LARGEST_ID
+from domain.access import Scope, granted
 from domain.errors import StorageUnavailable
 from domain.profile import ENDED, ProfileStatus
 
@@ -59,23 +61,26 @@ def position(last_event_id: str | None) -> int:
 
 
 async def follow(
-    shared: Resources, order_id: int, *, after_id: int, until: float, for_ops: bool
+    shared: Resources, order_id: int, caller: Caller, *, after_id: int
 ) -> AsyncIterator[bytes]:
     """Send every event after `after_id` once it is committed, heartbeats between, then `end`.
 
-    Stops without `end` when the server shuts down, Postgres is away or `until` has come, in
-    seconds since 1970: the client reconnects, with a new token if the old one has expired.
+    Stops without `end` when the server shuts down, Postgres is away, the token has expired, or its
+    user was blocked or lost a role: the client reconnects, with a new token if it has one.
     """
+    until = caller.token_expires_at
     yield format_sse_event(retry=_RECONNECT_AFTER_MILLISECONDS)
     with shared.notifications.subscribe(order_id) as subscription:
         while not shared.notifications.closing and time.time() < until:
             try:
+                if not await _is_welcome(shared, caller):
+                    return
                 ended, page = await _read(shared, order_id, after_id)
             except StorageUnavailable:
                 return
             for event in page:
                 after_id = event.id
-                body = EventBody.of(event, for_ops=for_ops).model_dump_json()
+                body = EventBody.of(event, for_ops=caller.may(Scope.OPS_READ)).model_dump_json()
                 yield format_sse_event(data_str=body, event=event.kind, id=str(event.id))
             if len(page) == _PAGE:
                 continue
@@ -84,6 +89,13 @@ async def follow(
                 return
             if not await subscription.wait(min(HEARTBEAT_SECONDS, until - time.time())):
                 yield format_sse_event(comment="heartbeat")
+
+
+async def _is_welcome(shared: Resources, caller: Caller) -> bool:
+    """Say whether whoever began to listen may still listen as they began."""
+    user = await shared.users.find(caller.user_id)
+    allowed = granted(user.roles, caller.scopes) if user else frozenset()
+    return user is not None and user.blocked_at is None and allowed == caller.scopes
 
 
 async def _read(shared: Resources, order_id: int, after_id: int) -> tuple[bool, list[Event]]:

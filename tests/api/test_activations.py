@@ -13,6 +13,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.pause_points import PausePoint
+from db import events as db_events
+from db.engine import transaction
+from domain.event import EventKind, Origin
 from tests.api.asking import DOWN, activate
 from tests.api.tokens import admin, bearer
 from tests.holds import Hold
@@ -65,6 +68,24 @@ async def test_a_stream_ends_with_its_token(
         assert [each.event async for each in sent] == []
     path = f"/api/activations/{order_id}/events"
     assert (await anybody.get(path, headers=soon)).status_code == 401
+
+
+async def test_a_stream_ends_when_its_user_is_blocked(
+    customer: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """What happens afterwards is not sent any more."""
+    order_id = await paid_order(engine)
+    async with asyncio.timeout(60), events(customer, order_id) as sent:
+        await _happens(engine, order_id)
+        assert (await anext(sent)).event == "retry_requested"
+        await run(engine, "UPDATE users SET blocked_at = now()")
+        await _happens(engine, order_id)
+        assert [each.event async for each in sent] == []
+
+
+async def _happens(engine: AsyncEngine, order_id: int) -> None:
+    async with transaction(engine) as connection:
+        await db_events.append(connection, order_id, EventKind.RETRY_REQUESTED, Origin("a test"))
 
 
 async def test_a_finished_activation_is_described_without_its_code(
