@@ -6,18 +6,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.deliver import activate
+from activities.judging import codes_of, retire_faulty
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
 from db import good_path, profiles, stock
 from db.engine import committing_each, transaction
 from db.profiles import Profile
 from db.stock import StockItem
-from domain.codes import install_codes
+from domain.codes import confirmation_code, instructions
 from domain.delivery import Delivery
 from domain.errors import (
     DuplicateStock,
     FaultyStock,
-    InvalidActivationCode,
+    InvalidInput,
     NeedsReview,
     OrderNotPaid,
     StaleWrite,
@@ -72,9 +73,9 @@ class ProfileActivities:
         try:
             if not await self._assign(assignment):
                 await self._judge_and_assign(assignment)
-        except (InvalidActivationCode, DuplicateStock):
+        except (InvalidInput, DuplicateStock) as fault:
             # Also if a customer has the code already, by way of an item that spells it otherwise.
-            await self._retire_faulty(assignment)
+            await self._retire_faulty(assignment, fault.message)
             sentence = f"Item {assignment.item_id} holds no usable code."
             raise FaultyStock(sentence) from None
         await self._pause.reach(PausePoint.AFTER_APPLY, assignment.order_id)
@@ -115,7 +116,7 @@ class ProfileActivities:
         if profile.order_status is not OrderStatus.PAID:
             raise OrderNotPaid("Order was refunded before its eSIM was assigned.")
         item = await _held(connection, assignment)
-        codes = install_codes(item.activation_code, item.qr_payload)
+        codes = codes_of(item)
         await stock.assign(connection, item)
         return await profiles.move(
             connection,
@@ -127,16 +128,17 @@ class ProfileActivities:
             activation_code=codes.activation_code,
             qr_payload=codes.qr_payload,
             iccid=item.iccid,
-            instructions=item.instructions,
-            confirmation_code=item.confirmation_code,
+            instructions=instructions(item.instructions),
+            confirmation_code=confirmation_code(item.confirmation_code),
             provider_reference=item.provider_reference,
+            as_given=item.as_given,
             stamps=("provisioned_at",),
             failure_code=None,
             failure_reason=None,
         )
 
-    async def _retire_faulty(self, assignment: Assignment) -> None:
-        """Take an item that cannot be installed out of stock, so that the next order is spared."""
+    async def _retire_faulty(self, assignment: Assignment, fault: str) -> None:
+        """Take an item out of stock that was changed after it had been judged and reserved."""
         async with transaction(self._engine) as connection:
             profile = await profiles.lock(connection, assignment.order_id)
             item = await _held(connection, assignment)
@@ -144,16 +146,7 @@ class ProfileActivities:
                 raise NeedsReview(
                     f"The profile bought for order {item.order_id} has no usable code."
                 )
-            await stock.retire(connection, item)
-            await profiles.move(
-                connection,
-                profile,
-                ProfileStatus.PENDING_ACTIVATION,
-                EventKind.INVENTORY_RETIRED,
-                origin(),
-                payload={"item_id": item.id, "reason": "no usable code"},
-                inventory_item_id=None,
-            )
+            await retire_faulty(connection, profile, item, fault)
 
 
 async def _held(connection: AsyncConnection, assignment: Assignment) -> StockItem:

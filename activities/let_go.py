@@ -4,6 +4,7 @@ from collections.abc import Set as AbstractSet
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.judging import fault_of, retire_faulty
 from activities.origin import origin
 from db import events, profiles, purchases, stock
 from db.profiles import Profile
@@ -42,7 +43,10 @@ async def release_held(
     if item is None:
         return profile
     if item.provider is None:
-        await stock.release(connection, item)
+        if (fault := fault_of(item)) is None:
+            await stock.release(connection, item)
+        else:
+            await retire_faulty(connection, profile, item, fault)
     elif ending:
         await _let_go_of_bought(connection, profile, item, reason, resellable)
     return profile
@@ -62,7 +66,7 @@ async def _let_go_of_bought(
         await stock.release(connection, item)
     else:
         kind = EventKind.INVENTORY_RETIRED
-        await stock.retire(connection, item)
+        await stock.retire(connection, item, reason)
     await events.append(
         connection,
         profile.order_id,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
+from activities.judging import fault_of, retire_faulty, take_sound
 from activities.let_go import release_held
 from activities.origin import origin
 from activities.pause_points import PausePoint, PausePoints
@@ -138,7 +139,11 @@ class StockActivities:
         if profile.status in READY:
             return profile.inventory_item_id
         if profile.status is ProfileStatus.RESERVED:
-            return await self._ready_to_assign(connection, profile)
+            item = await stock.held_by(connection, profile.order_id)
+            fault = fault_of(item) if item and item.provider is None else None
+            if item is None or fault is None:
+                return await self._ready_to_assign(connection, profile, item)
+            profile = await retire_faulty(connection, profile, item, fault)
         await profiles.note_start(connection, profile, origin())
         if profile.status in PARKED:
             profile = await profiles.move(
@@ -151,7 +156,7 @@ class StockActivities:
         held = await stock.held_by(connection, profile.order_id)
         if held is not None and await self._waits_to_be_enabled(connection, held):
             return None  # its provider is called first, and will find it held
-        item_id = held.id if held else await _take(connection, profile) if take else None
+        item_id = held.id if held else await take_sound(connection, profile) if take else None
         if item_id is not None:
             await profiles.move(
                 connection,
@@ -164,9 +169,10 @@ class StockActivities:
             )
         return item_id
 
-    async def _ready_to_assign(self, connection: AsyncConnection, profile: Profile) -> int | None:
-        """Find the item that an earlier run has reserved; None if its code does not work yet."""
-        held = await stock.held_by(connection, profile.order_id)
+    async def _ready_to_assign(
+        self, connection: AsyncConnection, profile: Profile, held: stock.StockItem | None
+    ) -> int | None:
+        """Return the item that an earlier run has reserved; None if its code does not work yet."""
         if held is not None and await self._waits_to_be_enabled(connection, held):
             return None  # its provider is called first, and will find it held
         return profile.inventory_item_id
@@ -197,16 +203,6 @@ class StockActivities:
                 ending=release.ending,
                 resellable=self._resellable,
             )
-
-
-async def _take(connection: AsyncConnection, profile: Profile) -> int | None:
-    return await stock.take(
-        connection,
-        order_id=profile.order_id,
-        plan_id=profile.plan_id,
-        carrier_id=profile.carrier_id,
-        country_id=profile.country_id,
-    )
 
 
 def _check_may_activate(profile: Profile) -> None:

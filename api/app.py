@@ -26,6 +26,7 @@ from api import (
     reference,
     refunds,
     reviews,
+    stock,
 )
 from api.http import cors, document, problems
 from api.http.bodies import JsonBodyMiddleware
@@ -65,6 +66,7 @@ _ROUTERS = (
     activations,
     admin,
     reviews,
+    stock,
     providers,
     orders,
     payments,

@@ -29,7 +29,7 @@ from operations.reviews import Decision, Resolved
 router = APIRouter(route_class=StrictRoute, prefix="/api/admin/reviews", tags=["Reviews"])
 
 # SecretStr: neither a validation error nor a repr shows it.
-Secret = Annotated[SecretStr, Field(min_length=1, max_length=300)]
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
 
 
 class ResolveRequest(RequestBody):
@@ -48,6 +48,11 @@ class ResolveRequest(RequestBody):
     )
     confirmation_code: Secret | None = Field(None, description="If the provider gives one.")
     provider_order_id: Text | None = Field(None, description="What the provider calls the order.")
+    as_given: bool = Field(
+        default=False,
+        description="For `exists`: the provider stands by this code, whatever it looks like. The"
+        " customer is given it to the letter.",
+    )
 
     def decision(self, actor: str) -> Decision:
         """Make the decision of this request, in somebody's name."""
@@ -56,9 +61,12 @@ class ResolveRequest(RequestBody):
     def _sold(self) -> SoldCode | None:
         confirmation = self.confirmation_code.get_secret_value() if self.confirmation_code else None
         if self.activation_code is not None:
-            return sold_code(self.activation_code.get_secret_value(), self.iccid, confirmation)
-        if self.iccid or confirmation:
-            raise InvalidInput("An ICCID or confirmation code comes with an activation code.")
+            code = self.activation_code.get_secret_value()
+            return sold_code(code, self.iccid, confirmation, as_given=self.as_given)
+        if self.iccid or confirmation or self.as_given:
+            raise InvalidInput(
+                "An ICCID, a confirmation code and as_given come with an activation code."
+            )
         return None
 
 

@@ -15,6 +15,7 @@ from cli import (
     providers,
     resolve,
     restored,
+    retired,
     reviews,
     seed,
     status,
@@ -45,6 +46,7 @@ app.command("providers", epilog=providers.PROVIDERS_EXAMPLE)(providers.providers
 app.command("pause", epilog=providers.PAUSE_EXAMPLE)(providers.pause)
 app.command("resume", epilog=providers.RESUME_EXAMPLE)(providers.resume)
 app.command("import-stock", epilog=import_stock.EXAMPLE)(import_stock.import_stock)
+app.command("retired", epilog=retired.EXAMPLE)(retired.retired)
 app.command("token", epilog=token.EXAMPLE)(token.token)
 app.add_typer(users.users, name="users")
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)

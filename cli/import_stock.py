@@ -43,6 +43,10 @@ def import_stock(
         Luhn | None,
         typer.Option(help="Wrong ICCID check digits: refuse or warn; default ICCID_LUHN_STRICT."),
     ] = None,
+    round_iccids: Annotated[
+        bool,
+        typer.Option("--round-iccids", help="ICCIDs that end in zeros are right, not rounded."),
+    ] = False,
     fault_report: Annotated[
         Path | None, typer.Option(help="Write every fault and warning to this CSV file.")
     ] = None,
@@ -55,7 +59,8 @@ def import_stock(
         _write_report(fault_report, [], [])
     bar, move = _progress(len(stock_file.records))
     with bar:
-        done = asyncio.run(_run(StockImport(file.name, name, stock_file, strict, dry_run, move)))
+        work = StockImport(file.name, name, stock_file, strict, dry_run, move, round_iccids)
+        done = asyncio.run(_run(work))
     if not done.faults:
         _tell(done, stock_file, file.name)
     if fault_report:

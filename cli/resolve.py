@@ -56,6 +56,14 @@ IccidOption = Annotated[
         help="With --exists: 18 to 20 digits, if the provider gives one. At ES2PLUS always."
     ),
 ]
+AsGivenOption = Annotated[
+    bool,
+    typer.Option(
+        "--as-given",
+        help="With --exists: the provider stands by this code, whatever it looks like. The"
+        " customer is given it to the letter.",
+    ),
+]
 ProviderOrderOption = Annotated[
     str | None, typer.Option(help="With --exists: what the provider calls the order.")
 ]
@@ -69,6 +77,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - as many options as there are facts
     give_up: GiveUpOption = False,
     code_file: CodeFileOption = None,
     iccid: IccidOption = None,
+    as_given: AsGivenOption = False,
     provider_order_id: ProviderOrderOption = None,
     actor: ActorOption = operating_user(),
 ) -> None:
@@ -88,8 +97,8 @@ def resolve(  # noqa: PLR0913, PLR0917 - as many options as there are facts
     resolution = _chosen(exists=exists, absent=absent, give_up=give_up)
     attributed(actor, reason)  # refused before a code is asked for
     if resolution is not Resolution.EXISTS:
-        reviews.check_nothing_sold(code_file, iccid, provider_order_id)
-    sold = _sold(code_file, iccid) if resolution is Resolution.EXISTS else None
+        reviews.check_nothing_sold(code_file, iccid, provider_order_id, as_given)
+    sold = _sold(code_file, iccid, as_given=as_given) if resolution is Resolution.EXISTS else None
     decision = Decision(resolution, actor, reason, sold, provider_order_id)
     asyncio.run(_resolve(order, decision))
 
@@ -106,11 +115,14 @@ def _chosen(*, exists: bool, absent: bool, give_up: bool) -> Resolution:
     return chosen[0]
 
 
-def _sold(code_file: str | None, iccid: str | None) -> SoldCode:
+def _sold(code_file: str | None, iccid: str | None, *, as_given: bool) -> SoldCode:
     if iccid is not None and not parse_iccid(iccid).luhn_valid:
         note("Warning: the ICCID fails its check digit, as some real ones do.", style="yellow")
     code, confirmation = _read(code_file) if code_file else _ask()
-    return sold_code(code, iccid, confirmation)
+    sold = sold_code(code, iccid, confirmation, as_given=as_given)
+    for warning in sold.codes.warnings:
+        note(f"Warning: {warning}", style="yellow")
+    return sold
 
 
 def _read(code_file: str) -> tuple[str, str]:

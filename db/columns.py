@@ -109,6 +109,7 @@ class ProfileColumns(TypedDict, total=False):
     instructions: str | None
     confirmation_code: str | None
     provider_reference: str | None
+    as_given: bool
     failure_code: str | None
     failure_reason: str | None
     failed_rounds: Number
@@ -138,6 +139,7 @@ class StockColumns(TypedDict, total=False):
     provider: str | None
     provider_reference: str | None
     sale_id: str | None
+    as_given: bool
     import_id: int | None
     metadata: Json
     installable: bool | None
@@ -147,6 +149,7 @@ class StockColumns(TypedDict, total=False):
     reserved_at: Moment
     assigned_at: Moment
     retired_at: Moment
+    retired_reason: str | None
     expires_at: Moment
 
 

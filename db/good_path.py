@@ -30,7 +30,8 @@ RESERVE = text(f"""
         UPDATE esim_inventory AS item
         SET status = 'RESERVED', order_id = found.order_id, reserved_at = now(),
             updated_at = now()
-        FROM found WHERE item.id = found.item_id
+        FROM found
+        WHERE item.id = found.item_id AND esim_plain_code(item.activation_code, item.qr_payload)
         RETURNING found.profile_id, found.order_id, item.id AS item_id
     ), moved AS (
         UPDATE esim_profiles AS profile
@@ -65,7 +66,8 @@ async def reserve(connection: AsyncConnection, order_id: int, origin: Origin) ->
     """Reserve the most specific AVAILABLE item for a paid order that begins; return the item's id.
 
     None, with nothing changed, if the order is not there, not paid, not pending or begun before,
-    or if there is no stock for it.
+    or if there is no stock for it, or its code is not written in the plainest way: others are for
+    `domain/codes` to judge.
 
     Raises:
         As `transaction` in `db/engine.py`.
@@ -80,8 +82,7 @@ async def assign(
     """Give a reserved item to its paid order; with `handed_over`, mark the profile activated too.
 
     False, with nothing changed, if the order is not paid, does not hold the item, or has it
-    already, and if the item's code is not written in the plainest way: others are for
-    `domain/codes.py` to judge.
+    already, and if the item's code is not written in the plainest way, as in `reserve`.
 
     Raises:
         As `transaction` in `db/engine.py`.

@@ -25,6 +25,7 @@ class StockItem:
     provider: str | None
     provider_reference: str | None
     iccid: str | None
+    as_given: bool
     activation_code: str = field(repr=False)
     qr_payload: str | None = field(repr=False)
     instructions: str | None = field(repr=False)
@@ -54,6 +55,7 @@ class BoughtItem:
     expires_at: datetime | None = None
     iccid_scope: int = 0
     sale_id: str | None = None
+    as_given: bool = False
 
 
 _COLUMNS = tuple(inventory.c[name] for name in StockItem.__dataclass_fields__)
@@ -214,6 +216,7 @@ async def add_unwanted(connection: AsyncConnection, purchase: BoughtItem, *, res
         metadata={"bought_for_order": purchase.order_id},
         status=StockStatus.AVAILABLE if resell else StockStatus.RETIRED,
         retired_at=None if resell else func.now(),
+        retired_reason=None if resell else "bought for an order that needs it no more",
     )
     return await _add(connection, purchase, columns)
 
@@ -240,6 +243,7 @@ async def _add(connection: AsyncConnection, purchase: BoughtItem, columns: Stock
         "instructions": purchase.instructions,
         "confirmation_code": purchase.confirmation_code,
         "expires_at": purchase.expires_at,
+        "as_given": purchase.as_given,
     }
     added = await connection.execute(insert(inventory).values(bought).returning(inventory.c.id))
     item_id: int = added.scalar_one()
@@ -263,10 +267,13 @@ async def release(connection: AsyncConnection, item: StockItem) -> None:
     await _move(connection, item, StockStatus.AVAILABLE, shelved)
 
 
-async def retire(connection: AsyncConnection, item: StockItem) -> None:
-    """Take an item out of use. One that was bought keeps its order. Raises as `_move`."""
+async def retire(connection: AsyncConnection, item: StockItem, reason: str) -> None:
+    """Take an item out of use, and keep why. One that was bought keeps its order.
+
+    `reason` holds no code. Raises as `_move`.
+    """
     order_id = None if item.provider is None else item.order_id
-    retired = StockColumns(retired_at=func.now(), order_id=order_id)
+    retired = StockColumns(retired_at=func.now(), retired_reason=reason, order_id=order_id)
     await _move(connection, item, StockStatus.RETIRED, retired)
 
 

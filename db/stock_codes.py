@@ -1,30 +1,22 @@
 """Which item has a code already, however it was written down there.
 
-What other connections have not committed is not seen: two spellings of one code that come in at the
-same instant pass both. The unique indexes tell equal spellings and ICCIDs apart even then, and a
-profile is never given a code that another profile has.
+`esim_code_identity` in the database is what the spellings of one code have in common; an index
+serves it. What other connections have not committed is not seen: two spellings of one code that
+come in at the same instant pass both. The unique indexes tell equal spellings and ICCIDs apart even
+then, and a profile is never given a code that another profile has.
 """
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-
-def spellings(activation_code: str, qr_payload: str) -> str:
-    """Write SQL for each way that a source may write a code, given SQL for code and LPA string.
-
-    As given, as the LPA string, without `LPA:`, and, for one without an SM-DP+ address, bare.
-    """
-    short = f"substr({qr_payload}, 5), substr({qr_payload}, 7)"
-    return f"ARRAY[{activation_code}, {qr_payload}, {short}]"
-
-
-_OWNER = text(f"""
+_OWNER = text("""
     SELECT id, order_id FROM esim_inventory
-    WHERE activation_code
-          = ANY ({spellings("CAST(:activation_code AS text)", "CAST(:qr_payload AS text)")})
+    WHERE activation_code = :activation_code
+       OR esim_code_identity(activation_code, qr_payload)
+          = esim_code_identity(:activation_code, :qr_payload)
        OR (iccid = CAST(:iccid AS text) AND (iccid_scope = 0 OR :alone))
     LIMIT 1
-""")  # noqa: S608 - built from the constants above
+""")
 
 
 async def owner(

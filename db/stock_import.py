@@ -7,7 +7,6 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.columns import ImportColumns
-from db.stock_codes import spellings
 from db.tables import carriers, countries, inventory_imports, plans
 from domain.errors import StaleWrite
 from domain.stock import StockStatus
@@ -36,7 +35,11 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class StockRow:
-    """One item to import; `line` is its place in the file. Only checked rows belong here."""
+    """One item to import; `line` is its place in the file. Only checked rows belong here.
+
+    Attributes:
+        order_id: who has an ASSIGNED item; None for any other.
+    """
 
     line: int
     plan_id: int | None
@@ -48,6 +51,8 @@ class StockRow:
     qr_payload: str = field(repr=False)
     instructions: str | None = field(repr=False)
     confirmation_code: str | None = field(repr=False)
+    provider_reference: str | None = None
+    order_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ _STAGED_TYPES = {
     "qr_payload": "text",
     "instructions": "text",
     "confirmation_code": "text",
+    "provider_reference": "text",
+    "order_id": "bigint",
 }
 _STORED = ", ".join(name for name in _STAGED_TYPES if name != "line")
 
@@ -84,19 +91,24 @@ _STAGE = text(f"""
     SELECT * FROM unnest({", ".join(f"CAST(:{n} AS {t}[])" for n, t in _STAGED_TYPES.items())})
 """)  # noqa: S608 - built from the constants above
 
-_CLASHES = text(f"""
+_CLASHES = text("""
     SELECT line, 'iccid' AS column_name, item.id AS item_id
     FROM staged_stock JOIN esim_inventory item USING (iccid)
     UNION
     SELECT line, 'activation_code', item.id
+    FROM staged_stock JOIN esim_inventory item USING (activation_code)
+    UNION
+    SELECT line, 'activation_code', item.id
     FROM staged_stock staged JOIN esim_inventory item
-      ON item.activation_code = ANY ({spellings("staged.activation_code", "staged.qr_payload")})
+      ON esim_code_identity(item.activation_code, item.qr_payload)
+         = esim_code_identity(staged.activation_code, staged.qr_payload)
     ORDER BY 1, 2, 3
-""")  # noqa: S608 - built from the constants above
+""")
 
 _STORE = text(f"""
-    INSERT INTO esim_inventory ({_STORED}, import_id, retired_at)
-    SELECT {_STORED}, :import_id, CASE status WHEN 'RETIRED' THEN now() END
+    INSERT INTO esim_inventory ({_STORED}, import_id, retired_at, assigned_at)
+    SELECT {_STORED}, :import_id, CASE status WHEN 'RETIRED' THEN now() END,
+           CASE status WHEN 'ASSIGNED' THEN now() END
     FROM staged_stock ORDER BY line
 """)  # noqa: S608 - built from the constants above
 

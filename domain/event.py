@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     PURCHASE_RETURNED = "purchase_returned"
     REPLY_SHOWN = "reply_shown"
     PROVIDER_NOTIFIED = "provider_notified"
+    HISTORY_IMPORTED = "history_imported"
     INVENTORY_RESTOCKED = "inventory_restocked"
     PROFILE_ASSIGNED = "profile_assigned"
     PROFILE_ACTIVATED = "profile_activated"

@@ -12,6 +12,9 @@ from domain.errors import InvalidIccid
 MIN_DIGITS = 18
 MAX_DIGITS = 20
 
+_EXACT_DIGITS = 15
+"""A spreadsheet keeps so many of a number, and writes zeros in place of the others."""
+
 _DIGITS = re.compile(r"[0-9]+")
 # 8.9E+18, 8,9012E18, 8901120200045678901.0: what is left after a spreadsheet took it for a number.
 _ROUNDED_NUMBER = re.compile(r"[0-9]+([.,][0-9]*)?E[+-]?[0-9]+|[0-9]+[.,][0-9]*", re.IGNORECASE)
@@ -51,6 +54,16 @@ def parse_iccid(text: str, strict_luhn: bool = False) -> Iccid:
     if strict_luhn and not iccid.luhn_valid:
         raise InvalidIccid("The ICCID's last digit is not its Luhn check digit.")
     return iccid
+
+
+def looks_rounded(digits: str) -> bool:
+    """Tell whether an ICCID ends as a spreadsheet leaves it: zeros from the 16th digit on."""
+    return len(digits) > _EXACT_DIGITS and not digits[_EXACT_DIGITS:].strip("0")
+
+
+def rounded_by_chance(digits: str) -> float:
+    """Say how likely an ICCID of this length ends in such zeros although nobody rounded it."""
+    return 10.0 ** -max(len(digits) - _EXACT_DIGITS, 0)
 
 
 def luhn_check_digit(digits: str) -> str:

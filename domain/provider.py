@@ -162,6 +162,7 @@ class Traits:
             is a mistake. Without the promise a profile that came back to it, or ran out, is the
             next customer's with a new code.
         finds: `advance` finds a purchase by our reference, whatever the mode.
+        promises_iccid: its contract names the ICCID of every sale: a reply without one is unusable.
     """
 
     ambiguity: Ambiguity
@@ -172,6 +173,7 @@ class Traits:
     returnable: bool = False
     unique_iccids: bool = False
     finds: bool = False
+    promises_iccid: bool = True
 
 
 class EsimProvider(Protocol):

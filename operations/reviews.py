@@ -227,10 +227,11 @@ async def _store(
         provider=intent.provider,
         provider_reference=intent.reference,
         iccid=sold.iccid,
-        activation_code=sold.code.activation_code,
-        qr_payload=sold.code.lpa_string,
+        activation_code=sold.codes.activation_code,
+        qr_payload=sold.codes.qr_payload,
         confirmation_code=sold.confirmation_code,
         iccid_scope=intent.id,
+        as_given=sold.as_given,
     )
     if await stock.names_order(connection, profile.order_id):
         item_id = await stock.add_unwanted(connection, purchase, resell=False)
@@ -241,7 +242,7 @@ async def _store(
     item = await stock.held_by(connection, profile.order_id)
     if item is None:  # it was added a moment ago, in this transaction
         raise StaleWrite(f"Stock item {item_id} is gone.")
-    await stock.retire(connection, item)
+    await stock.retire(connection, item, "the order needs it no more")
     return item_id, StockStatus.RETIRED
 
 
@@ -252,6 +253,8 @@ def _payload(intent: Purchase, decision: Decision, item_id: int | None) -> dict[
         "reference": intent.reference,
         "reason": decision.reason,
     }
+    if decision.sold is not None and decision.sold.as_given:
+        facts["as_given"] = True
     return facts if item_id is None else facts | {"item_id": item_id}
 
 
@@ -264,7 +267,8 @@ def _checked(decision: Decision) -> Decision:
         raise InvalidInput("A purchase that exists needs the activation code that was sold.")
     if decision.sold is not None:
         sold = decision.sold
-        told = (sold.code.activation_code, sold.code.lpa_string, sold.confirmation_code or "")
+        codes = sold.codes
+        told = (codes.activation_code, codes.qr_payload, sold.confirmation_code or "")
         reason = as_note(decision.reason, told).strip()
     known_as = as_note(decision.provider_order_id or "").strip() or None
     return replace(decision, actor=actor, reason=reason, provider_order_id=known_as)
@@ -278,8 +282,8 @@ def check_nothing_sold(*facts: object) -> None:
     """
     if any(facts):
         raise InvalidInput(
-            "What was sold belongs to a purchase that exists (--code-file, --iccid and"
-            " --provider-order-id go with --exists alone)."
+            "What was sold belongs to a purchase that exists (--code-file, --iccid,"
+            " --as-given and --provider-order-id go with --exists alone)."
         )
 
 
@@ -298,7 +302,7 @@ async def _named(engine: AsyncEngine, decision: Decision) -> DuplicateStock:
 
 
 async def _owner(connection: AsyncConnection, sold: SoldCode) -> tuple[int, int | None] | None:
-    code = sold.code
+    codes = sold.codes
     return await stock_codes.owner(
-        connection, code.activation_code, code.lpa_string, sold.iccid, alone=False
+        connection, codes.activation_code, codes.qr_payload, sold.iccid, alone=False
     )

@@ -61,6 +61,8 @@ esim_inventory = Table(
     Column("provider_reference", Text),
     # What the provider calls this sale, where it has a name for each.
     Column("sale_id", Text),
+    # A person answers for the code: no rule has judged it.
+    Column("as_given", Boolean, nullable=False, server_default="false"),
     Column("import_id", ForeignKey("inventory_imports.id")),
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
     # A QR code works only if the LPA string names an SM-DP+ address.
@@ -79,6 +81,7 @@ esim_inventory = Table(
     Column("reserved_at", DateTime(timezone=True)),
     Column("assigned_at", DateTime(timezone=True)),
     Column("retired_at", DateTime(timezone=True)),
+    Column("retired_reason", Text),
     Column("expires_at", DateTime(timezone=True)),
     UniqueConstraint("iccid", "iccid_scope"),
     UniqueConstraint("provider", "sale_id"),
@@ -89,7 +92,27 @@ esim_inventory = Table(
     CheckConstraint("status <> 'RESERVED' OR reserved_at IS NOT NULL", name="reserved_at"),
     CheckConstraint("status <> 'ASSIGNED' OR assigned_at IS NOT NULL", name="assigned_at"),
     CheckConstraint("iccid ~ '^[0-9]{18,20}$'", name="iccid"),
-    CheckConstraint("length(activation_code) BETWEEN 1 AND 255", name="activation_code"),
+    CheckConstraint(
+        "length(activation_code) BETWEEN 1 AND 255 OR as_given AND length(activation_code) <= 1000",
+        name="activation_code_length",
+    ),
+    # A reserved item is judged before it is given out, and retired if it holds no code.
+    CheckConstraint(
+        "as_given OR status IN ('RESERVED', 'RETIRED') OR (esim_can_be_code(activation_code)"
+        " AND COALESCE(esim_says_something(confirmation_code), true)"
+        " AND COALESCE(esim_says_something(instructions), true))",
+        name="holds_a_code",
+    ),
+    # Finds a code however it is written; two spellings that come in at one instant both pass.
+    Index(
+        "ix_esim_inventory_code_identity",
+        func.esim_code_identity(text("activation_code, qr_payload")),
+    ),
+    Index(
+        "ix_esim_inventory_retired_reason",
+        "id",
+        postgresql_where=text("retired_reason IS NOT NULL"),
+    ),
     Index(
         "ix_esim_inventory_stock",
         "plan_id",
@@ -123,6 +146,7 @@ esim_profiles = Table(
     Column("instructions", Text),
     Column("confirmation_code", Text),
     Column("provider_reference", Text),
+    Column("as_given", Boolean, nullable=False, server_default="false"),
     # Why the last round failed: a code for machines, a sentence for people.
     Column("failure_code", Text),
     Column("failure_reason", Text),
@@ -147,6 +171,13 @@ esim_profiles = Table(
         "status NOT IN ('PROVISIONING_FAILED', 'EXHAUSTED', 'NEEDS_REVIEW')"
         " OR failure_code IS NOT NULL",
         name="parked_says_why",
+    ),
+    CheckConstraint(
+        "as_given OR (COALESCE(esim_can_be_code(activation_code), true)"
+        " AND COALESCE(esim_can_be_code(qr_payload), true)"
+        " AND COALESCE(esim_says_something(confirmation_code), true)"
+        " AND COALESCE(esim_says_something(instructions), true))",
+        name="holds_a_code",
     ),
     Index("ix_esim_profiles_user_id_id", "user_id", "id"),
     Index("ix_esim_profiles_status_id", "status", "id"),

@@ -3,14 +3,16 @@
 No finding quotes a code. ICCIDs and catalogue ids may be quoted.
 """
 
+import math
 import re
 from collections.abc import Callable, Container
 from typing import TypeVar
 
 from db.stock_import import Catalogue, StockRow
-from domain.codes import MAX_LENGTH, InstallCodes, install_codes, parse_activation_code
+from domain.blank import is_nothing
+from domain.codes import InstallCodes, confirmation_code, install_codes, instructions
 from domain.errors import InvalidInput
-from domain.iccid import parse_iccid
+from domain.iccid import looks_rounded, parse_iccid, rounded_by_chance
 from domain.stock import StockStatus
 from operations.stock_import.file import Finding, Record
 
@@ -18,13 +20,16 @@ T = TypeVar("T")
 
 # Long enough for any catalogue, too short for a code that slipped into the wrong column.
 _ID = re.compile(r"[0-9]{1,9}")
+_ORDER_ID = re.compile(r"[0-9]{1,18}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_LPA = "LPA:"
-_IMPORTABLE = {
+_STATUSES = {
     "": StockStatus.AVAILABLE,
     "AVAILABLE": StockStatus.AVAILABLE,
     "RETIRED": StockStatus.RETIRED,
+    "ASSIGNED": StockStatus.ASSIGNED,
 }
+_REFERENCE_LENGTH = 200
+_UNLIKELY = 0.01
 
 
 class _Rejected(Exception):
@@ -37,11 +42,21 @@ class _Rejected(Exception):
 
 
 class StockCheck:
-    """Checks one file's rows, one after another, and collects what it finds."""
+    """Checks one file's rows, one after another, and collects what it finds.
 
-    def __init__(self, catalogue: Catalogue, *, strict_luhn: bool) -> None:
+    Args:
+        strict_luhn: a wrong ICCID check digit is a fault, not a warning.
+        round_iccids: somebody insists that ICCIDs which end in zeros are right.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, *, strict_luhn: bool, round_iccids: bool = False
+    ) -> None:
         self._catalogue = catalogue
         self._strict_luhn = strict_luhn
+        self._round_iccids = round_iccids
+        self._rounded: list[int] = []
+        self._expected = 0.0
         self._country_ids = {iso2: id_ for id_, iso2 in catalogue.countries.items()}
         self._first_lines: dict[tuple[str, str], int] = {}
         self.faults: list[Finding] = []
@@ -62,9 +77,11 @@ class StockCheck:
             activation_code=codes.activation_code if codes else "",
             qr_payload=codes.qr_payload if codes else "",
             iccid=self._take(record, self._iccid),
-            instructions=self._take(record, lambda record: _text(record, "instructions")),
-            confirmation_code=self._take(record, lambda record: _text(record, "confirmation_code")),
+            instructions=instructions(self._take(record, _instructions)),
+            confirmation_code=self._take(record, _confirmation_code),
+            provider_reference=self._take(record, _provider_reference),
             status=self._take(record, _status) or StockStatus.AVAILABLE,
+            order_id=self._take(record, self._order),
         )
         sound = len(self.faults) == faults_before
         if sound:
@@ -72,6 +89,19 @@ class StockCheck:
         if codes:
             self._weigh(row, codes)
         return row if sound and len(self.faults) == faults_before else None
+
+    def conclude(self) -> None:
+        """Judge what only the whole file shows: ICCIDs that a spreadsheet has rounded.
+
+        Among many thousands a few end in zeros by chance: those are a warning.
+        """
+        reason = (
+            "Ends in zeros from the 16th digit on, as a spreadsheet leaves a long number: export"
+            " the column as text. If these are the true numbers, say --round-iccids."
+        )
+        by_chance = _chance_of(len(self._rounded), self._expected) > _UNLIKELY
+        for line in self._rounded:
+            (self._warn if by_chance else self._fault)(line, "iccid", reason)
 
     def _take(self, record: Record, read: Callable[[Record], T]) -> T | None:
         """Read a cell, or note a fault and return None: the other cells are still checked."""
@@ -100,29 +130,40 @@ class StockCheck:
         return by_iso2
 
     def _codes(self, record: Record) -> InstallCodes:
-        code, payload = (record.cells.get(name, "") for name in ("activation_code", "qr_payload"))
-        column = "activation_code" if code else "qr_payload"
-        if not code and payload[: len(_LPA)].upper() == _LPA:
-            code = payload[len(_LPA) :]
-        if not code:
-            reason = "Blank, and there is no LPA string in qr_payload to take it from."
+        code, payload = _cell(record, "activation_code"), _cell(record, "qr_payload")
+        address, matching_id = _cell(record, "smdp_address"), _cell(record, "matching_id")
+        if not (code or payload or matching_id):
+            reason = "Blank, and no other column has a code to take in its place."
             raise _Rejected("activation_code", reason)
+        column = "activation_code" if code or not payload else "qr_payload"
         try:
-            codes = install_codes(code, payload or None)
+            return install_codes(code, payload, smdp_address=address, matching_id=matching_id)
         except InvalidInput as error:
             raise _Rejected(column, error.message) from None
-        if len(codes.activation_code) > MAX_LENGTH:
-            raise _Rejected(column, f"Longer than {MAX_LENGTH} characters.")
-        return codes
+
+    def _order(self, record: Record) -> int | None:
+        """Read whom an ASSIGNED item was given to before the move; no other item has an order."""
+        cell, status = _cell(record, "order_id"), record.cells.get("status", "").upper()
+        if status != StockStatus.ASSIGNED.name:
+            if cell is not None:
+                raise _Rejected("order_id", "Only an item whose status is ASSIGNED has an order.")
+            return None
+        if cell is None or not _ORDER_ID.fullmatch(cell):
+            raise _Rejected("order_id", "An ASSIGNED item needs the id of the order that has it.")
+        self._check_first(record.line, "order_id", cell.lstrip("0"), f"Order {int(cell)}")
+        return int(cell)
 
     def _iccid(self, record: Record) -> str | None:
-        cell = record.cells.get("iccid", "")
-        if not cell:
+        cell = _cell(record, "iccid")
+        if cell is None:
             return None
         try:
             iccid = parse_iccid(cell, strict_luhn=self._strict_luhn)
         except InvalidInput as error:
             raise _Rejected("iccid", error.message) from None
+        self._expected += rounded_by_chance(iccid.digits)
+        if looks_rounded(iccid.digits) and not self._round_iccids:
+            self._rounded.append(record.line)
         if not iccid.luhn_valid:
             reason = "The ICCID's last digit is not its Luhn check digit."
             self._warn(record.line, "iccid", reason)
@@ -148,14 +189,11 @@ class StockCheck:
 
     def _weigh(self, row: StockRow, codes: InstallCodes) -> None:
         """Warn of what good codes still tell: seen before, not installable, not complete."""
-        # The same profile, whichever way it is written; hosts know no case.
-        payload = codes.qr_payload.lower() if codes.installable else codes.qr_payload
         if self._check_first(row.line, "activation_code", codes.activation_code, "This code"):
-            self._check_first(row.line, "qr_payload", payload, "This code")
-        if not codes.installable:
-            reason = "Not installable by QR: the code names no SM-DP+ address."
-            self._warn(row.line, "qr_payload", reason)
-        elif not row.confirmation_code and _asks_for_confirmation(codes):
+            self._check_first(row.line, "qr_payload", codes.identity, "This code")
+        for warning in codes.warnings:
+            self._warn(row.line, "activation_code" if codes.installable else "qr_payload", warning)
+        if codes.confirmation_required and not row.confirmation_code:
             reason = "The code asks for a confirmation code, and the row has none."
             self._warn(row.line, "confirmation_code", reason)
 
@@ -173,9 +211,22 @@ class StockCheck:
         self.warnings.append(Finding(line, column, reason))
 
 
-def _id(record: Record, column: str, known: Container[int]) -> int | None:
+def _chance_of(count: int, expected: float) -> float:
+    """Say how likely at least so many are, if this many are expected (Poisson)."""
+    fewer = sum(math.exp(n * math.log(expected) - math.lgamma(n + 1)) for n in range(count))
+    return 1 - math.exp(-expected) * fewer if count else 1.0
+
+
+def _cell(record: Record, column: str) -> str | None:
+    """Return what a cell says; None if it is blank or a word for nothing, such as NULL."""
     cell = record.cells.get(column, "")
-    if not cell:
+    return None if is_nothing(cell) else cell
+
+
+def _id(record: Record, column: str, known: Container[int]) -> int | None:
+    # A plan is never left open by a word: such stock would fit every order.
+    cell = record.cells.get(column, "")
+    if not cell or (column != "plan_id" and is_nothing(cell)):
         return None
     if not _ID.fullmatch(cell):
         raise _Rejected(column, "Not a whole number of at most 9 digits.")
@@ -184,27 +235,37 @@ def _id(record: Record, column: str, known: Container[int]) -> int | None:
     return int(cell)
 
 
-def _asks_for_confirmation(codes: InstallCodes) -> bool:
-    # Most codes end with the matching id, and parsing them once more would cost a third.
-    longer = codes.qr_payload.count("$") > 2  # noqa: PLR2004 - version, host, matching id
-    return longer and parse_activation_code(codes.qr_payload).confirmation_required
-
-
 def _text(record: Record, column: str) -> str | None:
-    cell = record.cells.get(column, "")
-    if _CONTROL.search(cell):
+    cell = _cell(record, column)
+    if cell is not None and _CONTROL.search(cell):
         raise _Rejected(column, "Holds a control character.")
-    return cell or None
+    return cell
+
+
+def _instructions(record: Record) -> str | None:
+    return _text(record, "instructions")
+
+
+def _confirmation_code(record: Record) -> str | None:
+    try:
+        return confirmation_code(_text(record, "confirmation_code"))
+    except InvalidInput as error:
+        raise _Rejected("confirmation_code", error.message) from None
+
+
+def _provider_reference(record: Record) -> str | None:
+    reference = _text(record, "provider_reference")
+    if reference is not None and len(reference) > _REFERENCE_LENGTH:
+        raise _Rejected("provider_reference", f"Longer than {_REFERENCE_LENGTH} characters.")
+    return reference
 
 
 def _status(record: Record) -> StockStatus:
-    cell = record.cells.get("status", "").upper()
-    if cell in ("RESERVED", "ASSIGNED"):
+    cell = (_cell(record, "status") or "").upper()
+    if cell == StockStatus.RESERVED.name:
         raise _Rejected(
-            "status",
-            f"Only an activation makes an item {cell}, for its order. Leave it blank, or write"
-            " RETIRED for stock that was used elsewhere.",
+            "status", "Only an activation makes an item RESERVED, for its order. Leave it blank."
         )
-    if cell not in _IMPORTABLE:
-        raise _Rejected("status", "Neither blank, AVAILABLE nor RETIRED.")
-    return _IMPORTABLE[cell]
+    if cell not in _STATUSES:
+        raise _Rejected("status", "Neither blank, AVAILABLE, RETIRED nor ASSIGNED.")
+    return _STATUSES[cell]

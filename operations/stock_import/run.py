@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db import stock_import
+from db import stock_history, stock_import
 from db.engine import transaction
 from db.stock_import import Clash, StockRow
-from domain.errors import DuplicateStock, InvalidInput, StorageUnavailable
+from domain.errors import DuplicateStock, InvalidInput, StaleWrite, StorageUnavailable
 from domain.stock import StockStatus
 from operations.counting import counted
 from operations.stock_import.check import StockCheck
@@ -72,6 +72,7 @@ class StockImport:
         name: the file's name, for the record.
         actor: who imports it.
         strict_luhn: a wrong ICCID check digit is a fault, not a warning.
+        round_iccids: somebody insists that ICCIDs which end in zeros are right.
         dry_run: check all, store nothing.
         progress: is told how far it is.
     """
@@ -82,6 +83,7 @@ class StockImport:
     strict_luhn: bool
     dry_run: bool
     progress: Progress
+    round_iccids: bool = False
 
     async def run(self, engine: AsyncEngine, activations: Activations) -> Imported:
         """Check, store, and wake the orders that waited. Safe to repeat: nothing comes in twice.
@@ -92,11 +94,11 @@ class StockImport:
         """
         async with transaction(engine) as connection:
             catalogue = await stock_import.read_catalogue(connection)
-        check = StockCheck(catalogue, strict_luhn=self.strict_luhn)
+        check = StockCheck(catalogue, strict_luhn=self.strict_luhn, round_iccids=self.round_iccids)
         rows = list(self._checked(check))
         faults = self.file.faults + check.faults
-        clashes, import_id, waiting = await self._store(engine, rows, sound=not faults)
-        faults = sorted(faults + _clash_faults(clashes, rows), key=lambda fault: fault.line)
+        found, import_id, waiting = await self._store(engine, rows, sound=not faults)
+        faults = sorted(faults + found, key=lambda fault: fault.line)
         names = {plan_id: f"{plan_id} {plan.name}" for plan_id, plan in catalogue.plans.items()}
         woken = await wake(activations, waiting, _SAID)
         return Imported(
@@ -115,10 +117,11 @@ class StockImport:
                 yield row
             if number % _CHUNK_ROWS == 0:
                 self.progress("Checking", number, len(self.file.records))
+        check.conclude()
 
     async def _store(
         self, engine: AsyncEngine, rows: Sequence[StockRow], *, sound: bool
-    ) -> tuple[list[Clash], int | None, list[int]]:
+    ) -> tuple[list[Finding], int | None, list[int]]:
         """Compare with what is in stock; store if there is no fault and no dry run."""
         try:
             async with transaction(engine) as connection:
@@ -126,24 +129,43 @@ class StockImport:
                 for start in range(0, len(rows), _CHUNK_ROWS):
                     await stock_import.stage(connection, rows[start : start + _CHUNK_ROWS])
                     self.progress("Comparing", min(start + _CHUNK_ROWS, len(rows)), len(rows))
-                clashes = await stock_import.find_clashes(connection)
-                if clashes or self.dry_run or not sound:
-                    return clashes, None, []
-                import_id = await stock_import.store(connection, self.name, self.actor)
+                found = await _compared(connection, rows)
+                if found or self.dry_run or not sound:
+                    return found, None, []
+                import_id = await self._store_staged(connection, rows)
                 waiting = await stock_import.exhausted_orders(
                     connection, _scopes(rows), limit=WAITING_AT_MOST
                 )
                 return [], import_id, waiting
-        except DuplicateStock:
+        except (DuplicateStock, StaleWrite):
             raise InvalidInput(
-                "Another import brought some of these rows meanwhile; nothing was imported."
-                " Run the same command again to see which."
+                "Another import brought some of these rows meanwhile, or an order's activation"
+                " began; nothing was imported. Run the same command again to see which."
             ) from None
         except StorageUnavailable as error:
             raise StorageUnavailable(
                 f"{error.message} Running the import again is safe: rows that are in already are"
                 " reported as such, and nothing is imported twice."
             ) from None
+
+    async def _store_staged(self, connection: AsyncConnection, rows: Sequence[StockRow]) -> int:
+        """Make stock of what is staged; orders that have an item already answer with it."""
+        given = sum(row.status is StockStatus.ASSIGNED for row in rows)
+        if given:
+            await stock_history.lock_orders(connection)
+        import_id = await stock_import.store(connection, self.name, self.actor)
+        if given:
+            await stock_history.give(connection, import_id, self.actor, given)
+        return import_id
+
+
+async def _compared(connection: AsyncConnection, rows: Sequence[StockRow]) -> list[Finding]:
+    """Compare what is staged with stock, and with the orders that it was given to."""
+    clashes = await stock_import.find_clashes(connection)
+    unfit = await stock_history.find_unfit(connection)
+    return _clash_faults(clashes, rows) + [
+        Finding(each.line, "order_id", each.reason) for each in unfit
+    ]
 
 
 def _counts(

@@ -7,7 +7,8 @@ from http import HTTPStatus
 
 import httpx
 
-from domain.codes import ActivationCode, install_codes, parse_activation_code
+from domain.blank import says_nothing
+from domain.codes import InstallCodes, install_codes
 from domain.errors import (
     CredentialsRefused,
     InvalidInput,
@@ -20,6 +21,7 @@ from domain.errors import (
 from domain.provider import Balance, ProvisionRequest
 from providers.kit.base import SoldProfile
 from providers.kit.fields import (
+    complete,
     decimal_of,
     identifier,
     mapping,
@@ -27,6 +29,7 @@ from providers.kit.fields import (
     optional_text,
     printable,
     text,
+    text_or_none,
 )
 
 FAILED = "failed"
@@ -170,8 +173,8 @@ def profile_of(order: Mapping[str, object], request: ProvisionRequest) -> SoldPr
         raise InvalidInput(f"It holds {len(sims)} eSIMs.")
     (sim,) = sims
     return SoldProfile(
-        iccid=text(sim, "iccid"),
-        codes=install_codes(_lpa_string(sim)),
+        iccid=optional_text(sim, "iccid"),
+        codes=complete(_codes(sim)),
         instructions=_instructions(order, sim),
         confirmation_code=printable(optional_text(sim, "confirmation_code")),
     )
@@ -205,17 +208,13 @@ def _check_echo(order: Mapping[str, object], request: ProvisionRequest) -> None:
         raise InvalidInput("It is for another quantity.")
 
 
-def _lpa_string(sim: Mapping[str, object]) -> str:
+def _codes(sim: Mapping[str, object]) -> InstallCodes:
     """Read what the QR code shows; `lpa` (a host) and `matching_id` must say the same."""
-    host, matching_id = optional_text(sim, "lpa"), optional_text(sim, "matching_id")
-    qrcode = optional_text(sim, "qrcode")
-    if qrcode is None:
-        return ActivationCode(text(sim, "lpa"), text(sim, "matching_id")).lpa_string
-    code = parse_activation_code(qrcode)
-    other_host = host is not None and host.lower() != code.smdp_address.lower()
-    if other_host or matching_id not in (None, code.matching_id):
-        raise InvalidInput("Its code and its QR code name different profiles.")
-    return qrcode
+    return install_codes(
+        text_or_none(sim, "qrcode"),
+        smdp_address=optional_text(sim, "lpa"),
+        matching_id=optional_text(sim, "matching_id"),
+    )
 
 
 def _instructions(order: Mapping[str, object], sim: Mapping[str, object]) -> str | None:
@@ -242,7 +241,9 @@ def _access_points(sim: Mapping[str, object]) -> list[str]:
     return [
         f"{label}: {apn['apn_value']}"
         for label, apn in named
-        if isinstance(apn, dict) and apn.get("apn_type") == "manual" and apn.get("apn_value")
+        if isinstance(apn, dict)
+        and apn.get("apn_type") == "manual"
+        and not says_nothing(str(apn.get("apn_value") or ""))
     ]
 
 

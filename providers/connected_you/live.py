@@ -31,6 +31,8 @@ class ConnectedYou(Seller):
     """
 
     name = "CONNECTED_YOU"
+    promises_iccid = False
+    """The draft shows one in its example, and promises nothing."""
 
     def __init__(
         self, config: ConnectedYouConfig, transport: httpx.AsyncBaseTransport | None = None

@@ -6,7 +6,7 @@ from domain.codes import install_codes
 from domain.errors import InvalidInput
 from domain.provider import ProvisionRequest
 from providers.kit.base import SoldProfile
-from providers.kit.fields import mapping, printable, text
+from providers.kit.fields import mapping, optional_text, printable, text_or_none
 from providers.kit.redaction import REDACTED
 
 _QUANTITY = 1
@@ -70,10 +70,9 @@ def profile_of(order: Mapping[str, object], request: ProvisionRequest) -> SoldPr
         InvalidInput: not our order, or a code that cannot be used; quotes no code.
     """
     _check_echo(order, request)
-    qr_code = None if order.get("qrCode") is None else text(order, "qrCode")
     return SoldProfile(
-        iccid=text(order, "iccid"),
-        codes=install_codes(text(order, "activationCode"), qr_code),
+        iccid=optional_text(order, "iccid"),
+        codes=install_codes(text_or_none(order, "activationCode"), text_or_none(order, "qrCode")),
         instructions=printable(order.get("instructions")),
     )
 

@@ -4,11 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from domain.codes import install_codes, parse_activation_code
+from domain.codes import install_codes
 from domain.errors import InvalidInput
 from domain.provider import Balance, Bought, ProvisionRequest
 from providers.kit.base import SoldProfile
-from providers.kit.fields import decimal_of, identifier, mapping, mappings, text
+from providers.kit.fields import (
+    complete,
+    decimal_of,
+    identifier,
+    mapping,
+    mappings,
+    optional_text,
+    text,
+)
 
 MAX_REFERENCE = 50
 """How many characters a transactionId may have."""
@@ -129,10 +137,9 @@ def profile_of(profiles: Sequence[Mapping[str, object]], request: ProvisionReque
     _check_echo(profile, request)
     if profile.get("esimStatus") in _ENDED:
         raise InvalidInput("It is cancelled or used up.")
-    lpa_string = parse_activation_code(text(profile, "ac")).lpa_string
     return SoldProfile(
-        iccid=text(profile, "iccid"),
-        codes=install_codes(text(profile, "ac"), lpa_string),
+        iccid=optional_text(profile, "iccid"),
+        codes=complete(install_codes(text(profile, "ac"))),
         expires_at=_moment(profile.get("expiredTime")),
         sale_id=identifier(profile.get("esimTranNo")),
     )

@@ -6,13 +6,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from domain.codes import InstallCodes
-from domain.errors import ProviderRefused, ProviderUnavailable
+import structlog
+
+from domain.blank import is_nothing
+from domain.codes import InstallCodes, confirmation_code, instructions
+from domain.errors import InvalidInput, ProviderRefused, ProviderUnavailable
 from domain.provider import Balance, Bought, ProvisionedEsim, ProvisionRequest, Traits
 from providers.kit.config import ProviderConfig
 from providers.kit.fields import checked_iccid
 from providers.kit.http import ProviderHttp
 from providers.kit.reply import HttpReply
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +25,13 @@ class SoldProfile:
     """A profile as an adapter reads it from a reply: its fields in our words.
 
     Attributes:
-        iccid: as the reply has it; the kit checks it.
+        iccid: as the reply has it, None if it has none; the kit checks it.
         sale_id: what the provider calls this very profile, where it has a name for each sale.
-        instructions: free text for the customer.
+        instructions: free text for the customer; the kit drops what says nothing.
         expires_at: until when it can be installed or used.
     """
 
-    iccid: str
+    iccid: str | None
     codes: InstallCodes = field(repr=False)
     instructions: str | None = field(default=None, repr=False)
     confirmation_code: str | None = field(default=None, repr=False)
@@ -53,6 +58,8 @@ class Seller(ABC):
     """Nobody promises that an ICCID is sold once."""
     finds = False
     """A look-up by our reference is there in the mode `lookup` alone."""
+    promises_iccid = True
+    """Every sale names its ICCID."""
 
     def __init__(self, config: ProviderConfig, http: ProviderHttp) -> None:
         self.traits = Traits(
@@ -64,6 +71,7 @@ class Seller(ABC):
             returnable=self.returnable,
             unique_iccids=self.unique_iccids,
             finds=self.finds,
+            promises_iccid=self.promises_iccid,
         )
         self._http = http
         self._strict_luhn = config.iccid_luhn_strict
@@ -103,21 +111,30 @@ class Seller(ABC):
         """Make the answer to a sale: the checked profile, and what is kept of both bodies.
 
         Raises:
-            InvalidInput: it is no ICCID; quotes nothing of it.
+            InvalidInput: it is no ICCID, or the confirmation code is none; quotes nothing of it.
         """
+        for warning in profile.codes.warnings:
+            log.warning("code_doubt", provider=self.name, order_id=request.order_id, why=warning)
         return ProvisionedEsim(
             reference=request.reference,
-            iccid=checked_iccid(profile.iccid, request, self._strict_luhn),
+            iccid=self._checked_iccid(profile.iccid, request),
             activation_code=profile.codes.activation_code,
             qr_payload=profile.codes.qr_payload,
-            instructions=profile.instructions,
-            confirmation_code=profile.confirmation_code,
+            instructions=instructions(profile.instructions),
+            confirmation_code=confirmation_code(profile.confirmation_code),
             expires_at=profile.expires_at,
             sale_id=profile.sale_id,
             request=self.describe_request(request),
             reply=reply.kept,
             raw=reply.raw,
         )
+
+    def _checked_iccid(self, digits: str | None, request: ProvisionRequest) -> str | None:
+        if digits is not None and not is_nothing(digits):
+            return checked_iccid(digits, request, self._strict_luhn)
+        if self.traits.promises_iccid:
+            raise InvalidInput("It names no ICCID.")
+        return None
 
     @contextmanager
     def _asking_for(self, request: ProvisionRequest) -> Iterator[None]:

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import structlog
 
-from domain.errors import InvalidInput
+from domain.codes import InstallCodes
+from domain.errors import InvalidActivationCode, InvalidInput
 from domain.iccid import parse_iccid
 from domain.provider import ProvisionRequest
 
@@ -56,6 +57,23 @@ def optional_text(fields: Mapping[str, object], key: str) -> str | None:
         InvalidInput: it is something else than text.
     """
     return None if fields.get(key) in (None, "") else text(fields, key)
+
+
+def text_or_none(fields: Mapping[str, object], key: str) -> str | None:
+    """Read a field that is text in some replies, and an object or a list in others."""
+    value = fields.get(key)
+    return value if isinstance(value, str) else None
+
+
+def complete(codes: InstallCodes) -> InstallCodes:
+    """Take only codes that name their SM-DP+, as every sale of most providers does.
+
+    Raises:
+        InvalidActivationCode: they do not.
+    """
+    if not codes.installable:
+        raise InvalidActivationCode("The code names no SM-DP+ address.")
+    return codes
 
 
 def identifier(value: object) -> str | None:

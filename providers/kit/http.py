@@ -43,6 +43,7 @@ from domain.errors import (
     ProviderReplyUnusable,
     ProviderUnavailable,
 )
+from providers.kit.charset import decoded_by_charset
 from providers.kit.redaction import identifiers, redacted
 from providers.kit.reply import HttpReply
 
@@ -102,10 +103,18 @@ class _RawReply:
     content: bytes = field(repr=False)
     whole: bool
 
+    def decoded(self) -> bytes | str:
+        """Decode the body as its sender declares. Raises as `decoded_by_charset`."""
+        return decoded_by_charset(self.content, self.headers.get("content-type", ""))
+
     @property
     def text(self) -> str:
         """The body, as far as it came."""
-        return self.content.decode(errors="replace")
+        try:
+            decoded = self.decoded()
+        except ValueError:
+            decoded = self.content
+        return decoded if isinstance(decoded, str) else decoded.decode(errors="replace")
 
 
 class _NoCookies(CookieJar):
@@ -358,8 +367,8 @@ def _parsed(raw: _RawReply) -> tuple[object, bool]:
     if not raw.whole:
         return None, False
     try:
-        return foreign_json.parse(raw.content), True
-    except InvalidInput:
+        return foreign_json.parse(raw.decoded()), True
+    except (InvalidInput, ValueError):
         return None, False
 
 

@@ -30,6 +30,7 @@ from db import (
     stock,
     stock_codes,
     stock_import,
+    stock_views,
     users,
 )
 from db.purchases import Purchase
@@ -362,6 +363,7 @@ QUERIES = (
             alone=False,
         ),
     ),
+    Query("stock_views.retired", lambda c, _: stock_views.retired(c, limit=50)),
     Query("stock_import.read_catalogue", lambda c, _: stock_import.read_catalogue(c)),
     Query("stock_import.find_clashes: 100 lines", _clashes),
     Query(

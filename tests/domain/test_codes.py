@@ -4,6 +4,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from domain.blank import is_word_for_nothing
 from domain.codes import ActivationCode, install_codes, parse_activation_code
 from domain.errors import InvalidActivationCode
 
@@ -20,7 +21,9 @@ def activation_codes(draw: st.DrawFn) -> ActivationCode:
     """Any valid code."""
     host = draw(HOSTS)
     assume(len(host) <= 150)
-    return ActivationCode(host, draw(MATCHING_IDS), draw(OIDS), draw(st.booleans()))
+    matching_id = draw(MATCHING_IDS)
+    assume(not is_word_for_nothing(matching_id))
+    return ActivationCode(host, matching_id, draw(OIDS), draw(st.booleans()))
 
 
 @UNTIMED
@@ -51,7 +54,6 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         codes = install_codes(text)
     except InvalidActivationCode:
         return
-    assert codes.activation_code == text.strip()
     assert codes.qr_payload.startswith("LPA:1$")
     assert len(codes.qr_payload) <= 259
     again = install_codes(codes.qr_payload)
@@ -166,18 +168,16 @@ def test_contradicting_pair_is_refused(activation_code: str, qr_payload: str) ->
         f"1${'a' * 64}.example.com$AB",
         f"1${'a.' * 127}com$AB",
         "1$https://smdp.example.com$AB",
-        "1$smdp.example.com$ab",
         "1$smdp.example.com$A_B",
         "1$smdp.example.com$AB$not.an.oid",
         "1$smdp.example.com$AB$1",
         "1$smdp.example.com$AB$$0",
-        "1$smdp.example.com$AB$$1$1",
+        "1$smdp.example.com$PENDING",
         f"1$smdp.example.com${'A' * 240}",
         "A" * 254,
         "A B",
         "A\tB",
         "A\x00B",
-        "A\u200bB",
         "CÓDIGO",
         "LPA:1$smdp.example.com$AB LPA:1$smdp.example.com$CD",
     ],

@@ -102,7 +102,7 @@ async def test_seed_reply_is_accepted_and_its_bad_check_digit_logged(
     with structlog.testing.capture_logs() as logs:
         esim = await live.provision(request_42)
     assert (esim.activation_code, esim.qr_payload) == ("LPA:1$XYZ", "LPA:1$XYZ")
-    assert [line["event"] for line in logs] == ["ICCID fails its Luhn check"]
+    assert [line["event"] for line in logs] == ["code_doubt", "ICCID fails its Luhn check"]
 
 
 @pytest.mark.parametrize(
@@ -157,22 +157,33 @@ async def test_instructions_are_made_printable(
     assert (await live.provision(request_42)).instructions == shown
 
 
+@pytest.mark.parametrize("iccid", [None, "", "N/A"])
+async def test_profile_without_an_iccid_is_delivered(
+    partner: PartnerServer, live: ConnectedYou, request_42: ProvisionRequest, iccid: str | None
+) -> None:
+    """The draft contract does not promise one, and the code works without it."""
+    partner.answer = answering(200, {"data": {**SEED_REPLY, "iccid": iccid}})
+    esim = await live.provision(request_42)
+    assert (esim.iccid, esim.activation_code) == (None, "LPA:1$XYZ")
+
+
 @pytest.mark.parametrize(
     "fault",
     [
         {"orderReference": "order-41"},
         {"orderReference": None},
-        {"iccid": None},
         {"iccid": 8901120200045678901},
         {"iccid": "8.9E+18"},
         {"iccid": "not-an-iccid"},
-        {"activationCode": None},
-        {"activationCode": ""},
+        {"activationCode": None, "qrCode": None},
+        {"activationCode": "", "qrCode": ""},
+        {"activationCode": "PENDING", "qrCode": None},
+        {"activationCode": "https://partner.example/esim/7"},
         {"activationCode": "LPA:1$LPA:1$XYZ"},
         {"activationCode": "CODE WITH SPACES"},
-        {"activationCode": ["LPA:1$XYZ"]},
+        {"activationCode": ["LPA:1$XYZ"], "qrCode": ["LPA:1$XYZ"]},
         {"qrCode": "LPA:1$OTHER"},
-        {"qrCode": 7},
+        {"qrCode": "LPA:1$nodots$XYZ"},
         {"planCode": "FR-1GB"},
         {"quantity": 2},
     ],

@@ -150,18 +150,62 @@ async def test_a_held_item_that_another_hand_took_is_replaced_in_the_next_round(
     assert await value(engine, "SELECT inventory_item_id FROM esim_profiles") == second
 
 
-@pytest.mark.history("faulty-stock-then-retried")
-async def test_faulty_stock_is_retired_and_the_next_item_taken(
+async def test_faulty_stock_is_retired_and_the_next_item_taken_in_the_same_round(
     engine: AsyncEngine, activations: Activations, watch: Watch
 ) -> None:
-    """A row that nobody could install leaves the shelf instead of failing order after order."""
+    """What nobody could install leaves the shelf with its reason, and costs no order a round."""
     await run(
         engine,
-        "INSERT INTO esim_inventory (plan_id, activation_code) VALUES (123, 'has a space')",
+        "INSERT INTO esim_inventory (plan_id, activation_code, qr_payload) VALUES"
+        " (123, 'has a space', NULL), (123, '1$a.example$AB-1', 'LPA:1$a.example$AB-2')",
     )
     good = await stock_item(engine)
     order_id = await paid_order(engine)
     await activations.start(order_id, 123)
+    assert await watch.ended(order_id) == "activated"
+    [profile] = await rows(engine, "SELECT inventory_item_id, failed_rounds FROM esim_profiles")
+    assert profile == {"inventory_item_id": good, "failed_rounds": 0}
+    retired = await rows(
+        engine,
+        "SELECT retired_reason FROM esim_inventory WHERE status = 'RETIRED' AND order_id IS NULL"
+        " AND retired_at IS NOT NULL ORDER BY id",
+    )
+    assert [row["retired_reason"][-20:] for row in retired] == [
+        "or one outside ASCII.",
+        " different profiles.",
+    ]
+    kinds = await watch.kinds(order_id)
+    assert kinds[:4] == ["activation_started", *["inventory_retired"] * 2, "inventory_reserved"]
+
+
+async def test_after_faulty_stock_the_provider_is_asked_in_the_same_round(
+    engine: AsyncEngine, activations: Activations, watch: Watch
+) -> None:
+    """An order that finds nothing but faulty items buys at once."""
+    await run(
+        engine, "INSERT INTO esim_inventory (plan_id, activation_code) VALUES (123, 'has a space')"
+    )
+    order_id = await paid_order(engine)
+    await activations.start(order_id, 123)
+    assert await watch.ended(order_id) == "activated"
+    assert await value(engine, "SELECT failed_rounds FROM esim_profiles") == 0
+    bought = "SELECT provider FROM esim_inventory WHERE order_id = :id"
+    assert await value(engine, bought, id=order_id) == "CONNECTED_YOU"
+
+
+@pytest.mark.history("faulty-stock-then-retried")
+async def test_an_item_that_is_spoilt_while_it_is_held_is_retired(
+    engine: AsyncEngine, activations: Activations, watch: Watch, pause_points_dir: Path
+) -> None:
+    """Somebody changes its code between reserve and apply: the next round takes another."""
+    await stock_item(engine)
+    order_id = await paid_order(engine)
+    hold = Hold(pause_points_dir, PausePoint.AFTER_RESERVE, order_id)
+    await activations.start(order_id, 123)
+    await hold.reached()
+    await run(engine, "UPDATE esim_inventory SET activation_code = 'has a space'")
+    good = await stock_item(engine, 2)
+    hold.release()
     await watch.step(order_id, Step.WAITING)
     await activations.retry(order_id, ANA)
     assert await watch.ended(order_id) == "activated"
