@@ -6,6 +6,7 @@ from sqlalchemy import TextClause, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import events
+from db.columns import ProfileColumns
 from db.profiles import Profile
 from db.rows import changed_one
 from db.tables import esim_profiles as profiles
@@ -21,6 +22,7 @@ _HOLD = text("""
 """)
 _RETIRE = text("""
     UPDATE esim_inventory SET status = 'RETIRED', retired_at = now(), updated_at = now(),
+        retired_reason = 'shown to an order that a restored database has lost',
         metadata = metadata || jsonb_build_object('shown_to_order', CAST(:order_id AS bigint))
     WHERE id = :item_id AND status = 'AVAILABLE' AND created_at <= :known_at
     RETURNING id
@@ -58,7 +60,7 @@ async def note(
     noted = (
         update(profiles)
         .where(profiles.c.id == profile.id, profiles.c.status == profile.status)
-        .values(restored_at=func.now(), updated_at=func.now())
+        .values(ProfileColumns(restored_at=func.now(), updated_at=func.now()))
     )
     await changed_one(connection, noted, f"The profile of order {profile.order_id} changed.")
     payload: dict[str, object] = {"reason": reason}

@@ -19,6 +19,7 @@ from domain.errors import PurchaseUnderWay
 from sandbox.adapter_variables import adapter_variables
 from sandbox.calls import Call
 from sandbox.contracts.es2plus_states import RELEASED
+from sandbox.contracts.esim_access_list import NEW
 from sandbox.ledger import Order
 from sandbox.running import running_sandbox
 from sandbox.sandbox import PROVIDERS, Sandbox, base_urls
@@ -218,7 +219,8 @@ class Market:
 
     def _code_that_works(self, iccid: str) -> str:
         state = self.sandbox.ledger.state(iccid)
-        return self.code(iccid) if state is None or state.state == RELEASED else "not released"
+        works = state is None or state.state in {RELEASED, NEW}
+        return self.code(iccid) if works else "not released"
 
     def _origin(self, iccid: str) -> str | None:
         order = self.sandbox.ledger.order_of(iccid)

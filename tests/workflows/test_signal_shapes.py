@@ -82,7 +82,7 @@ async def test_every_shape_is_heard_and_a_cancel_works_after_each(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
     """Twenty shapes of retry, and one signal that is misspelt, each on an order of its own."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
 
     async def send(signal: str, kind: str, reason: str, inputs: Sequence[RawValue]) -> None:
         order_id = await parked(engine, activations, watch)
@@ -107,7 +107,7 @@ async def test_a_cancel_that_cannot_be_understood_cancels_nothing_and_is_noted(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
     """The order waits on, and news with an input of its own is news."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await parked(engine, activations, watch)
     await watch.handle(order_id).signal("cancel", args=["one", "two"])
     await watch.handle(order_id).signal("purchase_news", args=["one", "two"])
@@ -120,7 +120,7 @@ async def test_a_flood_of_refused_requests_does_not_lengthen_a_history_without_e
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
     """The activation goes on as a new run, parked as before, and hears a cancel."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await parked(engine, activations, watch)
     first = (await watch.handle(order_id).describe()).run_id
     async with asyncio.timeout(60):
@@ -145,7 +145,7 @@ async def test_the_case_from_the_field_is_acted_on(
     partner: PartnerServer,
 ) -> None:
     """signal-text.sh: two retries whose texts are the reasons, then a cancel."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await parked(engine, activations, watch)
     temporal = Path(sys.executable).with_name("temporal")
     process = await asyncio.create_subprocess_exec(
@@ -169,7 +169,7 @@ async def test_an_update_by_hand_is_read_alike(
     engine: AsyncEngine, activations: Activations, watch: Watch, partner: PartnerServer
 ) -> None:
     """A text is the reason; what cannot be understood is told to its caller."""
-    partner.answer = answering(401, {})
+    partner.answer = answering(400, {})
     order_id = await parked(engine, activations, watch)
     for name, argument in (("retry", ["a"]), ("Retry", "please")):
         with pytest.raises(Exception, match="update failed"):
