@@ -7,11 +7,12 @@ from api.http import problems
 from api.http.auth import OpsRead
 from api.http.paging import AskedPage
 from api.http.scalars import Instant
+from api.http.strict import StrictRoute
 from api.resources import Shared
 from db import stock_views
 from db.engine import transaction
 
-router = APIRouter(prefix="/api/admin/stock", tags=["Stock"])
+router = APIRouter(route_class=StrictRoute, prefix="/api/admin/stock", tags=["Stock"])
 
 
 class RetiredItemBody(BaseModel):

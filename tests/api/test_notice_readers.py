@@ -99,14 +99,14 @@ async def test_a_genuine_notification_reaches_its_order(
     """Answered as the provider wants it, on the order's record, twice or not; HEAD finds it."""
     told = ALL[provider]
     order_id = await paid_order(engine)
-    item_id = await bought_item(engine, order_id, ICCID, provider)
+    signed = provider != "ESIM_ACCESS"  # what nobody signs is kept of an open purchase alone
     await purchase(
         engine,
         order_id,
         provider=provider,
-        state="CONFIRMED",
+        state="CONFIRMED" if signed else "UNKNOWN",
         provider_order_id=told.provider_order_id,
-        item_id=item_id,
+        item_id=await bought_item(engine, order_id, ICCID, provider) if signed else None,
     )
     assert (await anybody.head(told.path)).status_code == 200
     for _ in range(2):

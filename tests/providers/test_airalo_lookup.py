@@ -155,7 +155,7 @@ async def test_listed_order_without_esims_is_under_way(
         [{**ORDER, "quantity": 2}],
         [{**ORDER, "sims": [SIM, SIM]}],
         [{**ORDER, "sims": [{**SIM, "iccid": 891000000000009125}]}],
-        [{**ORDER, "sims": [{**SIM, "qrcode": MATCHING_ID}]}],
+        [{**ORDER, "sims": [{**SIM, "qrcode": "LPA:1$other.example.com$OTHER-1"}]}],
         [{**ORDER, "status": {"name": "Refunded", "slug": "refunded"}}],
         [{**ORDER, "status": {"slug": "partially_refunded"}}],
     ],

@@ -187,7 +187,7 @@ async def test_other_shapes_are_usable(
         [{**PROFILE, "iccid": "8.9E+19"}],
         [{**PROFILE, "ac": None}],
         [{**PROFILE, "ac": MATCHING_ID}],
-        [{**PROFILE, "ac": "LPA:1$rsp-eu.redteamobile.com$lower"}],
+        [{**PROFILE, "ac": "PENDING"}],
         [{**PROFILE, "ac": f"LPA:1$10.0.0.1${MATCHING_ID}"}],
         [{**PROFILE, "esimStatus": "CANCEL"}],
         [{**PROFILE, "esimStatus": "REVOKED"}],

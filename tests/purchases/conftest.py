@@ -1,6 +1,7 @@
 """A sandbox, a shop towards it, and a driver that sees orders through as time would."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from workflows.messages import Intervention
 
 PLAN_ID = 123
 PATIENCE_SECONDS = 60
+_TOLD_AGAIN_SECONDS = 1.0
 SETTLED = frozenset({"ACTIVATED", "NEEDS_REVIEW", "PROVISIONING_FAILED", "EXHAUSTED", "CANCELLED"})
 IMPATIENT = Intervention("test", "time passes")
 _DONE = [*SETTLED]
@@ -85,7 +87,7 @@ class Driver:
 
     async def see_through(self, *order_ids: int) -> None:
         """Until every order is served or waits for a person, and no late news moves one again."""
-        rounds = dict.fromkeys(order_ids, 0)
+        rounds, told = dict.fromkeys(order_ids, 0), dict.fromkeys(order_ids, 0.0)
         quiet_looks = 0
         # What is not settled by then is shown as it is, for a test to say what is wrong.
         with suppress(TimeoutError):
@@ -93,7 +95,7 @@ class Driver:
                 while quiet_looks < 3:
                     waiting = await rows(self.engine, _WAITING, ids=[*rounds], done=_DONE)
                     quiet_looks = 0 if waiting else quiet_looks + 1
-                    await asyncio.gather(*(self._press(each, rounds) for each in waiting))
+                    await asyncio.gather(*(self._press(each, rounds, told) for each in waiting))
                     await asyncio.sleep(0.2)
 
     async def served(self, order_id: int) -> None:
@@ -126,13 +128,16 @@ class Driver:
         )
         return [dict(each) for each in found]
 
-    async def _press(self, waiting: Mapping[str, Any], rounds: dict[int, int]) -> None:
+    async def _press(
+        self, waiting: Mapping[str, Any], rounds: dict[int, int], told: dict[int, float]
+    ) -> None:
         """What would come by itself in time: the next round, and news of an accepted order."""
         order_id = waiting["order_id"]
         if waiting["failed_rounds"] > rounds[order_id]:
             rounds[order_id] = waiting["failed_rounds"]
             await self.activations.nudge(order_id, IMPATIENT)
-        if waiting["is_accepted"]:
+        if waiting["is_accepted"] and time.monotonic() > told[order_id] + _TOLD_AGAIN_SECONDS:
+            told[order_id] = time.monotonic()
             await self.activations.tell_of_purchase(order_id)
 
 
