@@ -26,6 +26,7 @@ PATHS = {
     "cancelled-while-parked",
     "cancelled-while-reserved",
     "cancelled-while-waiting",
+    "credentials-refused",
     "exhausted-then-stocked",
     "failed-over",
     "failed-then-retried",

@@ -25,8 +25,9 @@ async def _probe_is_due(engine: AsyncEngine) -> None:
     await run(engine, "UPDATE provider_gates SET probe_at = now()")
 
 
-@pytest.mark.history("credentials-refused")
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "status", [pytest.param(401, marks=pytest.mark.history("credentials-refused")), 403]
+)
 async def test_a_refused_key_is_the_provider_s_trouble_and_a_good_probe_wakes_everybody(
     engine: AsyncEngine,
     activations: Activations,
