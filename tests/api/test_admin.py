@@ -253,3 +253,22 @@ async def test_without_temporal_ops_still_read(
     assert (detail.status_code, detail.json()["engine"]) == (200, None)
     assert (retry.status_code, retry.json()["code"]) == (503, "engine-unavailable")
     assert await value(engine, "SELECT count(*) FROM esim_provisioning_events") == 0
+
+
+async def test_retired_stock_is_listed_with_its_reason(
+    ops: httpx.AsyncClient, customer: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """In pages, newest first, without a code, and for ops alone."""
+    why = "UPDATE esim_inventory SET status = 'RETIRED', retired_at = now(), retired_reason = :why"
+    items = [await stock_item(engine, number) for number in range(3)]
+    await run(engine, why, why="The activation code is an address.")
+    path = "/api/admin/stock/retired"
+    page = await ops.get(path, params={"limit": 2})
+    assert [item["id"] for item in page.json()] == items[:0:-1]
+    assert {item["retired_reason"] for item in page.json()} == {
+        "The activation code is an address."
+    }
+    assert "STOCK-" not in page.text
+    rest = await ops.get(page.links["next"]["url"])
+    assert [item["id"] for item in rest.json()] == items[:1]
+    assert (await customer.get(path)).status_code == 403

@@ -268,6 +268,20 @@ async def test_a_faulty_decision_is_422_and_quotes_nothing(
     assert await value(engine, "SELECT state FROM provider_intents") == "UNKNOWN"
 
 
+async def test_a_code_is_taken_to_the_letter_if_somebody_answers_for_it(
+    ops: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    """`as_given`; without it 422 says how."""
+    order_id = await under_review(engine)
+    link = f"https://a.example/{CANARY}"
+    refused = await resolve(ops, order_id, EXISTS | {"activation_code": link})
+    assert refused.status_code == 422, refused.text
+    given = EXISTS | {"activation_code": link, "as_given": True}
+    assert (await resolve(ops, order_id, given)).status_code == 200
+    stored = "SELECT activation_code FROM esim_inventory WHERE as_given"
+    assert await value(engine, stored) == link
+
+
 async def test_a_code_that_must_be_released_is_not_taken_without_its_iccid(
     ops: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:

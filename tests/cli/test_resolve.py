@@ -124,6 +124,24 @@ async def test_a_code_in_a_file_reaches_the_customer(
     assert event["actor"] == "Grace"
 
 
+@pytest.mark.parametrize("code", [f"https://a.example/{CANARY}", f"Ask for {CANARY}"])
+async def test_any_code_that_the_provider_stands_by_reaches_the_customer(
+    esimctl: Esimctl, silent: int, watch: Watch, engine: AsyncEngine, tmp_path: Path, code: str
+) -> None:
+    """`--as-given`, which the trail notes; without it the same code is refused."""
+    brought = (silent, "--exists", "--code-file", written(tmp_path, code), *WHY)
+    refused = await beside(esimctl, *brought)
+    assert (refused.code, refused.out) == (1, "")
+    assert await state(engine, silent) == "UNKNOWN"
+    done = await beside(esimctl, *brought, "--as-given")
+    assert done.code == 0, done.err
+    assert await watch.ended(silent) == ProfileStatus.ACTIVATED
+    [profile] = await rows(engine, "SELECT activation_code, qr_payload FROM esim_profiles")
+    assert (profile["activation_code"], profile["qr_payload"]) == (code, code)
+    noted = "SELECT payload ->> 'as_given' FROM esim_provisioning_events WHERE kind = :kind"
+    assert await value(engine, noted, kind="purchase_resolved") == "true"
+
+
 async def test_a_code_comes_on_standard_input_with_its_confirmation_code(
     environment: dict[str, str], engine: AsyncEngine
 ) -> None:
