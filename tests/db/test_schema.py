@@ -32,6 +32,17 @@ _PURCHASE = (
     " resolved_by = 'ana', resolved_reason = 'a test'"
 )
 _ITEM = "UPDATE esim_inventory SET status = :status, order_id = :order_id"
+_REFUSES_LOCKED_WRITES = """
+    CREATE FUNCTION refuse_locked_writes() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid()
+                   AND locktype = 'relation' AND mode = 'AccessExclusiveLock'
+                   AND relation IN ('esim_inventory'::regclass, 'provider_intents'::regclass)) THEN
+            RAISE EXCEPTION 'nobody can read meanwhile';
+        END IF;
+        RETURN NEW;
+    END $$
+"""
 
 
 def test_tables_and_migrations_agree(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +106,27 @@ async def test_earlier_sales_let_their_iccids_come_back_and_earlier_calls_count_
     assert [row["iccid_scope"] for row in scopes] == [intent_id, 0]
     unheard = "SELECT provider FROM provider_intents WHERE unheard_since IS NOT NULL"
     assert await rows(engine, unheard) == [{"provider": "ES2PLUS"}]
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_no_table_is_locked_while_0008_writes_the_rows_of_earlier_sales(
+    engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody is served for as long as all sold items take."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    await asyncio.to_thread(command.downgrade, Config(ROOT / "alembic.ini"), "0007")
+    order_id = await paid_order(engine)
+    item_id = await bought_item(engine, order_id, "8934000000000000001", "AIRALO")
+    await bought(engine, order_id, provider="AIRALO", state="CONFIRMED", item_id=item_id)
+    await run(engine, _REFUSES_LOCKED_WRITES)
+    await run(
+        engine,
+        "CREATE TRIGGER watched BEFORE UPDATE ON esim_inventory"
+        " FOR EACH ROW EXECUTE FUNCTION refuse_locked_writes()",
+    )
+    await asyncio.to_thread(command.upgrade, Config(ROOT / "alembic.ini"), "head")
+    await run(engine, "DROP FUNCTION refuse_locked_writes CASCADE")
+    assert await value(engine, "SELECT iccid_scope <> 0 FROM esim_inventory")
 
 
 def test_every_migration_gives_up_early_on_locks() -> None:

@@ -43,11 +43,14 @@ UNHEARD = """
 
 def upgrade() -> None:
     op.execute("SET lock_timeout = '5s'")
-    op.execute(
-        f"ALTER TABLE {ITEMS} ADD COLUMN IF NOT EXISTS iccid_scope bigint NOT NULL DEFAULT 0,"
-        " ADD COLUMN IF NOT EXISTS sale_id text"
-    )
-    op.execute("ALTER TABLE provider_intents ADD COLUMN IF NOT EXISTS unheard_since timestamptz")
+    with op.get_context().autocommit_block():  # no table stays locked while its rows are written
+        op.execute(
+            f"ALTER TABLE {ITEMS} ADD COLUMN IF NOT EXISTS iccid_scope bigint NOT NULL DEFAULT 0,"
+            " ADD COLUMN IF NOT EXISTS sale_id text"
+        )
+        op.execute(
+            "ALTER TABLE provider_intents ADD COLUMN IF NOT EXISTS unheard_since timestamptz"
+        )
     op.execute(SCOPES)
     op.execute(UNHEARD)
     exchange(NEW, OLD)
