@@ -140,7 +140,7 @@ class _Visit:
         self.found.missing[order_id] = item_id
         if run is not None and item_id is not None:
             async with transaction(self.engine) as connection:
-                await restores.retire_shown(connection, order_id, item_id, known_at=run.started_at)
+                await restores.retire_shown(connection, order_id, item_id, known_at=run.closed_at)
 
     async def _over(self, order_id: int, run: LastRun | None) -> None:
         """Have a purchase settled that nobody works on: the row is ahead of Temporal."""
@@ -186,7 +186,7 @@ async def _note(connection: AsyncConnection, profile: Profile, run: LastRun, rea
             " see docs/operating.md."
         )
     held = run.item_id is not None and await restores.hold_again(
-        connection, profile.order_id, run.item_id, known_at=run.started_at
+        connection, profile.order_id, run.item_id, known_at=run.closed_at
     )
     if run.item_id is not None and not held:
         log.warning("restored_item_not_on_hand", order_id=profile.order_id, item_id=run.item_id)

@@ -30,7 +30,7 @@ from tests.e2e.invariants import broken
 from tests.purchases.conftest import IMPATIENT, Driver, sell
 from tests.purchases.scenes import open_shop
 from tests.purchases.shops import SHOPS, Shop
-from tests.rows import paid_order, rows, stock_item, value
+from tests.rows import paid_order, rows, run, stock_item, value
 from worker import build_workers, running
 from workflows.client import Activations, Started
 from workflows.messages import Intervention
@@ -304,3 +304,32 @@ async def test_rows_that_are_ahead_of_temporal_go_on(
                 await asyncio.sleep(0.2)
     assert await _statuses(engine, served) == ["ACTIVATED"]
     assert [_charges(sandbox, each) for each in (cut_off, served)] == [1, 0]
+
+
+async def test_stock_that_came_while_the_order_waited_is_held_for_it_again(
+    engine: AsyncEngine,
+    sandbox: Sandbox,
+    driver: Driver,
+    activations: Activations,
+    workers: Workers,
+    backup: Backup,
+) -> None:
+    """It is younger than the run, and its customer has seen it: nobody else may get it."""
+    await sell(engine, A)
+    order_id = await paid_order(engine)
+    sandbox.rule(A, Misbehaviour.OUT_OF_STOCK, times=None)
+    async with workers():
+        await driver.start(order_id)
+        await driver._until(order_id, "failed_rounds > 0")  # noqa: SLF001
+        other = await stock_item(engine, 1, plan_id=None)
+        shown = await stock_item(engine, 2)
+        await backup.take()
+        await activations.nudge(order_id, IMPATIENT)
+        await driver.see_through(order_id)
+    assert await _item_of(engine, order_id) == shown != other
+    await backup.restore()
+    await run(engine, "UPDATE esim_inventory SET plan_id = NULL")  # the other comes first by now
+    await begin_anew(engine, activations, order_id)
+    async with workers():
+        await driver.see_through(order_id)
+    assert await _item_of(engine, order_id) == shown
