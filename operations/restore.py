@@ -189,6 +189,10 @@ async def _note(connection: AsyncConnection, profile: Profile, run: LastRun, rea
         connection, profile.order_id, run.item_id, known_at=run.closed_at
     )
     if run.item_id is not None and not held:
+        # The order may hold another item by now; nobody else gets what its customer was shown.
+        await restores.retire_shown(
+            connection, profile.order_id, run.item_id, known_at=run.closed_at
+        )
         log.warning("restored_item_not_on_hand", order_id=profile.order_id, item_id=run.item_id)
     if profile.restored_at is None or profile.restored_at < run.closed_at:
         await restores.note(

@@ -333,3 +333,31 @@ async def test_stock_that_came_while_the_order_waited_is_held_for_it_again(
     async with workers():
         await driver.see_through(order_id)
     assert await _item_of(engine, order_id) == shown
+
+
+async def test_an_item_that_was_shown_reaches_nobody_else_if_its_order_holds_another(
+    engine: AsyncEngine,
+    driver: Driver,
+    activations: Activations,
+    workers: Workers,
+    backup: Backup,
+) -> None:
+    """The backup was taken while the order held one that it let go of afterwards."""
+    order_id = await paid_order(engine)
+    shown = await stock_item(engine, 1)
+    await backup.take()
+    async with workers():
+        await _start_and_see_through(driver, order_id)
+    assert await _item_of(engine, order_id) == shown
+    await backup.restore()
+    held = await stock_item(engine, 2)
+    await run(
+        engine,
+        "UPDATE esim_inventory SET status = 'RESERVED', order_id = :order_id, reserved_at = now()"
+        " WHERE id = :item_id",
+        order_id=order_id,
+        item_id=held,
+    )
+    await begin_anew(engine, activations, order_id)
+    status = "SELECT status FROM esim_inventory WHERE id = :id"
+    assert await value(engine, status, id=shown) == "RETIRED"
