@@ -8,6 +8,7 @@ from db import catalogue, purchases, restores
 from db.profiles import Profile
 from domain.profile import OPEN
 from domain.provider import EsimProvider
+from domain.purchase import Ambiguity
 from domain.restore import Sellers
 
 
@@ -42,8 +43,15 @@ class LostPurchases:
     async def _sellers(self, connection: AsyncConnection, profile: Profile) -> Sellers:
         route = [name for name, _ in await catalogue.route(connection, profile.plan_id)]
         sellers = [name for name in route if name in self._providers]
-        # A plan without codes of its own is sold by its `external_id`, wherever it is asked for.
+        # A person may have chosen any that sells the plan by its `external_id`, route or not.
         anywhere = self._providers if profile.plan_snapshot.get("external_id") else ()
-        names = sellers or list(anywhere)
-        modes = {name: self._providers[name].traits.ambiguity for name in names}
+        chosen = [name for name in anywhere if not sellers or self._can_be_asked_freely(name)]
+        modes = {
+            name: self._providers[name].traits.ambiguity
+            for name in dict.fromkeys([*sellers, *chosen])
+        }
         return Sellers(modes, await restores.asked_since(connection, profile))
+
+    def _can_be_asked_freely(self, name: str) -> bool:
+        """Tell whether a question costs neither a purchase nor a person's time."""
+        return self._providers[name].traits.ambiguity is Ambiguity.LOOKUP

@@ -28,7 +28,7 @@ from tests.cli.profile_states import order_in
 from tests.doubts import in_doubt
 from tests.e2e.invariants import broken
 from tests.purchases.conftest import IMPATIENT, Driver, sell
-from tests.purchases.scenes import open_shop
+from tests.purchases.scenes import open_shop, until
 from tests.purchases.shops import SHOPS, Shop
 from tests.rows import paid_order, rows, run, stock_item, value
 from worker import build_workers, running
@@ -361,3 +361,34 @@ async def test_an_item_that_was_shown_reaches_nobody_else_if_its_order_holds_ano
     await begin_anew(engine, activations, order_id)
     status = "SELECT status FROM esim_inventory WHERE id = :id"
     assert await value(engine, status, id=shown) == "RETIRED"
+
+
+@pytest.mark.parametrize("also", [f"{B} lookup"])
+async def test_a_seller_that_a_person_chose_off_the_route_is_asked_too(
+    engine: AsyncEngine,
+    sandbox: Sandbox,
+    driver: Driver,
+    activations: Activations,
+    workers: Workers,
+    backup: Backup,
+) -> None:
+    """B has no plan code and sold by the plan's `external_id`; A must not sell once more."""
+    await sell(engine, A)
+    order_id = await paid_order(engine)
+    await backup.take()
+    sandbox.rule(A, Misbehaviour.OUT_OF_STOCK, times=None)
+    async with workers():
+        await driver.start(order_id)
+        await until(lambda: _has_failed(driver, order_id))
+        await deeds.retry(engine, activations, order_id, Intervention("ana", "elsewhere", B))
+        await driver.see_through(order_id)
+    sandbox.clear_rules()
+    await backup.restore()
+    async with workers():
+        await begin_anew(engine, activations, order_id)
+        await driver.see_through(order_id)
+    assert [each.provider for each in sandbox.net_charges(reference=f"order-{order_id}")] == [B]
+
+
+async def _has_failed(driver: Driver, order_id: int) -> bool:
+    return (await driver.profile(order_id))["failed_rounds"] > 0
