@@ -108,15 +108,7 @@ class ProgressActivities:
                     reason=failed.reason,
                     payload=payload,
                 )
-        tell = log.warning if failed.park_as is None else log.error
-        tell(
-            "activation_round_failed",
-            order_id=failed.order_id,
-            code=failed.code,
-            reason=as_note(failed.reason),
-            park_as=failed.park_as,
-            esim_provisioning="failure",
-        )
+        _tell(failed)
 
     @activity.defn(name="record_request")
     async def record_request(self, request: Request) -> None:
@@ -163,3 +155,16 @@ class ProgressActivities:
                     payload=await _said(connection, ending),
                 )
         return profile.status
+
+
+def _tell(failed: FailedRound) -> None:
+    """Log a round that failed: loudly, if the order waits for a person or for stock."""
+    tell = log.warning if failed.park_as is None else log.error
+    tell(
+        "activation_round_failed",
+        order_id=failed.order_id,
+        code=failed.code,
+        reason=as_note(failed.reason),
+        park_as=failed.park_as,
+        esim_provisioning="failure",
+    )
