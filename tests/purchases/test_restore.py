@@ -391,4 +391,4 @@ async def test_a_seller_that_a_person_chose_off_the_route_is_asked_too(
 
 
 async def _has_failed(driver: Driver, order_id: int) -> bool:
-    return (await driver.profile(order_id))["failed_rounds"] > 0
+    return bool((await driver.profile(order_id))["failed_rounds"])
