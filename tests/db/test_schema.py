@@ -118,6 +118,25 @@ async def test_no_table_is_locked_while_0008_writes_the_rows_of_earlier_sales(
     order_id = await paid_order(engine)
     item_id = await bought_item(engine, order_id, "8934000000000000001", "AIRALO")
     await bought(engine, order_id, provider="AIRALO", state="CONFIRMED", item_id=item_id)
+    await _upgrade_unlocked(engine)
+    assert await value(engine, "SELECT iccid_scope <> 0 FROM esim_inventory")
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_no_table_is_locked_while_0012_settles_old_codes(
+    engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is no code leaves the shelf while others read it."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    await asyncio.to_thread(command.downgrade, Config(ROOT / "alembic.ini"), "0011")
+    await stock_item(engine)
+    await run(engine, "UPDATE esim_inventory SET activation_code = 'PENDING', qr_payload = NULL")
+    await _upgrade_unlocked(engine)
+    assert await value(engine, "SELECT status FROM esim_inventory") == "RETIRED"
+
+
+async def _upgrade_unlocked(engine: AsyncEngine) -> None:
+    """Upgrade to the head; a write of stock that holds a lock against readers fails it."""
     await run(engine, _REFUSES_LOCKED_WRITES)
     await run(
         engine,
@@ -126,7 +145,6 @@ async def test_no_table_is_locked_while_0008_writes_the_rows_of_earlier_sales(
     )
     await asyncio.to_thread(command.upgrade, Config(ROOT / "alembic.ini"), "head")
     await run(engine, "DROP FUNCTION refuse_locked_writes CASCADE")
-    assert await value(engine, "SELECT iccid_scope <> 0 FROM esim_inventory")
 
 
 def test_every_migration_gives_up_early_on_locks() -> None:

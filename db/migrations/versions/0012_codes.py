@@ -1,14 +1,12 @@
 """What can be no code is refused in raw SQL too; why an item was retired; one identity of a code.
 
 Stock that holds no code leaves the shelf, with its reason. What customers have been given stays,
-marked as given to the letter. A constraint is checked in a transaction of its own, so that its lock
-on the table is short.
+marked as given to the letter. Locks on the tables are short; if it is interrupted, run it again.
 
 Revision ID: 0012
 Revises: 0011
 """
 
-import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
@@ -36,18 +34,20 @@ ADDRESS = (
 CARD_NUMBER = r"([0-9][ -]?){18,20}F?F?|[0-9]{32}"
 
 CAN_BE_CODE = rf"""
-    CREATE FUNCTION esim_can_be_code(code text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $f$
+    CREATE OR REPLACE FUNCTION esim_can_be_code(code text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $f$
         SELECT code !~* '^\s*(LPA:)?(1\$)?({NOTHING}|[^$]+\$({WORDS})(\$.*)?|{ADDRESS}|{CARD_NUMBER}|{NUMBER}|)\s*$'
     $f$
 """  # noqa: E501 - one expression, so that Postgres inlines it
 SAYS_SOMETHING = rf"""
-    CREATE FUNCTION esim_says_something(words text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $f$
+    CREATE OR REPLACE FUNCTION esim_says_something(words text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE AS $f$
         SELECT words !~* '^\s*({NOTHING}|{NUMBER}|)\s*$'
     $f$
 """
 # The profile that a code belongs to, however it is written: hosts know no case, matching ids do.
 IDENTITY = r"""
-    CREATE FUNCTION esim_code_identity(activation_code text, qr_payload text) RETURNS text
+    CREATE OR REPLACE FUNCTION esim_code_identity(activation_code text, qr_payload text)
+    RETURNS text
     LANGUAGE sql IMMUTABLE AS $f$
         SELECT COALESCE(lower(substring(body FROM '^[^$]+\$')), '')
                || regexp_replace(body, '^[^$]+\$', '')
@@ -106,19 +106,28 @@ IN_NO_HURRY = "SELECT set_config('lock_timeout', '0', false)"
 
 def upgrade() -> None:
     op.execute("SET lock_timeout = '5s'")
-    for function in (CAN_BE_CODE, SAYS_SOMETHING, IDENTITY, PLAIN_CODE):
-        op.execute(function)
-    for table in TABLES:
-        op.add_column(
-            table, sa.Column("as_given", sa.Boolean(), nullable=False, server_default="false")
-        )
-    op.add_column("esim_inventory", sa.Column("retired_reason", sa.Text(), nullable=True))
-    settle_old_rows()
-    for (table, name), condition in CHECKS.items():
+    with op.get_context().autocommit_block():  # no table stays locked while its rows are settled
+        for function in (CAN_BE_CODE, SAYS_SOMETHING, IDENTITY, PLAIN_CODE):
+            op.execute(function)
+        for table in TABLES:
+            op.execute(
+                f"ALTER TABLE {table}"
+                " ADD COLUMN IF NOT EXISTS as_given boolean NOT NULL DEFAULT false"
+            )
+        op.execute("ALTER TABLE esim_inventory ADD COLUMN IF NOT EXISTS retired_reason text")
+    clear_words()
+    set_apart()
+    with op.get_context().autocommit_block():
+        for (table, name), condition in CHECKS.items():
+            constraint = f"ck_{table}_{name}"
+            op.execute(
+                f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint},"
+                f" ADD CONSTRAINT {constraint} CHECK ({condition}) NOT VALID"
+            )
         op.execute(
-            f"ALTER TABLE {table} ADD CONSTRAINT ck_{table}_{name} CHECK ({condition}) NOT VALID"
+            "ALTER TABLE esim_inventory DROP CONSTRAINT IF EXISTS ck_esim_inventory_activation_code"
         )
-    op.drop_constraint("ck_esim_inventory_activation_code", "esim_inventory")
+    set_apart()  # what came in between
     with op.get_context().autocommit_block():
         op.execute(IN_NO_HURRY)
         for table, name in CHECKS:
@@ -128,14 +137,18 @@ def upgrade() -> None:
             op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {columns}")
 
 
-def settle_old_rows() -> None:
-    """Words for nothing become nothing; what is no code leaves the shelf; what is given stays."""
+def clear_words() -> None:
+    """Turn words for nothing into nothing."""
     for table in TABLES:
         for column in ("confirmation_code", "instructions"):
             op.execute(
                 f"UPDATE {table} SET {column} = NULL"  # noqa: S608 - the names above
                 f" WHERE {column} ~* '^\\s*({NOTHING}|)\\s*$'"
             )
+
+
+def set_apart() -> None:
+    """Take what is no code off the shelf; let what is given stay as it is."""
     stock, given = CHECKS["esim_inventory", "holds_a_code"], CHECKS["esim_profiles", "holds_a_code"]
     op.execute(
         "UPDATE esim_inventory SET status = 'RETIRED', retired_at = now(), updated_at = now(),"  # noqa: S608
