@@ -156,7 +156,9 @@ class StockActivities:
         held = await stock.held_by(connection, profile.order_id)
         if held is not None and await self._waits_to_be_enabled(connection, held):
             return None  # its provider is called first, and will find it held
-        item_id = held.id if held else await take_sound(connection, profile) if take else None
+        item_id = held.id if held else None
+        if held is None and take:
+            item_id = await take_sound(connection, profile)
         if item_id is not None:
             await profiles.move(
                 connection,

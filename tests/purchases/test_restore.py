@@ -147,7 +147,10 @@ async def test_every_order_of_a_lost_hour_ends_well_and_nothing_is_bought_twice(
     backup: Backup,
     mode: str,
 ) -> None:
-    """Served from stock, bought, cut off, cancelled, placed too late, untouched: each is known."""
+    """Served from stock, bought, cut off, cancelled, placed too late, untouched: each is known.
+
+    Long, because it is one story: what each order was before the disk was lost, and after it.
+    """
     await sell(engine, A)
     shown, lost = await stock_item(engine, 1), await stock_item(engine, 2)
     stocked, bought, cut_off, dropped, untouched = [await paid_order(engine) for _ in range(5)]
