@@ -45,11 +45,13 @@ class LostPurchases:
         sellers = [name for name in route if name in self._providers]
         # A person may have chosen any that sells the plan by its `external_id`, route or not.
         anywhere = self._providers if profile.plan_snapshot.get("external_id") else ()
-        chosen = [name for name in anywhere if not sellers or self._can_be_asked_freely(name)]
-        modes = {
-            name: self._providers[name].traits.ambiguity
-            for name in dict.fromkeys([*sellers, *chosen])
-        }
+        chosen = [
+            name
+            for name in anywhere
+            if name not in sellers and (not sellers or self._can_be_asked_freely(name))
+        ]
+        # The route's own come last, for the last one that is asked may sell.
+        modes = {name: self._providers[name].traits.ambiguity for name in [*chosen, *sellers]}
         return Sellers(modes, await restores.asked_since(connection, profile))
 
     def _can_be_asked_freely(self, name: str) -> bool:
